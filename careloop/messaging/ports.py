@@ -3,8 +3,8 @@
 Pure Python, no Django, no database: an adapter (`careloop.integrations.channels.<kind>`) fulfils
 `Channel` (and `Webhook`, when the channel can hear); messaging knows adapters only through this file.
 
-A new channel is one folder in `integrations/channels/`, one `register(...)` line in `wiring.py`, and it passes
-`tests/contracts/test_channels.py`.
+A new channel is one folder in `integrations/channels/`, one `register(...)` line in `wiring.py`,
+and it passes `tests/contracts/test_channels.py`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 
-# --- Out -----------------------------------------------------------------------------------------------------------
+# --- Out ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,8 @@ class Capabilities:
     buttons_max: int = 0
     two_way: bool = False
     receipts: bool = False
-    deduplicates: bool = False  # the same key sent twice reaches the patient once
+    deduplicates: bool = False  # the same key sent twice reaches the patient once …
+    deduplicates_for_hours: int = 0  # … within this time of the first try; after it, `unknown`
     pictures: bool = False
     html: bool = False
     subject: bool = False
@@ -155,7 +156,7 @@ class Reason(StrEnum):
     BAD_ADDRESS = "bad_address"  # nobody there
     QUOTA = "quota"  # the plan for the month is used up
     RATE = "rate"  # too fast; wait `retry_after`
-    AUTH = "auth"  # our own credentials are wrong: every message will fail
+    AUTH = "auth"  # our own credentials are wrong: pause the channel, every message would fail
     TOO_LONG = "too_long"  # over the channel's limit (text, quick replies, buttons)
     REFUSED = "refused"  # the content or form was refused
     UNAVAILABLE = "unavailable"  # not reached, nothing was accepted
@@ -191,7 +192,8 @@ class ChannelError(Exception):
 class Ambiguous(ChannelError):
     """The channel may have accepted the message, and cannot be asked again without risking a second copy.
 
-    The message goes to the state `unknown`: shown, resolved by a rule per message class, never silently resent.
+    The message goes to the state `unknown`: shown, resolved by a rule per message class, never silently
+    resent.
     """
 
     def __init__(self, message: str) -> None:
@@ -224,8 +226,8 @@ class Check:
 class Channel(Protocol):
     """An open way out. It keeps its connections; belongs to one event loop; `close()` ends it.
 
-    `send_many` returns one result per message, in order, and does not raise for a single message. A failure that
-    concerns all (wrong password) is returned for each of them.
+    `send_many` returns one result per message, in order, and does not raise for a single message.
+    A failure that concerns all (wrong password) is returned for each of them.
     """
 
     kind: str
@@ -239,7 +241,10 @@ class Channel(Protocol):
 
 
 def refusal(capabilities: Capabilities, message: Outgoing) -> ChannelError | None:
-    """Return why this channel can never carry this message, or None. Used at planning and again by adapters."""
+    """Return why this channel can never carry this message, or None.
+
+    Used at planning and again by every adapter.
+    """
     length = capabilities.length(message.text)
     if length > capabilities.text_limit:
         return ChannelError(
@@ -263,7 +268,7 @@ def refusal(capabilities: Capabilities, message: Outgoing) -> ChannelError | Non
     return None
 
 
-# --- In ------------------------------------------------------------------------------------------------------------
+# --- In ---
 
 
 class InboundKind(StrEnum):
@@ -275,7 +280,7 @@ class InboundKind(StrEnum):
     MEDIA = "MEDIA"  # picture, sticker, file: `data` says which; the content is not fetched
     FOLLOW = "FOLLOW"
     UNFOLLOW = "UNFOLLOW"
-    UNSEND = "UNSEND"  # the patient took a message back: `data` is the provider's id of it; delete its content
+    UNSEND = "UNSEND"  # taken back: `data` is the provider's id of the message; delete its content
     DELIVERY = "DELIVERY"
     BOUNCE = "BOUNCE"
     ACCOUNT_LINK = "ACCOUNT_LINK"  # `data` is the nonce, `text` is "ok" or "failed"
@@ -284,7 +289,7 @@ class InboundKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """One thing that happened outside. `event_id` is unique per channel: a second delivery is the same event."""
+    """One thing that happened outside. `event_id` is unique per channel: a repeat is the same event."""
 
     event_id: str
     kind: InboundKind
@@ -329,25 +334,31 @@ class Door:
 
 
 class FindDoor(Protocol):
-    """`messaging.services.find_door`: works with no organization set (SECURITY DEFINER look-up, id → organization),
-    then reads and opens the channel's settings inside that organization. None: no such channel, or switched off."""
+    """`messaging.services.find_door`: works with no organization set.
+
+    A SECURITY DEFINER look-up finds the organization by the channel's id; the settings are read and opened
+    inside that organization. None: no such channel, or switched off.
+    """
 
     def __call__(self, channel_id: UUID) -> Door | None: ...
 
 
 class Receive(Protocol):
-    """`messaging.services.receive`: store events once (unique per channel and event id), enqueue the work, return
-    how many were new. Runs inside the organization; must be fast: the door answers within 200 ms."""
+    """`messaging.services.receive`: store events once and enqueue the work; return how many were new.
+
+    Unique per channel and event id. Runs inside the organization; must be fast: the door answers within
+    200 ms.
+    """
 
     def __call__(self, *, channel_id: UUID, events: Sequence[Inbound], now: datetime) -> int: ...
 
 
-# --- Kinds ---------------------------------------------------------------------------------------------------------
+# --- Kinds ---
 
 
 @dataclass(frozen=True, slots=True)
 class SettingField:
-    """One setting of a channel, for the settings form. `secret` ones are stored sealed and never shown again."""
+    """One setting of a channel, for the settings form. Secrets are stored sealed and never shown again."""
 
     name: str
     label: Any  # translatable
