@@ -218,7 +218,7 @@ class Check:
     """What `check()` found: one line for the settings page and `careloop doctor`."""
 
     ok: bool
-    message: str  # translatable text, in the language active when shown
+    message: Any  # translatable text, in the language active when shown
     details: Mapping[str, Any] = field(default_factory=dict)
 
 

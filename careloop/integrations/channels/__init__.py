@@ -1,0 +1,1 @@
+"""Ways of reaching a patient: one folder per channel, each fulfilling `careloop.messaging.ports.Channel`."""
