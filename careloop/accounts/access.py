@@ -1,0 +1,73 @@
+"""Who may open a page: every view says so with one of these decorators, and a guard test walks all URLs."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+
+@dataclass(frozen=True)
+class Access:
+    """What a view asks of its visitor: a permission, just a membership, or nothing, with the reason why."""
+
+    kind: Literal["permission", "member", "public"]
+    permission: str = ""
+    why: str = ""
+
+
+View = Callable[..., HttpResponse]
+
+
+def requires(permission: str) -> Callable[[View], View]:
+    """Let in members whose role holds `permission`; others get 403, strangers the sign-in page."""
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def check(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            member = getattr(request, "member", None)
+            if member is None:
+                return _turn_away(request)
+            if not member.can(permission):
+                raise PermissionDenied(permission)
+            return view(request, *args, **kwargs)
+
+        check.access = Access("permission", permission)  # type: ignore[attr-defined]
+        return check
+
+    return decorate
+
+
+def members_only(view: View) -> View:
+    """Let in every member of the organization."""
+
+    @functools.wraps(view)
+    def check(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if getattr(request, "member", None) is None:
+            return _turn_away(request)
+        return view(request, *args, **kwargs)
+
+    check.access = Access("member")  # type: ignore[attr-defined]
+    return check
+
+
+def public(why: str) -> Callable[[View], View]:
+    """Let in everybody; `why` says what makes that safe."""
+
+    def decorate(view: View) -> View:
+        view.access = Access("public", why=why)  # type: ignore[attr-defined]
+        return view
+
+    return decorate
+
+
+def _turn_away(request: HttpRequest) -> HttpResponse:
+    if request.user.is_authenticated:
+        raise PermissionDenied("no membership")
+    response = redirect_to_login(request.get_full_path())
+    if request.headers.get("HX-Request"):
+        response = HttpResponse(status=204, headers={"HX-Redirect": response["Location"]})
+    return response

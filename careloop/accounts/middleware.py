@@ -1,0 +1,60 @@
+"""Each request of a signed-in member is one transaction inside one organization."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+
+from careloop.accounts.models import Membership
+from careloop.kernel import sql
+from careloop.tenancy import context
+
+SESSION_KEY = "organization"
+
+
+class OrganizationMiddleware:
+    """Find the member, enter the organization, and commit or roll back with the answer.
+
+    The membership is read at every request, so that a demotion takes effect at once. A server error rolls back; what
+    waits for the commit (the audit entries of this request) is written just before it.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.member = None  # type: ignore[attr-defined]
+        if not request.user.is_authenticated:
+            return self.get_response(request)
+        with transaction.atomic():
+            member = enter_as(request.user.pk, request.session.get(SESSION_KEY))
+            if member is None:
+                return self.get_response(request)
+            request.member = member  # type: ignore[attr-defined]
+            token = context.enter(member.organization_id)
+            try:
+                response = self.get_response(request)
+                if response.status_code >= 500:
+                    transaction.set_rollback(True)
+                else:
+                    context.run_before_commit()
+            finally:
+                context.leave(token)
+            return response
+
+
+def enter_as(user_id: UUID, wanted: str | None) -> Membership | None:
+    """Set the organization of `user_id` for the running transaction and return the membership.
+
+    `wanted` is the organization chosen last; without it (or when the membership has ended) the oldest active
+    membership counts. One statement: the function looks across organizations, because none is known yet.
+    """
+    found: dict[str, Any] | None = sql.row("select * from accounts_enter(%s, %s)", [user_id, wanted])
+    if found is None or found["id"] is None:
+        return None
+    return Membership(
+        id=found["id"], organization_id=found["organization_id"], user_id=user_id, role=found["role"],
+        title=found["title"], is_active=True, created_at=found["created_at"],
+    )  # fmt: skip

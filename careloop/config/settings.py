@@ -1,0 +1,209 @@
+"""Django's settings. What can be changed from outside is in `environment.py`."""
+
+from pathlib import Path
+
+from django.utils.translation import gettext_lazy as _
+
+from careloop.config.database import database
+from careloop.config.environment import environment
+
+ENV = environment()
+PACKAGE = Path(__file__).resolve().parent.parent
+
+SECRET_KEY = ENV.django_secret
+DEBUG = ENV.debug
+ALLOWED_HOSTS = [name.strip() for name in ENV.allowed_hosts.split(",") if name.strip()] or [
+    "localhost", "127.0.0.1", "[::1]", "testserver",
+]  # fmt: skip
+
+INSTALLED_APPS = [
+    "careloop.tenancy",
+    "careloop.accounts",
+    "careloop.audit",
+    "careloop.policy",
+    "careloop.events",
+    "careloop.patients",
+    "careloop.consent",
+    "careloop.records",
+    "careloop.followups",
+    "careloop.facts",
+    "careloop.messaging",
+    "careloop.segments",
+    "careloop.journeys",
+    "careloop.insights",
+    "careloop.integrations",
+    "careloop.portal",
+    "careloop.api",
+    "careloop.web",
+    "careloop.config",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "procrastinate.contrib.django",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "careloop.web.middleware.ContentSecurityPolicy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "careloop.accounts.middleware.OrganizationMiddleware",
+    "careloop.web.middleware.Language",
+    "careloop.audit.middleware.AuditActor",
+]
+
+ROOT_URLCONF = "careloop.config.urls"
+WSGI_APPLICATION = "careloop.config.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.messages.context_processors.messages",
+                "careloop.web.context_processors.shell",
+            ],
+            "builtins": ["django.templatetags.i18n", "django.templatetags.static", "careloop.web.templatetags.careloop"],
+        },
+    }
+]
+FORM_RENDERER = "careloop.web.forms.FormRenderer"
+
+# -- database -------------------------------------------------------------------------------------------------
+
+_DATABASE = database()
+_POOL = {"min_size": 0, "max_size": ENV.database_pool, "timeout": 20, "max_idle": 300}
+DATABASES = {
+    # what the program runs as: owns nothing, bound by row-level security
+    "default": _DATABASE.app.django(
+        OPTIONS={"pool": _POOL, **dict(_DATABASE.app.options)}, CONN_HEALTH_CHECKS=False
+    ),
+    # migrations only
+    "owner": _DATABASE.owner.django(OPTIONS=dict(_DATABASE.owner.options)),
+}
+DATABASE_ROUTERS: list[str] = []
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CARELOOP_KEY_FILE = ENV.keys / "master.json"
+CARELOOP_FILES = ENV.files
+
+CACHES = {
+    # rate limits are counted over all processes and machines
+    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "careloop_cache"},
+}
+
+PROCRASTINATE_IMPORT_PATHS: list[str] = []
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
+
+# -- people ---------------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "careloop.accounts.passwords.LengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_ADAPTER = "careloop.accounts.adapter.StaffAccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = False
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "CareLoop"
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG or not ENV.https
+USERSESSIONS_TRACK_ACTIVITY = False
+
+SESSION_COOKIE_NAME = "careloop_session"
+SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = ENV.https
+SESSION_SERIALIZER = "django.contrib.sessions.serializers.JSONSerializer"
+CSRF_COOKIE_SECURE = ENV.https
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "careloop.web.errors.csrf_failure"
+CSRF_TRUSTED_ORIGINS = [ENV.public_url] if ENV.public_url.startswith("http") else []
+SECURE_SSL_REDIRECT = False
+SECURE_HSTS_SECONDS = 31_536_000 if ENV.https else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENV.https else None
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# uploads are streamed to disk and checked by the importer, never held in memory
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5_000_000
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+FILE_UPLOAD_PERMISSIONS = 0o600
+
+# -- language and time ----------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "zh-hant"
+LANGUAGES = [("zh-hant", _("Traditional Chinese")), ("zh-hans", _("Simplified Chinese")), ("en", _("English"))]
+LANGUAGE_COOKIE_NAME = "careloop_language"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = ENV.time_zone
+
+# -- files ----------------------------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = PACKAGE / "web" / "static" / "collected"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 0 if DEBUG else 3600
+
+# -- messages to staff ----------------------------------------------------------------------------------------
+
+EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_FILE_PATH = ENV.files / "mail"
+DEFAULT_FROM_EMAIL = "CareLoop <no-reply@localhost>"
+
+# -- logs -----------------------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {
+            "()": "structlog.stdlib.ProcessorFormatter",
+            "processors": [
+                "structlog.stdlib.ProcessorFormatter.remove_processors_meta",
+            ],
+        },
+        "plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["stderr"], "level": ENV.log_level},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "procrastinate": {"level": "WARNING"},
+        "aiohttp.access": {"level": "WARNING"},
+    },
+}

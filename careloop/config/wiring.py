@@ -1,0 +1,22 @@
+"""The only file that knows everyone: which slices take part, and which adapter fulfils which port."""
+
+from importlib import import_module
+from importlib.util import find_spec
+
+# Importing these declares facts, readers, and what a slice adds to the pages of those below it.
+DECLARATIONS = ("events", "handlers", "slots")
+SLICES = (
+    "accounts", "policy", "patients", "consent", "records", "followups", "facts", "messaging", "segments", "journeys", "insights",
+    "integrations", "integrations.imports", "portal", "api", "web",
+)  # fmt: skip
+
+
+def connect() -> None:
+    """Import each slice's declarations. Called once, when Django is ready."""
+    for name in SLICES:
+        if find_spec(f"careloop.{name}") is None:
+            continue
+        for part in DECLARATIONS:
+            module = f"careloop.{name}.{part}"
+            if find_spec(module) is not None:
+                import_module(module)

@@ -1,0 +1,54 @@
+"""Plain SQL where a page or a set-based step is one statement."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+from django.db import connection
+
+Params = Sequence[Any] | Mapping[str, Any] | None
+JSON_TYPES = (114, 3802)
+
+
+def rows(statement: str, params: Params = None) -> list[dict[str, Any]]:
+    """Run `statement` and return its rows as dicts, in order; JSON columns arrive parsed."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return list(_dicts(cursor, cursor.fetchall()))
+
+
+def row(statement: str, params: Params = None) -> dict[str, Any] | None:
+    """Run `statement` and return its first row, or None."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return next(iter(_dicts(cursor, cursor.fetchmany(1))), None)
+
+
+def value(statement: str, params: Params = None) -> Any:
+    """Run `statement` and return the first column of its first row, or None."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        values = cursor.fetchone()
+        return None if values is None else values[0]
+
+
+def execute(statement: str, params: Params = None) -> int:
+    """Run `statement` and return how many rows it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return cursor.rowcount
+
+
+def _dicts(cursor: Any, found: Iterable[Sequence[Any]]) -> Iterable[dict[str, Any]]:
+    names = [column.name for column in cursor.description]
+    readers: list[tuple[int, Callable[[str], Any]]] = [
+        (place, orjson.loads) for place, column in enumerate(cursor.description) if column.type_code in JSON_TYPES
+    ]
+    for values in found:
+        if readers:
+            values = list(values)
+            for place, read in readers:
+                # Django leaves JSON as text on its cursors
+                if isinstance(values[place], str | bytes):
+                    values[place] = read(values[place])
+        yield dict(zip(names, values, strict=True))

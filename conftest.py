@@ -1,0 +1,175 @@
+"""One PostgreSQL for a test run, one database a process, one fresh organization a test.
+
+Tests run as the application's role, so row-level security is always on. `organization` is rolled back at the end;
+`committed_organization` is really there, alone in its organization, for tests of workers, crashes and concurrency.
+"""
+
+import fcntl
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.test import Client
+
+SHARED = Path(__file__).resolve().parent.parent / "shared"
+TEMPLATE = "careloop_template"
+NOW = datetime(2026, 3, 16, 2, 0, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        return
+    from careloop.config.database import database
+
+    home = os.environ.get("CARELOOP_TEST_HOME", "")
+    if home and "careloop-test-" in home and os.environ.get("DATABASE_URL", "") == "":
+        cluster = database().cluster
+        if cluster is not None:
+            cluster.destroy()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of conformance data that lies beside a developer's checkout."""
+    if not (SHARED / "data").exists():
+        pytest.skip("../shared/data is not on this machine")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: Any, worker_id: str) -> Iterator[str]:
+    """Make the template database once a run, and copy it for this process."""
+    from careloop.config.database import database
+    from careloop.config.installation import migrate
+    from careloop.kernel.postgres import create_database, drop_database, prepare
+    from careloop.kernel.postgres.databases import Passwords
+
+    here = database()
+    if here.cluster is not None:
+        here.cluster.settings = {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}
+    name = f"careloop_test_{worker_id}"
+    with open(Path(settings.CARELOOP_FILES).parent / "template.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if here.cluster is not None:
+            here.cluster.start()
+        passwords = Passwords(owner=here.owner.password, app=here.app.password)
+        done = Path(lock.name).with_suffix(".done")
+        with django_db_blocker.unblock():
+            if not done.exists():
+                drop_database(here.administrator(), TEMPLATE)
+                prepare(here.administrator(), passwords, database=TEMPLATE)
+                _point_at(TEMPLATE)
+                migrate()
+                _close_all()
+                done.touch()
+            drop_database(here.administrator(), name)
+            create_database(here.administrator(), name, template=TEMPLATE)
+            _point_at(name)
+    os.environ["CARELOOP_DATABASE_NAME"] = name  # for processes that tests start
+    yield name
+    with django_db_blocker.unblock():
+        _close_all()
+
+
+def _point_at(name: str) -> None:
+    _close_all()
+    for alias in ("default", "owner"):
+        connections[alias].settings_dict["NAME"] = name
+        settings.DATABASES[alias]["NAME"] = name
+
+
+def _close_all() -> None:
+    for alias in ("default", "owner"):
+        connections[alias].close()
+        connections[alias].close_pool()
+
+
+@pytest.fixture(scope="session")
+def worker_id(request: pytest.FixtureRequest) -> str:
+    return getattr(request.config, "workerinput", {}).get("workerid", "main")
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A Monday morning, 10:00 in Taipei."""
+    return NOW
+
+
+def make_organization(slug: str = "", **fields: Any) -> Any:
+    from careloop.tenancy.services import create_organization
+
+    number = next(_numbers)
+    slug = slug or f"clinic-{os.getpid()}-{number}"
+    return create_organization(slug=slug, name=fields.pop("name", "安心診所"), now=NOW, **fields)
+
+
+@pytest.fixture
+def organization(db: None) -> Iterator[Any]:
+    """A fresh clinic; the test runs inside it and everything is rolled back."""
+    from careloop.tenancy.context import in_organization
+
+    made = make_organization()
+    with in_organization(made.id):
+        yield made
+
+
+@pytest.fixture
+def other_organization(organization: Any) -> Any:
+    """Another clinic, whose rows nobody here may see. Enter it with `tests.support.inside(other)`."""
+    from careloop.tenancy import context
+
+    token = context._scope.set(None)
+    try:
+        made = make_organization()
+    finally:
+        context._scope.reset(token)
+        context.set_organization(organization.id)
+    return made
+
+
+@pytest.fixture
+def committed_organization(django_db_setup: str, django_db_blocker: Any) -> Iterator[Any]:
+    """A fresh clinic that is really committed; enter it with `in_organization`."""
+    with django_db_blocker.unblock():
+        yield make_organization()
+        connections["default"].close()
+
+
+@pytest.fixture
+def member_of() -> Callable[..., Any]:
+    """Make a staff user with a role in an organization that the caller is in."""
+
+    def make(role: str = "owner", name: str = "") -> Any:
+        from careloop.accounts.models import Membership, User
+
+        user = User.objects.create_user(
+            f"{role}-{os.getpid()}-{next(_numbers)}@example.test", "a long enough sentence", name=name or role
+        )
+        Membership.objects.create(user=user, role=role)
+        return user
+
+    return make
+
+
+@pytest.fixture
+def client_for(organization: Any, member_of: Callable[..., Any]) -> Callable[..., Client]:
+    """Return a browser signed in as a fresh member with this role."""
+
+    def sign_in(role: str = "owner", language: str = "en") -> Client:
+        user = member_of(role)
+        client = Client()
+        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+        client.user = user  # type: ignore[attr-defined]
+        return client
+
+    return sign_in
