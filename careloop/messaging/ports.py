@@ -263,7 +263,9 @@ def refusal(capabilities: Capabilities, message: Outgoing) -> ChannelError | Non
             )
     if not message.text.strip():
         return ChannelError("The text is empty.", retry=False, reason=Reason.REFUSED)
-    if any("\ud800" <= character <= "\udfff" for character in message.text):
+    try:
+        message.text.encode("utf-8")
+    except UnicodeEncodeError:  # half of a character, cut by somebody counting wrongly
         return ChannelError("The text is not valid Unicode.", retry=False, reason=Reason.REFUSED)
     return None
 

@@ -11,7 +11,9 @@ from typing import Any
 
 
 class Spool:
-    """One JSON line per accepted message. Written before the answer, so that a killed sender can be audited."""
+    """One JSON line per accepted message. Written before the answer, so that a killed sender can be
+    audited.
+    """
 
     def __init__(self, path: str | Path | None) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) if path else None

@@ -16,9 +16,9 @@ _MESSAGE_ID = re.compile(rb"^Message-ID:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 class SmtpSink:
     """`counts[message_id]` says how often each message was accepted.
 
-    `refusals` maps a recipient to the answer it gets at RCPT; `content_refusals` to the one it gets after the content.
-    `drop_after` closes the connection after accepting every nth message, without an answer: the sender cannot know.
-    `drop_before` closes before accepting. `silent` recipients are never answered.
+    `refusals` maps a recipient to the answer it gets at RCPT; `content_refusals` to the one it gets after
+    the content. `drop_after` closes the connection after accepting every nth message, without an answer:
+    the sender cannot know. `drop_before` closes before accepting. `silent` recipients are never answered.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class _Session(asyncio.Protocol):
             return b""
         if verb == b"STAR" and self.sink.tls:
             self.transport.write(b"220 go\r\n")
-            asyncio.ensure_future(self._secure())
+            self._securing = asyncio.ensure_future(self._secure())
             return b""
         if verb == b"AUTH":
             return self._auth(line)

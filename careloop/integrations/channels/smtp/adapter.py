@@ -35,11 +35,13 @@ CAPABILITIES = Capabilities(
     subject=True,
     one_click_unsubscribe=True,
     pictures=False,
-    # Message-ID lets a patient's program hide a copy; no server promises to. So a lost answer stays `unknown`.
+    # Message-ID lets a patient's program hide a copy; no server promises to. So a lost answer stays
+    # `unknown`.
     deduplicates=False,
 )
 
-# A message whose connection is lost before its content was sent is tried again on a fresh one, this many times.
+# A message whose connection is lost before its content was sent is tried again on a fresh one, this many
+# times.
 _TRIES = 3
 
 
@@ -80,7 +82,8 @@ class SmtpChannel:
     async def send_many(self, messages: Sequence[Outgoing]) -> list[Result]:
         """Send a batch. A message composed wrongly is refused alone; the others go."""
         results: list[Result | None] = [None] * len(messages)
-        # Composed when a connection is free for it, so that the first mail leaves at once and memory stays small.
+        # Composed when a connection is free for it, so that the first mail leaves at once and memory stays
+        # small.
         waiting = deque(enumerate(messages))
         again: deque[_Job] = deque()
 
@@ -230,7 +233,9 @@ class _Batch:
             raise
 
     async def _open(self, connection: Connection, job: _Job) -> Reply | None:
-        """Have sender and recipient accepted. Returns the refusal, with the connection ready for the next one."""
+        """Have sender and recipient accepted. Returns the refusal, with the connection ready for the next
+        one.
+        """
         if connection.pipelining:
             mail, rcpt, data = [await connection.reply() for _ in range(3)]
         else:

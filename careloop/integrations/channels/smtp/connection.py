@@ -1,8 +1,8 @@
 """One kept SMTP connection (RFC 5321), with pipelining where the server announces it (RFC 2920).
 
-Own, and small, because the sending goal needs it: the next message's envelope travels in the same packet as the
-last one's content, so a message costs one round trip instead of four. Measured beside aiosmtplib in the same run by
-`careloop bench send`; see docs/adr (own SMTP client).
+Own, and small, because the sending goal needs it: the next message's envelope travels in the same packet as
+the last one's content, so a message costs one round trip instead of four. Measured beside aiosmtplib in the
+same run by `careloop bench send`; the reasons are in the README beside this package.
 """
 
 import asyncio
@@ -193,7 +193,9 @@ async def _handshake(server: Server, tls: ssl.SSLContext | None) -> Connection:
 
 
 async def _start_tls(connection: Connection, server: Server, tls: ssl.SSLContext | None) -> None:
-    """Turn the connection into an encrypted one. Never optional: a stripped STARTTLS ends the conversation."""
+    """Turn the connection into an encrypted one. Never optional: a stripped STARTTLS ends the
+    conversation.
+    """
     if "STARTTLS" not in connection.extensions:
         raise ChannelError("The server offers no STARTTLS.", retry=False, reason=Reason.AUTH)
     answer = await connection.ask("STARTTLS")
@@ -203,7 +205,8 @@ async def _start_tls(connection: Connection, server: Server, tls: ssl.SSLContext
         # Words said in clear before the encryption would be read as if said inside it (CVE-2011-0411).
         raise ChannelError("The server spoke before the encryption.", retry=False, reason=Reason.AUTH)
     loop = asyncio.get_running_loop()
-    assert connection.transport is not None and tls is not None
+    assert connection.transport is not None
+    assert tls is not None
     secured = await loop.start_tls(connection.transport, connection, tls, server_hostname=server.host)
     connection.transport = secured  # type: ignore[assignment]
     await connection.greet(server.hello)

@@ -26,8 +26,8 @@ class Reply(NamedTuple):
 def error_from(reply: Reply, *, stage: str) -> ChannelError:
     """Translate a refusal at `stage` (connect, auth, mail, rcpt, data, content) into a typed error.
 
-    4xx can be tried again, 5xx cannot (RFC 5321 4.2.1). The enhanced code (RFC 3463) says more than the basic one
-    and wins where it is given.
+    4xx can be tried again, 5xx cannot (RFC 5321 4.2.1). The enhanced code (RFC 3463) says more than the
+    basic one and wins where it is given.
     """
     found = _ENHANCED.match(reply.text)
     subject, detail = (int(found[2]), int(found[3])) if found else (None, None)

@@ -1,0 +1,55 @@
+"""What lies on the sandbox phones."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from careloop.tenancy.models import TenantModel
+
+
+class SandboxDeliveryQuerySet(models.QuerySet["SandboxDelivery"]):
+    """Filters for the page that shows a phone."""
+
+    def on_phone_of(self, patient_id: object) -> "SandboxDeliveryQuerySet":
+        """Everything one patient was shown, the newest first."""
+        return self.filter(patient_id=patient_id).order_by("-delivered_at", "-id")
+
+
+class SandboxDelivery(TenantModel):
+    """One message as it appeared on a patient's sandbox phone. Written once per message key, never changed.
+
+    Holds rendered text, so it exists only where a sandbox channel is switched on (the demo clinic).
+    """
+
+    class Plays(models.TextChoices):
+        LINE = "line", _("LINE")
+        SMS = "sms", _("SMS")
+        EMAIL = "email", _("E-mail")
+
+    append_only = False  # erasure of a patient removes the phone's content
+
+    id = models.BigAutoField(primary_key=True)
+    channel_id = models.UUIDField()
+    message_key = models.UUIDField()
+    patient_id = models.UUIDField(null=True)
+    address = models.CharField(max_length=254)
+    plays = models.CharField(max_length=5, choices=Plays)
+    subject = models.TextField(blank=True)
+    text = models.TextField()
+    quick_replies = models.JSONField(default=list)  # [{label, text, data, url}]
+    buttons = models.JSONField(default=list)  # [{label, data, url}]
+    links = models.JSONField(default=list)  # [{label, url}]
+    unsubscribe_url = models.TextField(blank=True)
+    message_class = models.CharField(max_length=20)
+    language = models.CharField(max_length=10)
+    delivered_at = models.DateTimeField()
+
+    objects = SandboxDeliveryQuerySet.as_manager()
+
+    class Meta:
+        db_table = "channels_sandbox_delivery"
+        constraints = [
+            models.UniqueConstraint("organization", "message_key", name="sandbox_delivery_once_per_key"),
+        ]
+        indexes = [
+            models.Index("organization", "patient_id", "-delivered_at", name="sandbox_delivery_phone"),
+        ]
