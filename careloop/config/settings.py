@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "careloop.journeys",
     "careloop.insights",
     "careloop.integrations",
+    "careloop.integrations.channels",
     "careloop.portal",
     "careloop.api",
     "careloop.web",
@@ -101,6 +102,7 @@ DATABASE_ROUTERS: list[str] = []
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CARELOOP_KEY_FILE = ENV.keys / "master.json"
 CARELOOP_FILES = ENV.files
+CARELOOP_LINE_API = ENV.line_api
 
 CACHES = {
     # rate limits are counted over all processes and machines

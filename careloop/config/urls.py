@@ -6,7 +6,7 @@ from django.urls import include, path
 
 SLICES = [
     "web", "accounts", "audit", "policy", "patients", "consent", "records", "followups", "messaging", "segments", "journeys",
-    "insights", "integrations", "portal", "api",
+    "insights", "integrations", "integrations.channels", "portal", "api",
 ]  # fmt: skip
 
 urlpatterns = [

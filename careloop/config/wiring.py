@@ -7,7 +7,7 @@ from importlib.util import find_spec
 DECLARATIONS = ("events", "handlers", "slots")
 SLICES = (
     "accounts", "policy", "patients", "consent", "records", "followups", "facts", "messaging", "segments", "journeys", "insights",
-    "integrations", "integrations.imports", "portal", "api", "web",
+    "integrations", "integrations.imports", "integrations.channels", "portal", "api", "web",
 )  # fmt: skip
 
 

@@ -297,6 +297,7 @@ class Inbound:
     kind: InboundKind
     occurred_at: datetime
     address: str = ""  # who, as the channel knows them (LINE user id, e-mail address)
+    patient_id: UUID | None = None  # who, where it is known without an address (sandbox phone, signed link)
     text: str = ""
     data: str = ""
     provider_message_id: str = ""

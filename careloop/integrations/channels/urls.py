@@ -1,4 +1,4 @@
-"""Webhooks in: included under `/hooks/`."""
+"""Webhooks in: `/hooks/<channel>/<id>`."""
 
 from django.urls import path
 
@@ -7,5 +7,5 @@ from .line.views import webhook as line_webhook
 app_name = "hooks"
 
 urlpatterns = [
-    path("line/<uuid:channel_id>", line_webhook, name="line"),
+    path("hooks/line/<uuid:channel_id>", line_webhook, name="line"),
 ]

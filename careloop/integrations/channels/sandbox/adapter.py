@@ -10,6 +10,8 @@ from uuid import UUID
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
+from careloop.integrations.channels.line.adapter import CAPABILITIES as LINE
+from careloop.integrations.channels.smtp.adapter import CAPABILITIES as EMAIL
 from careloop.messaging.ports import (
     Capabilities,
     ChannelError,
@@ -25,9 +27,6 @@ from careloop.messaging.ports import (
     refusal,
 )
 from careloop.tenancy.context import in_organization
-
-from ..line.adapter import CAPABILITIES as LINE
-from ..smtp.adapter import CAPABILITIES as EMAIL
 
 # As one long SMS of five UCS-2 parts: 5 × 67 (channels.md, SMS).
 SMS = Capabilities(text_limit=335, text_unit=Unit.UTF16, two_way=True, cost=Cost.PER_PART)
@@ -102,7 +101,6 @@ class SandboxChannel:
             "channel_id": self._channel_id,
             "message_key": message.key,
             "patient_id": message.patient_id,
-            "address": message.to[:254],
             "plays": self.plays,
             "subject": message.subject if self.capabilities.subject else "",
             "text": message.text,

@@ -17,7 +17,8 @@ class SandboxDeliveryQuerySet(models.QuerySet["SandboxDelivery"]):
 class SandboxDelivery(TenantModel):
     """One message as it appeared on a patient's sandbox phone. Written once per message key, never changed.
 
-    Holds rendered text, so it exists only where a sandbox channel is switched on (the demo clinic).
+    Holds rendered text, so it exists only where a sandbox channel is switched on (the demo clinic). The address is
+    not kept: a phone is its patient's, and addresses are stored sealed in one place only.
     """
 
     class Plays(models.TextChoices):
@@ -25,13 +26,10 @@ class SandboxDelivery(TenantModel):
         SMS = "sms", _("SMS")
         EMAIL = "email", _("E-mail")
 
-    append_only = False  # erasure of a patient removes the phone's content
-
     id = models.BigAutoField(primary_key=True)
     channel_id = models.UUIDField()
     message_key = models.UUIDField()
     patient_id = models.UUIDField(null=True)
-    address = models.CharField(max_length=254)
     plays = models.CharField(max_length=5, choices=Plays)
     subject = models.TextField(blank=True)
     text = models.TextField()
@@ -48,8 +46,12 @@ class SandboxDelivery(TenantModel):
     class Meta:
         db_table = "channels_sandbox_delivery"
         constraints = [
-            models.UniqueConstraint("organization", "message_key", name="sandbox_delivery_once_per_key"),
+            models.UniqueConstraint(
+                fields=["organization", "message_key"], name="sandbox_delivery_once_per_key"
+            ),
         ]
         indexes = [
-            models.Index("organization", "patient_id", "-delivered_at", name="sandbox_delivery_phone"),
+            models.Index(
+                fields=["organization", "patient_id", "-delivered_at"], name="sandbox_delivery_phone"
+            ),
         ]

@@ -21,7 +21,7 @@ _KINDS = {
 def answer(
     *,
     channel_id: UUID,
-    address: str,
+    patient_id: UUID,
     kind: str,
     receive: Callable[..., int],
     now: datetime,
@@ -29,7 +29,7 @@ def answer(
     data: str = "",
     event_id: str = "",
 ) -> int:
-    """Say something as the patient whose phone has `address`; it goes the way a real webhook's event goes.
+    """Say something as the patient whose phone this is; it goes the way a real webhook's event goes.
 
     `receive` is `messaging.services.receive`. `event_id` (from the form) makes a double click one answer.
 
@@ -42,7 +42,7 @@ def answer(
         event_id=event_id or str(uuid7()),
         kind=_KINDS[kind],
         occurred_at=now,
-        address=address,
+        patient_id=patient_id,
         text=text.replace("\x00", "")[:5000],
         data=data.replace("\x00", "")[:300],
         raw={"sandbox": True},
