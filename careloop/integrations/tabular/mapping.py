@@ -267,7 +267,7 @@ def open_questions(report: Report, mapping: Mapping) -> list[Question]:
                 continue
         questions.append(question)
     wanted = fields.ESSENTIAL.get(mapping.kind, ())
-    if wanted and not any(name in mapping.columns or name in mapping.constants for name in wanted):
+    if wanted and not mapping.recognised and not any(name in mapping.columns or name in mapping.constants for name in wanted):
         questions.append(Question("ask.essential", "columns", values={"field": wanted[0]}, blocking=True))
     return questions
 
