@@ -1,0 +1,82 @@
+"""What the shell needs on every page, worked out only if the page shows it."""
+
+from functools import cached_property
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import get_language
+
+from careloop.web import navigation
+from careloop.web.colours import DEFAULT_ACCENT
+
+THEME_COOKIE = "careloop_theme"
+THEMES = ("light", "dark", "auto")
+# Each language is offered in its own words, so that its speakers find it.
+LANGUAGE_NAMES = {"zh-hant": "繁體中文", "zh-hans": "简体中文", "en": "English"}
+LANGUAGE_TAGS = {"zh-hant": "zh-Hant", "zh-hans": "zh-Hans", "en": "en"}
+
+
+class Shell:
+    """Navigation, theme, organization and languages for one request."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @cached_property
+    def member(self) -> Any:
+        """The membership of the person at the screen, or None."""
+        return getattr(self._request, "member", None)
+
+    @cached_property
+    def organization(self) -> Any:
+        """The organization the member works in, or None before sign-in."""
+        return self.member.organization if self.member else None
+
+    @cached_property
+    def role_label(self) -> object:
+        """The member's role in the reader's language."""
+        return self.member.get_role_display() if self.member else ""
+
+    @cached_property
+    def sections(self) -> list[navigation.EntryGroup]:
+        """The navigation."""
+        return navigation.sections_for(self._request)
+
+    @cached_property
+    def foot(self) -> list[navigation.Entry]:
+        """The bottom of the navigation."""
+        return navigation.foot_for(self._request)
+
+    @property
+    def theme(self) -> str:
+        """light, dark, or auto (as the device says)."""
+        chosen = self._request.COOKIES.get(THEME_COOKIE, "auto")
+        return chosen if chosen in THEMES else "auto"
+
+    @property
+    def accent_url(self) -> str:
+        """The style sheet with the organization's colour."""
+        colour = getattr(self.organization, "accent_color", "") or DEFAULT_ACCENT
+        return reverse("web:accent", args=[colour.lstrip("#").lower()])
+
+    @property
+    def language_tag(self) -> str:
+        """The language of the page as HTML wants it."""
+        return LANGUAGE_TAGS.get(get_language() or "", get_language() or "en")
+
+    @property
+    def languages(self) -> list[dict[str, object]]:
+        """The languages to choose from."""
+        current = get_language()
+        return [
+            {"code": code, "name": LANGUAGE_NAMES.get(code, code), "tag": LANGUAGE_TAGS.get(code, code),
+             "is_current": code == current}
+            for code, _ in settings.LANGUAGES
+        ]  # fmt: skip
+
+
+def shell(request: HttpRequest) -> dict[str, object]:
+    """Give templates `shell` (see Shell) and `member`."""
+    return {"shell": Shell(request), "member": getattr(request, "member", None)}

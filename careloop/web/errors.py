@@ -1,0 +1,55 @@
+"""Error pages for people: what was wrong, what was kept, what to do. Set as handler400 … handler500 in config/urls.py."""
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
+
+from careloop.accounts.permissions import PERMISSIONS
+from careloop.web.http import is_htmx
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400: the address or the form was damaged on its way."""
+    return _answer(request, 400, "errors/400.html", _("This address is incomplete or damaged. Nothing was changed."))
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403: names the permission that is missing, and who can give it."""
+    permission = PERMISSIONS.get(str(exception)) if isinstance(exception, PermissionDenied) else None
+    member = getattr(request, "member", None)
+    if permission and member:
+        sentence = _("Your role (%(role)s) does not include “%(permission)s”.") % {
+            "role": member.get_role_display(), "permission": permission,
+        }  # fmt: skip
+    elif getattr(request, "user", None) is not None and request.user.is_authenticated and member is None:
+        sentence = _("Your account does not belong to an organization any more, or not yet.")
+    else:
+        sentence = _("You may not open this page.")
+    return _answer(request, 403, "errors/403.html", sentence)
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404: also the answer for another organization's records, so that nobody learns they exist."""
+    return _answer(request, 404, "errors/404.html", _("There is nothing at this address, or not any more."))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500: uses no database and no shell, because either may be what failed."""
+    sentence = _("Something went wrong on our side. Nothing you entered in this step was saved.")
+    template = "errors/_sentence.html" if is_htmx(request) else "errors/500.html"
+    return HttpResponse(render_to_string(template, {"sentence": sentence}), status=500)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """403 for a form whose token is missing or old: it was open too long, or cookies are off."""
+    sentence = _("This form was open for too long, so it was not accepted. Nothing was saved.")
+    return _answer(request, 403, "errors/csrf.html", sentence)
+
+
+def _answer(request: HttpRequest, status: int, template: str, sentence: str) -> HttpResponse:
+    if is_htmx(request):
+        template = "errors/_sentence.html"
+    layout = "shell.html" if getattr(request, "member", None) is not None else "blank.html"
+    return render(request, template, {"sentence": sentence, "layout": layout}, status=status)

@@ -1,0 +1,93 @@
+"""Tags every template has (they are built in through settings.TEMPLATES)."""
+
+import unicodedata
+import zlib
+
+from django import template
+from django.templatetags.static import static
+from django.utils.html import format_html, json_script
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+AVATAR_TINTS = 5
+SPRITE = "build/icons.svg"
+
+
+@register.simple_tag
+def icon(name: str, css: str = "") -> SafeString:
+    """A picture from the sprite. It says nothing to a screen reader: the text beside it (or aria-label) does."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
+        css, static(SPRITE), name,
+    )  # fmt: skip
+
+
+@register.simple_tag
+def chart_data(data: object, chart_id: str) -> SafeString:
+    """The numbers of a chart as JSON that the policy lets stand in a page (it is data, not a script)."""
+    return json_script(data, f"{chart_id}-data")
+
+
+@register.filter
+def can(member: object, permission: str) -> bool:
+    """Whether the member's role holds `permission`: {% if request.member|can:"patients.edit" %}."""
+    allowed = getattr(member, "can", None)
+    return bool(allowed and allowed(permission))
+
+
+@register.filter
+def initials(name: object) -> str:
+    """One or two characters that stand for a person.
+
+    Chinese names are known by their given name, so the last two characters; other names give the first letter of the
+    first and last word.
+
+    >>> initials("王小明"), initials("Mary Ann Smith"), initials("歐陽娜娜"), initials("")
+    ('小明', 'MS', '娜娜', '?')
+    """
+    text = "".join(
+        char for char in str(name or "") if unicodedata.category(char)[0] in "LMN" or char.isspace()
+    ).strip()
+    if not text:
+        return "?"
+    words = text.split()
+    if "CJK" in unicodedata.name(words[-1][-1], ""):
+        return "".join(words)[-2:]
+    ends = words[0][0] + (words[-1][0] if len(words) > 1 else "")
+    return ends.upper()
+
+
+@register.filter
+def tint(key: object) -> int:
+    """A stable colour number (1 to 5) for a person or thing, so that it looks the same on every page."""
+    return zlib.crc32(str(key).encode()) % AVATAR_TINTS + 1
+
+
+@register.filter
+def share(part: float | None, whole: float | None) -> str:
+    """`part` of `whole` as percent with at most one decimal, or a dash when there is no whole.
+
+    >>> share(1, 3), share(2, 4), share(5, 0)
+    ('33.3%', '50%', '–')
+    """
+    if not whole or part is None:
+        return "–"
+    return f"{round(100 * part / whole, 1):g}%"
+
+
+@register.filter
+def width(part: float | None, whole: float | None) -> str:
+    """The same as a number from 0 to 100 for an SVG width; the smallest visible bar is 0.5."""
+    if not whole or not part:
+        return "0"
+    return f"{max(0.5, min(100.0, 100 * part / whole)):.2f}"
+
+
+@register.filter
+def item(mapping: object, key: object) -> object:
+    """`mapping[key]`, or nothing: for tables whose columns are chosen at run time."""
+    try:
+        return mapping[key]  # type: ignore[index]
+    except (KeyError, IndexError, TypeError):
+        return getattr(mapping, str(key), "")
