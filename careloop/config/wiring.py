@@ -6,7 +6,7 @@ from importlib.util import find_spec
 # Importing these declares facts, readers, and what a slice adds to the pages of those below it.
 DECLARATIONS = ("events", "handlers", "slots")
 SLICES = (
-    "accounts", "policy", "patients", "consent", "records", "followups", "facts", "messaging", "segments", "journeys", "insights",
+    "events", "audit", "accounts", "policy", "patients", "consent", "records", "followups", "facts", "messaging", "segments", "journeys", "insights",
     "integrations", "integrations.imports", "integrations.channels", "portal", "api", "web",
 )  # fmt: skip
 

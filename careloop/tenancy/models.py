@@ -102,3 +102,15 @@ class Location(TenantModel):
                 condition=~models.Q(external_id=""),
             ),
         ]  # fmt: skip
+
+
+class DailyRun(TenantModel):
+    """When a piece of daily work last ran here."""
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=60)
+    ran_on = models.DateField(null=True)
+
+    class Meta:
+        db_table = "tenancy_daily_run"
+        constraints = [models.UniqueConstraint(fields=["organization", "name"], name="daily_run_once")]

@@ -136,3 +136,14 @@ def _types(arguments: str) -> str:
     """Return the types of `a uuid, b text default ''` as `uuid, text`."""
     parts = [part.strip() for part in arguments.split(",") if part.strip()]
     return ", ".join(part.split(" default ")[0].split(None, 1)[1] for part in parts)
+
+
+def unprotected_tables(connection: Any) -> list[str]:
+    """Return the tables that are neither under FORCEd row-level security nor listed as shared."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                where n.nspname = 'public' and c.relkind in ('r', 'p')
+                  and not (c.relrowsecurity and c.relforcerowsecurity) order by 1"""
+        )
+        return [name for (name,) in cursor.fetchall() if name not in SHARED_TABLES]

@@ -1,0 +1,20 @@
+"""`careloop demo`: the demo clinic, the same every time."""
+
+import argparse
+from typing import Any
+
+from careloop.cli.output import Output
+
+
+def register(commands: Any, shared: argparse.ArgumentParser) -> None:
+    command = commands.add_parser("demo", parents=[shared], help="make the demo clinic (once)")
+    command.add_argument("--patients", type=int, default=1200, help="how many patients (default 1200)")
+    command.add_argument("--seed", type=int, default=20260316, help="same seed, same clinic")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace, output: Output) -> int:
+    from careloop.cli.processes import ensure_demo
+
+    output.answer(ensure_demo(output, patients=options.patients, seed=options.seed))
+    return 0

@@ -1,0 +1,47 @@
+"""`careloop import csv|fhir PATH`: real records in."""
+
+import argparse
+from typing import Any
+
+from careloop.cli.output import Output
+
+
+def register(commands: Any, shared: argparse.ArgumentParser) -> None:
+    command = commands.add_parser("import", help="bring records in, or take a batch back")
+    kinds = command.add_subparsers(title="kinds", required=True, metavar="KIND")
+    for kind, words in (
+        ("csv", "CSV or Excel files, a folder or a zip of them"),
+        ("fhir", "FHIR R4: JSON, NDJSON, folders, tar and zip archives"),
+    ):
+        one = kinds.add_parser(kind, parents=[shared], help=words)
+        one.add_argument("path", help="file, folder or archive")
+        one.add_argument("--map", metavar="FILE", help="column mapping (JSON); without it the mapping is suggested")
+        one.add_argument("--source", help="name of the system the records come from")
+        one.add_argument("--dry-run", action="store_true", help="check everything, write nothing")
+        one.set_defaults(run=run, kind=kind)
+    undo = kinds.add_parser("undo", parents=[shared], help="take a whole batch back")
+    undo.add_argument("batch", help="the batch's id, as the import printed it")
+    undo.set_defaults(run=run_undo)
+
+
+def run(options: argparse.Namespace, output: Output) -> int:
+    from careloop.integrations.imports import commands
+    from careloop.tenancy.services import find_organization
+
+    answer = commands.run_import(
+        options.kind, options.path, map_file=options.map, source=options.source, dry_run=options.dry_run,
+        organization=find_organization(options.organization), progress=output.progress,
+    )  # fmt: skip
+    output.answer(answer, commands.in_words(answer))
+    return 0
+
+
+def run_undo(options: argparse.Namespace, output: Output) -> int:
+    from careloop.integrations.imports import commands
+    from careloop.tenancy.services import find_organization
+
+    answer = commands.run_undo(
+        options.batch, organization=find_organization(options.organization), progress=output.progress
+    )
+    output.answer(answer)
+    return 0

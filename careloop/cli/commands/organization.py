@@ -1,0 +1,50 @@
+"""`careloop organization create|list`."""
+
+import argparse
+from typing import Any
+
+from careloop.cli.output import Output
+
+
+def register(commands: Any, shared: argparse.ArgumentParser) -> None:
+    command = commands.add_parser("organization", help="make and list organizations")
+    actions = command.add_subparsers(title="actions", required=True, metavar="ACTION")
+    create = actions.add_parser("create", parents=[shared], help="make an empty organization")
+    create.add_argument("slug", help="short name: lower-case letters, digits, hyphens")
+    create.add_argument("--name", required=True, help="the clinic's name")
+    create.add_argument("--legal-profile", choices=["TW", "CN", "INTL"], default="TW")
+    create.add_argument("--language", choices=["zh-hant", "zh-hans", "en"], default="zh-hant")
+    create.add_argument("--time-zone", default="Asia/Taipei")
+    create.add_argument("--currency", default="TWD")
+    create.set_defaults(run=run_create)
+    listing = actions.add_parser("list", parents=[shared], help="list organizations")
+    listing.set_defaults(run=run_list)
+
+
+def run_create(options: argparse.Namespace, output: Output) -> int:
+    from django.core.exceptions import ValidationError
+    from django.utils import timezone
+
+    from careloop.cli.output import CommandFailed
+    from careloop.tenancy.services import create_organization
+
+    try:
+        made = create_organization(
+            slug=options.slug, name=options.name, now=timezone.now(), legal_profile=options.legal_profile,
+            language=options.language, time_zone=options.time_zone, currency=options.currency,
+        )  # fmt: skip
+    except ValidationError as error:
+        raise CommandFailed("; ".join(f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())) from None
+    output.answer(
+        {"id": made.id, "slug": made.slug},
+        f"Made {made.slug}. Next: careloop user create EMAIL --organization {made.slug} --role owner",
+    )
+    return 0
+
+
+def run_list(options: argparse.Namespace, output: Output) -> int:
+    from careloop.tenancy.services import organization_ids
+
+    slugs = [slug for _id, slug in organization_ids()]
+    output.answer({"organizations": slugs}, "\n".join(slugs) or "no organizations yet")
+    return 0

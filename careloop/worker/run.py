@@ -1,0 +1,106 @@
+"""The worker process: job queue, event readers, rounds and daily work."""
+
+import asyncio
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from django.db import connection
+from django.utils import timezone
+from procrastinate.contrib.django import app
+
+from careloop.audit.services import Actor, acting_as
+from careloop.events.readers import run_all
+from careloop.tenancy.loops import LOOPS, run_due_dailies
+from careloop.tenancy.services import organization_ids
+
+log = structlog.get_logger(__name__)
+
+READERS_EVERY = timedelta(milliseconds=500)
+DAILIES_EVERY = timedelta(seconds=30)
+PAUSE_AFTER_FAILURE = 5.0
+JOBS_AT_ONCE = 2
+
+Round = Callable[[UUID], int]
+
+
+def run_worker(*, ready: Callable[[], None] = lambda: None) -> None:
+    """Work until SIGTERM or SIGINT; what is in hand is finished first."""
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=_repeat, args=(name, every, work, stop), name=name, daemon=True)
+        for name, every, work in _rounds()
+    ]
+    for thread in threads:
+        thread.start()
+    ready()
+    asyncio.run(_run_jobs(stop))
+    stop.set()
+    for thread in threads:
+        thread.join(timeout=20)
+
+
+def _rounds() -> list[tuple[str, timedelta, Round]]:
+    found: list[tuple[str, timedelta, Round]] = [
+        ("readers", READERS_EVERY, lambda organization: run_all(organization, now=timezone.now())),
+        ("dailies", DAILIES_EVERY, lambda organization: run_due_dailies(organization, now=timezone.now())),
+    ]
+    for entry in LOOPS.values():
+        found.append((entry.name, entry.every, lambda organization, run=entry.run: run(organization, now=timezone.now())))
+    return found
+
+
+def _repeat(name: str, every: timedelta, work: Round, stop: threading.Event) -> None:
+    """Visit every organization again and again; a failing one does not keep the others waiting."""
+    with acting_as(Actor("system", name=name, via="worker")):
+        while not stop.is_set():
+            did = 0
+            try:
+                for organization, _slug in organization_ids():
+                    if stop.is_set():
+                        break
+                    did += _visit(name, work, organization)
+            except Exception:
+                log.exception("round.failed", round=name)
+                connection.close()
+                stop.wait(PAUSE_AFTER_FAILURE)
+            if not did:
+                connection.close()  # back to the pool while we wait
+                stop.wait(every.total_seconds())
+        connection.close()
+
+
+def _visit(name: str, work: Round, organization: UUID) -> int:
+    started = time.monotonic()
+    try:
+        return work(organization)
+    except Exception:
+        log.exception("round.failed", round=name, organization=str(organization))
+        connection.close()
+        return 0
+    finally:
+        took = time.monotonic() - started
+        if took > 30:
+            log.warning("round.slow", round=name, seconds=round(took))
+
+
+async def _run_jobs(stop: threading.Event) -> None:
+    """Run the job queue until a signal arrives."""
+    loop = asyncio.get_running_loop()
+    async with app.replace_connector(app.connector.get_worker_connector()).open_async() as queue:
+        task = asyncio.create_task(
+            queue.run_worker_async(
+                concurrency=JOBS_AT_ONCE, install_signal_handlers=False, wait=True, listen_notify=True,
+                shutdown_graceful_timeout=20,
+            )
+        )  # fmt: skip
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, task.cancel)
+        try:
+            await task
+        except asyncio.CancelledError:
+            stop.set()
