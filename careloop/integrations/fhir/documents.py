@@ -1,0 +1,507 @@
+"""One JSON document, taken apart: which resources it holds, where each stands, and how they name each other.
+
+A document is a resource, a Bundle of any type, or a run of NDJSON lines.
+"""
+
+import gc
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+
+from careloop.integrations.fhir.errors import FhirRefusal
+from careloop.integrations.fhir.limits import MIB, Limits
+from careloop.integrations.fhir.references import Known
+from careloop.integrations.imports.rows import Refused, Warned
+
+Resource = dict[str, Any]
+
+#: NDJSON lines that are handed on together: enough to make the call cheap, little enough to stay small.
+LINES_TOGETHER = 500
+#: What is kept of a refused resource so that it can be mended and imported again.
+RAW_LIMIT = 64 * 1024
+
+TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},:]', re.DOTALL)
+NUL = b"\\u0000"
+#: Stands for an entry whose text cannot be stored.
+HALF = object()
+_DECIMALS = re.compile(r"at line \d+.*|: line \d+.*")
+
+
+@dataclass(slots=True)
+class Document:
+    """Resources with the number of the entry (or line) each stood in and the name the Bundle gives it."""
+
+    part: str
+    resources: list[Resource]
+    lines: Sequence[int]
+    full_urls: Sequence[str | None]
+    known: Known = field(default_factory=Known)
+    #: where a Bundle inside a Bundle stands: `entry[2].resource.`
+    prefix: str = ""
+
+
+class Lines(Protocol):
+    def readline(self, size: int, /) -> bytes: ...
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Parsing makes many objects and no cycles; the cycle collector only costs time (a fifth, measured)."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def raw(resource: object) -> str:
+    """Return a refused resource as text, or nothing if it is too large to be mended by hand."""
+    try:
+        text = orjson.dumps(resource).decode()
+    except (TypeError, ValueError):
+        return ""
+    return text if len(text) <= RAW_LIMIT else ""
+
+
+def parse(content: bytearray, part: str, limits: Limits) -> Iterator[Document | Refused | Warned]:
+    """Take one JSON document apart; yields refusals instead of raising."""
+    try:
+        content = _as_utf8(content)
+        if len(content) >= limits.split_bytes:
+            yield from _large(content, part, limits)
+            return
+        parsed = _loads(content)
+    except FhirRefusal as refusal:
+        yield Refused(part, int(refusal.values.get("row", 1)), refusal.path, refusal.reason, refusal.values)
+        return
+    if NUL in content and _strip_nul(parsed):
+        yield Warned(part, 1, "", "fhir.nul_removed")
+    yield from _taken_apart(parsed, part)
+
+
+def parse_lines(
+    lines: Lines,
+    part: str,
+    limits: Limits,
+    *,
+    wanted: int | None = None,
+    rank_of_line: Callable[[bytes], int] | None = None,
+) -> Iterator[Document | Refused | Warned]:
+    """Take NDJSON apart, a few hundred lines at a time; `wanted` takes only the lines of that rank."""
+    resources: list[Resource] = []
+    numbers: list[int] = []
+    number = 0
+    while line := lines.readline(limits.resource_bytes):
+        number += 1
+        if len(line) >= limits.resource_bytes and not line.endswith(b"\n"):
+            while line and not line.endswith(b"\n"):
+                line = lines.readline(MIB)
+            yield Refused(part, number, "", "fhir.resource_too_large", {"limit": limits.resource_bytes // MIB})
+            continue
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        line = line.strip()
+        if not line or (wanted is not None and rank_of_line is not None and rank_of_line(line) != wanted):
+            continue
+        try:
+            resource = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            yield _not_well_formed(line, part, number, error)
+            continue
+        if NUL in line and _strip_nul(resource):
+            yield Warned(part, number, "", "fhir.nul_removed")
+        if isinstance(resource, dict) and resource.get("resourceType") == "Bundle":
+            yield from _taken_apart(resource, part, line=number)
+            continue
+        resources.append(resource)
+        numbers.append(number)
+        if len(resources) >= LINES_TOGETHER:
+            yield from _lines_document(resources, numbers, part)
+            resources, numbers = [], []
+    if resources:
+        yield from _lines_document(resources, numbers, part)
+
+
+def _lines_document(resources: list[Any], numbers: list[int], part: str) -> Iterator[Document | Refused]:
+    document = Document(part, [], [], [])
+    yield from _fill(document, zip(numbers, [None] * len(numbers), resources, strict=True))
+    yield document
+
+
+def _not_well_formed(line: bytes, part: str, number: int, error: orjson.JSONDecodeError) -> Refused:
+    if "surrogate" in error.msg:
+        return Refused(part, number, "", "fhir.half_character")
+    values: dict[str, str | int] = {"row": number, "column": error.colno, "what": _what(error)}
+    readable = line.decode("utf-8", "replace") if len(line) <= RAW_LIMIT else ""
+    return Refused(part, number, path_at(line, error.pos), "fhir.not_well_formed", values, readable)
+
+
+# whole documents
+
+
+def _as_utf8(content: bytearray) -> bytearray:
+    if content.startswith(b"\xef\xbb\xbf"):
+        return content[3:]
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        try:
+            return bytearray(content.decode("utf-16").encode())
+        except UnicodeError:
+            raise FhirRefusal("fhir.not_utf8") from None
+    return content
+
+
+def _loads(content: bytearray | memoryview) -> Any:
+    """Parse JSON.
+
+    Raises:
+        FhirRefusal: it is not well-formed; says the line, the column and the path.
+    """
+    try:
+        with collector_paused():
+            return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        if "surrogate" in error.msg:
+            return _with_half_characters(bytes(content))
+        if not bytes(content).strip():
+            raise FhirRefusal("fhir.empty") from None
+        if "utf-8" in error.msg.lower():
+            raise FhirRefusal("fhir.not_utf8") from None
+        raise FhirRefusal(
+            "fhir.not_well_formed",
+            path_at(content, error.pos),
+            row=error.lineno,
+            column=error.colno,
+            what=_what(error),
+        ) from None
+
+
+def _what(error: orjson.JSONDecodeError) -> str:
+    return _DECIMALS.sub("", error.msg).strip() or "JSON"
+
+
+def _with_half_characters(content: bytes) -> Any:
+    """Parse JSON that holds an unpaired surrogate somewhere, so that only the entry that has it is refused."""
+    try:
+        parsed = json.loads(content)
+    except (ValueError, RecursionError):
+        raise FhirRefusal("fhir.half_character") from None
+    if not isinstance(parsed, dict) or not isinstance(parsed.get("entry"), list):
+        raise FhirRefusal("fhir.half_character")
+    parsed["entry"] = [entry if _is_storable(entry) else HALF for entry in parsed["entry"]]
+    if not _is_storable({**parsed, "entry": []}):
+        raise FhirRefusal("fhir.half_character")
+    return parsed
+
+
+def _is_storable(value: object) -> bool:
+    try:
+        orjson.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def path_at(content: bytes | bytearray | memoryview, position: int) -> str:
+    """Return the JSON path that is open at a byte position: where in the document something went wrong.
+
+    >>> path_at(b'{"name": [{"given": ["a", #', 26)
+    'name[0].given[1]'
+    """
+    stack: list[str | int] = []
+    key = ""
+    after_colon = False
+    for found in TOKEN.finditer(bytes(content[:position])):
+        token = found[0]
+        if token == b"{":
+            stack.append("")
+        elif token == b"[":
+            stack.append(0)
+        elif token in (b"}", b"]"):
+            if stack:
+                stack.pop()
+        elif token == b",":
+            if stack and isinstance(stack[-1], int):
+                stack[-1] += 1
+        elif token == b":":
+            after_colon = True
+            if stack and not isinstance(stack[-1], int):
+                stack[-1] = key
+            continue
+        elif not after_colon:
+            key = token[1:-1].decode("utf-8", "replace")[:64]
+        after_colon = False
+    path = ""
+    for step in stack:
+        path += f"[{step}]" if isinstance(step, int) else (f".{step}" if path and step else step)
+    return path
+
+
+def _strip_nul(value: Any) -> bool:
+    """Take NUL characters out of every text below `value`, in place; returns whether there were any."""
+    found = False
+    places: Iterator[tuple[Any, Any]] = iter(())
+    if isinstance(value, dict):
+        places = iter(list(value.items()))
+    elif isinstance(value, list):
+        places = iter(list(enumerate(value)))
+    for place, inner in places:
+        if isinstance(inner, str):
+            if "\0" in inner:
+                value[place] = inner.replace("\0", "")
+                found = True
+        elif isinstance(inner, dict | list):
+            found = _strip_nul(inner) or found
+    return found
+
+
+# Bundles
+
+
+def _taken_apart(parsed: Any, part: str, *, prefix: str = "", line: int = 1) -> Iterator[Document | Refused | Warned]:
+    document = Document(part, [], [], [], prefix=prefix)
+    if not isinstance(parsed, dict) or parsed.get("resourceType") != "Bundle":
+        yield from _fill(document, [(line, None, parsed)])
+        yield document
+        return
+    entries = parsed.get("entry")
+    if entries is None:
+        entries = []
+    if not isinstance(entries, list):
+        yield Refused(part, line, f"{prefix}Bundle.entry", "fhir.no_entry_list")
+        return
+    numbered = _entries(document, entries, 1)
+    inner: list[tuple[int, Resource]] = []
+    yield from _fill(document, _without_bundles(numbered, inner), numbered.problems)
+    yield document
+    for number, bundle in inner:
+        yield from _taken_apart(bundle, part, prefix=f"{prefix}entry[{number - 1}].resource.", line=number)
+
+
+def _without_bundles(
+    numbered: "Iterator[tuple[int, str | None, Any]]", inner: list[tuple[int, Resource]]
+) -> Iterator[tuple[int, str | None, Any]]:
+    for number, full_url, resource in numbered:
+        if isinstance(resource, dict) and resource.get("resourceType") == "Bundle":
+            inner.append((number, resource))
+        else:
+            yield number, full_url, resource
+
+
+class _Entries:
+    """Walks the entries of a Bundle; entries that hold no resource to import end in `problems`."""
+
+    def __init__(self, document: Document, entries: Sequence[Any], first: int) -> None:
+        self.document = document
+        self.entries = entries
+        self.number = first - 1
+        self.problems: list[Refused | Warned] = []
+        self._walk = iter(entries)
+
+    def __iter__(self) -> "_Entries":
+        return self
+
+    def __next__(self) -> tuple[int, str | None, Any]:
+        part, prefix = self.document.part, self.document.prefix
+        for entry in self._walk:
+            self.number += 1
+            path = f"{prefix}entry[{self.number - 1}]"
+            if entry is HALF:
+                self.problems.append(Refused(part, self.number, path, "fhir.half_character"))
+                continue
+            if type(entry) is not dict:
+                values: dict[str, str | int] = {"found": type_name(entry)}
+                self.problems.append(Refused(part, self.number, path, "fhir.not_an_object", values, raw(entry)))
+                continue
+            request = entry.get("request")
+            if type(request) is dict and request.get("method") == "DELETE":
+                self.problems.append(Warned(part, self.number, path, "fhir.delete_not_followed"))
+                continue
+            resource = entry.get("resource")
+            if resource is None:
+                self.problems.append(Warned(part, self.number, path, "fhir.entry_without_resource"))
+                continue
+            full_url = entry.get("fullUrl")
+            return self.number, full_url if type(full_url) is str else None, resource
+        raise StopIteration
+
+
+def _entries(document: Document, entries: Sequence[Any], first: int) -> _Entries:
+    return _Entries(document, entries, first)
+
+
+def _fill(
+    document: Document,
+    found: Any,
+    problems: list[Refused | Warned] | None = None,
+) -> Iterator[Refused | Warned]:
+    """Put resources into the document, each once; what is no resource is refused."""
+    resources, known = document.resources, document.known
+    lines: list[int] = []
+    full_urls: list[str | None] = []
+    refused: list[Refused | Warned] = []
+    for number, full_url, resource in found:
+        try:
+            fresh = known.add(full_url, resource)
+        except FhirRefusal as refusal:
+            path = f"{document.prefix}entry[{number - 1}].resource" if full_url else document.prefix
+            refused.append(Refused(document.part, number, path + refusal.path, refusal.reason, refusal.values, raw(resource)))
+            continue
+        if fresh:
+            resources.append(resource)
+            lines.append(number)
+            full_urls.append(full_url)
+        else:
+            refused.append(_twice(document, number, full_url, resource))
+    document.lines = lines
+    document.full_urls = full_urls
+    yield from refused
+    yield from problems or ()
+
+
+def _twice(document: Document, number: int, full_url: str | None, resource: Resource) -> Refused | Warned:
+    values: dict[str, str | int] = {"type": resource["resourceType"]}
+    path = f"{document.prefix}{resource['resourceType']}.id"
+    if document.known.same_as_first(full_url, resource, document.resources):
+        return Warned(document.part, number, path, "fhir.repeated", values)
+    return Refused(document.part, number, path, "fhir.duplicate_id", values, raw(resource))
+
+
+def type_name(value: object) -> str:
+    """Return what a JSON value is, as a word of `reasons.py`."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, str):
+        return "text"
+    return "list" if isinstance(value, list) else "object"
+
+
+# large Bundles
+
+
+def _large(content: bytearray, part: str, limits: Limits) -> Iterator[Document | Refused | Warned]:
+    """Take a large Bundle apart entry by entry: two passes, but never more than a few hundred resources in memory."""
+    places, rest = entry_places(content)
+    if places is None:
+        if len(content) > limits.resource_bytes:
+            _loads_shallow(content)
+            raise FhirRefusal("fhir.resource_too_large", limit=limits.resource_bytes // MIB)
+        yield from _taken_apart(_loads(content), part)
+        return
+    bundle = _loads(bytearray(rest))
+    if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
+        raise FhirRefusal("fhir.unknown_type", type=str(bundle.get("resourceType")) if isinstance(bundle, dict) else "?")
+    view = memoryview(content)
+    known = Known()
+    keep: set[int] = set()
+    for number, (start, end) in enumerate(places, start=1):
+        try:
+            entry = orjson.loads(view[start:end])
+            if type(entry) is dict and known.add(entry.get("fullUrl"), entry.get("resource")):
+                keep.add(number)
+        except (orjson.JSONDecodeError, FhirRefusal):
+            keep.add(number)  # refused below, with everything that is to be said about it
+    for first in range(0, len(places), LINES_TOGETHER):
+        document = Document(part, [], [], [], known=Known(parent=known))
+        found: list[Any] = []
+        numbers: list[int] = []
+        for number, (start, end) in enumerate(places[first : first + LINES_TOGETHER], start=first + 1):
+            if end - start > limits.resource_bytes:
+                values: dict[str, str | int] = {"limit": limits.resource_bytes // MIB}
+                yield Refused(part, number, f"entry[{number - 1}]", "fhir.resource_too_large", values)
+                continue
+            try:
+                entry = _loads(view[start:end])
+            except FhirRefusal as refusal:
+                row = content.count(b"\n", 0, start) + int(refusal.values.get("row", 1))
+                path = f"entry[{number - 1}].{refusal.path}".rstrip(".")
+                yield Refused(part, number, path, refusal.reason, {**refusal.values, "row": row})
+                continue
+            if NUL in content[start:end] and _strip_nul(entry):
+                yield Warned(part, number, f"entry[{number - 1}]", "fhir.nul_removed")
+            if number not in keep and type(entry) is dict and entry.get("resource") is not None:
+                values = {"type": str(entry["resource"].get("resourceType"))}
+                yield Warned(part, number, f"entry[{number - 1}]", "fhir.repeated", values)
+                continue
+            found.append(entry)
+            numbers.append(number)
+        for number, entry in zip(numbers, found, strict=True):
+            walk = _entries(document, [entry], number)
+            inner: list[tuple[int, Resource]] = []
+            single = list(_without_bundles(walk, inner))
+            for problem in walk.problems:
+                yield problem
+            yield from _append(document, single)
+            for place, bundle_inside in inner:
+                yield from _taken_apart(bundle_inside, part, prefix=f"entry[{place - 1}].resource.", line=place)
+        yield document
+
+
+def _append(document: Document, found: list[tuple[int, str | None, Any]]) -> Iterator[Refused]:
+    for number, full_url, resource in found:
+        try:
+            document.known.add(full_url, resource)
+        except FhirRefusal as refusal:
+            path = f"entry[{number - 1}].resource{refusal.path}"
+            yield Refused(document.part, number, path, refusal.reason, refusal.values, raw(resource))
+            continue
+        document.resources.append(resource)
+        document.lines = [*document.lines, number]
+        document.full_urls = [*document.full_urls, full_url]
+
+
+def _loads_shallow(content: bytearray) -> None:
+    """Raise for what is no JSON object at all, without building it."""
+    if content.lstrip()[:1] not in (b"{", b"["):
+        raise FhirRefusal("fhir.not_well_formed", row=1, column=1, what="JSON")
+
+
+def entry_places(content: bytearray) -> tuple[list[tuple[int, int]] | None, bytes]:
+    """Find where each entry of a Bundle begins and ends, without parsing it.
+
+    Returns the places (None if there is no list named `entry` at the top) and the document without them.
+
+    Raises:
+        FhirRefusal: the document ends in the middle.
+
+    >>> entry_places(bytearray(b'{"resourceType":"Bundle","entry":[{"a":1},{"b":[2]}],"id":"x"}'))
+    ([(34, 41), (42, 51)], b'{"resourceType":"Bundle","entry":[],"id":"x"}')
+    """
+    places: list[tuple[int, int]] = []
+    depth = 0
+    key = b""
+    list_start = list_end = -1
+    start = 0
+    for found in TOKEN.finditer(content):
+        first = content[found.start()]
+        if first == 0x22:
+            if depth == 1:
+                key = found[0]
+        elif first == 0x7B or first == 0x5B:  # { [
+            if depth == 1 and first == 0x5B and key == b'"entry"' and list_start < 0:
+                list_start = found.end()
+            elif depth == 2 and list_start >= 0 and list_end < 0:
+                start = found.start()
+            depth += 1
+        elif first == 0x7D or first == 0x5D:  # } ]
+            depth -= 1
+            if list_start >= 0 and list_end < 0:
+                if depth == 2:
+                    places.append((start, found.end()))
+                elif depth == 1:
+                    list_end = found.start()
+    if depth > 0:
+        raise FhirRefusal("fhir.cut_off")
+    if list_start < 0:
+        return None, b""
+    return places, bytes(content[:list_start]) + bytes(content[list_end:])

@@ -1,0 +1,228 @@
+"""FHIR in, canonical rows out: what `careloop import fhir` feeds to the import pipeline.
+
+    for chunk in rows(path, zone=clinic.zone, now=now):
+        ...
+
+No database and no clock. Everything in the source ends in exactly one of: a row, a refusal with its reason, or the
+count of what is not kept.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from pathlib import Path
+
+from careloop.integrations.fhir import clinical, money, people
+from careloop.integrations.fhir.documents import Document, collector_paused, raw
+from careloop.integrations.fhir.errors import FhirRefusal
+from careloop.integrations.fhir.limits import Limits
+from careloop.integrations.fhir.other import other
+from careloop.integrations.fhir.reader import Meter, read
+from careloop.integrations.fhir.reading import Reading
+from careloop.integrations.fhir.references import Directory, Resource, tail
+from careloop.integrations.fhir.shapes import explain
+from careloop.integrations.imports.rows import BY_NAME, KINDS, OTHER, Refused, Row, RowChunk, RowStream, Warned
+
+Picker = Callable[[Reading, Resource], Row | None]
+
+#: FHIR type → the kind of row it gives and what makes it.
+PICKERS: dict[str, tuple[str, Picker]] = {
+    "Organization": ("organization", people.organization),
+    "Location": ("location", people.location),
+    "Practitioner": ("practitioner", people.practitioner),
+    "PractitionerRole": ("practitioner", people.practitioner_role),
+    "Patient": ("patient", people.patient),
+    "RelatedPerson": ("related_person", people.related_person),
+    "Encounter": ("encounter", clinical.encounter),
+    "Condition": ("condition", clinical.condition),
+    "AllergyIntolerance": ("allergy", clinical.allergy),
+    "MedicationRequest": ("medication", clinical.medication),
+    "MedicationStatement": ("medication", clinical.medication_statement),
+    "Observation": ("observation", clinical.observation),
+    "Procedure": ("procedure", clinical.procedure),
+    "Immunization": ("immunization", clinical.immunization),
+    "DiagnosticReport": ("report", clinical.report),
+    "CarePlan": ("care_plan", clinical.care_plan),
+    "Claim": ("invoice", money.claim),
+    "Invoice": ("invoice", money.invoice),
+}
+
+#: What a staging table can hold.
+SCALARS = frozenset({str, int, float, bool, type(None)})
+#: What a picker raises when a resource is not well-shaped; `explain` then says where.
+STUMBLES = (AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError, RecursionError)
+ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
+
+CHUNK_ROWS = 20_000
+#: Rows with long texts fill memory sooner than their number says.
+CHUNK_CHARACTERS = 24 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of the resources of a source, by FHIR type: every resource read is kept, refused or not kept."""
+
+    read: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    not_kept: Counter[str] = field(default_factory=Counter)
+
+
+def rows(
+    path: Path,
+    *,
+    zone: tzinfo,
+    now: datetime,
+    limits: Limits | None = None,
+    meter: Meter | None = None,
+    report: Report | None = None,
+) -> RowStream:
+    """Yield the rows of a FHIR source in chunks, each kind after those it refers to.
+
+    Args:
+        path: see `reader.read`.
+        zone: the clinic's zone, for times that have none.
+        now: when the import runs.
+        limits: guards.
+        meter: is told how much has been read, for a progress bar.
+        report: is told what became of every resource.
+    """
+    meter = meter or Meter()
+    mapper = Mapper(zone=zone, now=now, report=report or Report())
+    for found in read(path, limits=limits, meter=meter):
+        if isinstance(found, Document):
+            with collector_paused():
+                mapper.document(found)
+        elif isinstance(found, Refused):
+            mapper.refused.append(found)
+        else:
+            mapper.reading.warned.append(found)
+        if mapper.is_full():
+            yield from mapper.chunks(meter.position)
+    mapper.say_what_is_not_kept(path)
+    if not mapper.report.read and not mapper.refused:
+        mapper.refused.append(Refused(path.name, 0, "", "fhir.nothing_inside"))
+    yield from mapper.chunks(meter.position)
+
+
+class Mapper:
+    """Turns documents into rows and keeps them until there are enough for a chunk."""
+
+    def __init__(self, *, zone: tzinfo, now: datetime, report: Report) -> None:
+        self.report = report
+        self.reading = Reading(directory=Directory(), zone=zone, now=now)
+        self.rows: dict[str, list[Row]] = {kind.name: [] for kind in KINDS}
+        self.refused: list[Refused] = []
+        self.count = 0
+        self.characters = 0
+
+    def document(self, document: Document) -> None:
+        """Map every resource of a document; one that cannot be mapped is refused and the others go on."""
+        at = self.reading
+        at.part = document.part
+        at.known = document.known
+        rows, counts = self.rows, self.report
+        read: Counter[str] = Counter()
+        kept: Counter[str] = Counter()
+        for line, full_url, resource in zip(document.lines, document.full_urls, document.resources, strict=True):
+            kind = resource["resourceType"]
+            read[kind] += 1
+            at.line = line
+            at.resource = resource
+            warned = len(at.warned)
+            try:
+                rid = resource.get("id")
+                if rid is None:
+                    rid = tail(full_url) if full_url is not None else None
+                elif type(rid) is not str or len(rid) > 64 or not rid:
+                    rid = self._odd_id(rid, kind)
+                at.rid = rid
+                name, picker = PICKERS.get(kind, ("other", other))
+                row = picker(at, resource)
+                if row is None:
+                    self._nothing(kind, resource)
+                    continue
+                if not SCALARS.issuperset(map(type, row)):
+                    raise TypeError("a value is no scalar")
+                if kind == "ExplanationOfBenefit":
+                    self._bill(resource)
+            except FhirRefusal as refusal:
+                self._refuse(document, resource, refusal, warned)
+                continue
+            except STUMBLES:
+                self._refuse(document, resource, explain(resource), warned)
+                continue
+            rows[name].append(row)
+            kept[kind] += 1
+            if at.extra:
+                for extra, more in at.extra:
+                    rows[extra].append(more)
+                at.extra.clear()
+        counts.read.update(read)
+        counts.kept.update(kept)
+        self.count += len(document.resources)
+        if self.rows["report"]:
+            self.characters = sum(len(row[14]) for row in self.rows["report"] if type(row[14]) is str)
+
+    def _odd_id(self, rid: object, kind: str) -> str:
+        if type(rid) is not str or not rid:
+            raise FhirRefusal("fhir.shape", f"{kind}.id", expected="text", found=type(rid).__name__)
+        self.reading.warn(f"{kind}.id", "fhir.id_too_long")
+        return rid
+
+    def _nothing(self, kind: str, resource: Resource) -> None:
+        """A resource that gives no row: it describes others (a Medication), or is about no patient."""
+        if kind == "Medication":
+            people.medication_item(self.reading, resource)
+        self.report.not_kept[kind] += 1
+        self.reading.extra.clear()
+
+    def _bill(self, resource: Resource) -> None:
+        row = money.explanation_of_benefit(self.reading, resource)
+        if row is not None:
+            if not SCALARS.issuperset(map(type, row)):
+                raise TypeError("a value is no scalar")
+            self.reading.extra.append(("invoice", row))
+
+    def _refuse(self, document: Document, resource: Resource, refusal: FhirRefusal, warned: int) -> None:
+        at = self.reading
+        at.extra.clear()
+        # What was doubted about a resource that is not taken is of no use any more.
+        del at.warned[warned:]
+        path = document.prefix + (refusal.path or resource["resourceType"])
+        self.refused.append(Refused(at.part, at.line, path, refusal.reason, refusal.values, raw(resource)))
+        self.report.refused[resource["resourceType"]] += 1
+
+    def is_full(self) -> bool:
+        return (
+            self.count >= CHUNK_ROWS
+            or self.characters >= CHUNK_CHARACTERS
+            or len(self.refused) + len(self.reading.warned) >= CHUNK_ROWS
+        )
+
+    def chunks(self, position: int) -> Iterator[RowChunk]:
+        """Hand over what is there, kinds in the order in which they refer to each other; refusals with the last one."""
+        refused, self.refused = self.refused, []
+        warned, self.reading.warned = self.reading.warned, []
+        ready: list[RowChunk] = []
+        for kind in KINDS:
+            if found := self.rows[kind.name]:
+                ready.append(RowChunk(kind, found, position=position))
+                self.rows[kind.name] = []
+        if not ready and (refused or warned):
+            ready.append(RowChunk(OTHER, [], position=position))
+        if ready:
+            ready[-1].refused = refused
+            ready[-1].warned = warned
+        self.count = self.characters = 0
+        yield from ready
+
+    def say_what_is_not_kept(self, path: Path) -> None:
+        for kind, count in sorted(self.report.not_kept.items()):
+            values: dict[str, str | int] = {"type": kind, "count": count}
+            self.reading.warned.append(Warned(path.name, 0, kind, "fhir.not_kept", values))
+
+
+assert all(name in BY_NAME for name, _picker in PICKERS.values())
