@@ -2,16 +2,25 @@
 
 A sealed value is bound to its place, `table.column.row`. A patient's data key is wrapped for the patient's own id. Blind
 indexes: one key per organization and sort of value, so that a phone number in two clinics has two unrelated hashes.
+
+For sets (an import, a batch of messages) use `load_keys`, `create_keys` and `contact_values`: one query each.
 """
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
-from careloop.kernel import vault
+from careloop.kernel import sql, vault
 
 CONTACT_TABLE = "patients_contact_point"
 IDENTIFIER_TABLE = "patients_identifier"
 PATIENT_TABLE = "patients_patient"
 RELATED_TABLE = "patients_related_person"
+
+
+class NoKey(vault.VaultError):
+    """The patient's data key was destroyed (erasure) or never made."""
 
 
 def place(table: str, column: str, row_id: UUID) -> str:
@@ -21,6 +30,9 @@ def place(table: str, column: str, row_id: UUID) -> str:
     'patients_contact_point.value_sealed.00000000-0000-0000-0000-000000000001'
     """
     return f"{table}.{column}.{row_id}"
+
+
+# -- keys -------------------------------------------------------------------------------------------------------
 
 
 def new_key(patient_id: UUID) -> tuple[bytes, bytes]:
@@ -35,7 +47,117 @@ def open_key(patient_id: UUID, wrapped: bytes) -> bytes:
     Raises:
         VaultError: the master key is missing or the bytes belong to another patient.
     """
-    return vault.keyring().unwrap(wrapped, owner=patient_id.bytes)
+    wrapped = bytes(wrapped)
+    if int.from_bytes(wrapped[:4], "big") not in vault.keyring().masters:
+        # another process has rotated the master key since this one read the key file
+        vault.keyring.cache_clear()
+    return _unwrapped(patient_id.bytes, wrapped)
+
+
+@lru_cache(maxsize=20_000)
+def _unwrapped(owner: bytes, wrapped: bytes) -> bytes:
+    return vault.keyring().unwrap(wrapped, owner=owner)
+
+
+def load_keys(patient_ids: Iterable[UUID]) -> dict[UUID, bytes]:
+    """Return the data keys of many patients, in one query; patients without a key are left out."""
+    found = sql.rows("select patient_id, wrapped from patients_key where patient_id = any(%s)", [list(patient_ids)])
+    return {row["patient_id"]: open_key(row["patient_id"], row["wrapped"]) for row in found}
+
+
+def create_keys(patient_ids: Iterable[UUID]) -> dict[UUID, bytes]:
+    """Return the data keys of many patients, making those that are missing: two queries, however many."""
+    wanted = list(dict.fromkeys(patient_ids))
+    keys = load_keys(wanted)
+    missing = [patient for patient in wanted if patient not in keys]
+    if missing:
+        made = [new_key(patient) for patient in missing]
+        sql.execute(
+            "insert into patients_key (patient_id, wrapped) select * from unnest(%s::uuid[], %s::bytea[]) "
+            "on conflict (patient_id) do nothing",
+            [missing, [wrapped for _plain, wrapped in made]],
+        )
+        # read back: another transaction may have been first
+        keys |= load_keys(missing)
+    return keys
+
+
+def key_of(patient_id: UUID) -> bytes:
+    """Return one patient's data key.
+
+    Raises:
+        NoKey: it was destroyed or never made.
+    """
+    try:
+        return load_keys([patient_id])[patient_id]
+    except KeyError:
+        raise NoKey("the patient has no data key") from None
+
+
+# -- values -----------------------------------------------------------------------------------------------------
+
+
+def seal(key: bytes, text: str, *, table: str, column: str, row_id: UUID) -> bytes:
+    """Return `text` sealed for one column of one row."""
+    return vault.seal(key, text, place=place(table, column, row_id))
+
+
+def unseal(key: bytes, sealed: bytes, *, table: str, column: str, row_id: UUID) -> str:
+    """Return the text sealed for one column of one row.
+
+    Raises:
+        VaultError: another key, another row, or changed bytes.
+    """
+    return vault.open_sealed(key, sealed, place=place(table, column, row_id))
+
+
+@dataclass(frozen=True, slots=True)
+class ContactValue:
+    """A contact point with its value in clear: for sending, never for showing.
+
+    `value` is E.164 for phones (without `extension`), the address for e-mail, the user id for LINE and WeChat.
+    """
+
+    id: UUID
+    patient_id: UUID
+    system: str
+    use: str
+    value: str
+    extension: str
+    is_mobile: bool
+    rank: int
+    reach: str
+    is_verified: bool
+    warning: str
+
+
+def contact_values(patient_ids: Sequence[UUID], system: str | None = None) -> dict[UUID, list[ContactValue]]:
+    """Return the contact points of many patients, in clear, each patient's best first: one query.
+
+    Best is: not blocked or bounced, then by rank, then verified. Values without a warning come before those with one.
+
+    Args:
+        patient_ids: whose.
+        system: phone, email, line or wechat; None for all.
+    """
+    found = sql.rows(
+        """select c.id, c.patient_id, c.system, c.use, c.value_sealed, c.is_mobile, c.rank, c.reach,
+                  c.verified_at is not null as is_verified, c.warning, k.wrapped
+             from patients_contact_point c join patients_key k using (patient_id)
+            where c.patient_id = any(%s) and (%s::text is null or c.system = %s)
+            order by c.patient_id, c.reach in ('blocked', 'bounced'), c.warning <> '', c.rank, c.verified_at nulls last, c.id""",
+        [list(patient_ids), system, system],
+    )
+    values: dict[UUID, list[ContactValue]] = {}
+    for row in found:
+        key = open_key(row["patient_id"], row.pop("wrapped"))
+        text = unseal(key, row.pop("value_sealed"), table=CONTACT_TABLE, column="value_sealed", row_id=row["id"])
+        value, _mark, extension = text.partition(";ext=") if row["system"] == "phone" else (text, "", "")
+        values.setdefault(row["patient_id"], []).append(ContactValue(value=value, extension=extension, **row))
+    return values
+
+
+# -- blind indexes ----------------------------------------------------------------------------------------------
 
 
 def contact_index(organization_id: UUID, system: str, value: str) -> bytes:

@@ -1,0 +1,91 @@
+"""Reading contact points and identifiers as people type them: what is stored, how it is found, what is odd about it.
+
+Nothing is refused that the person behind it may really use: a number that cannot be verified is kept with a warning.
+"""
+
+import re
+from dataclasses import dataclass
+
+from careloop.kernel.phones import PhoneRefused, PhoneSeveral, read_phone, taiwan_mobile
+from careloop.kernel.taiwan import IdKind, normalise_id, read_id
+from careloop.kernel.text import clean, normalise
+
+EMAIL = re.compile(r"[^@\s,;<>()\"]{1,64}@[^@\s,;<>()\"]{1,250}\.[^@\s.,;<>()\"]{2,}")
+LINE_ID = re.compile(r"U[0-9a-f]{32}")
+LONGEST = 254
+
+
+@dataclass(frozen=True, slots=True)
+class ReadContact:
+    """A contact point as it is stored.
+
+    `value` is what is sealed (E.164, with `;ext=` for an extension), `indexed` what its blind index is made of,
+    `digits` the phone's digits for the last-three index (empty for other systems), `warning` a code, or empty.
+    """
+
+    value: str
+    indexed: str
+    digits: str = ""
+    is_mobile: bool = False
+    warning: str = ""
+
+
+def read_contact(system: str, text: str) -> ReadContact:
+    """Read one contact point.
+
+    >>> read_contact("phone", "0912-345-678")
+    ReadContact(value='+886912345678', indexed='+886912345678', digits='886912345678', is_mobile=True, warning='')
+    >>> read_contact("phone", "0912-34").warning, read_contact("email", " Amy@Example.com ").indexed
+    ('phone.invalid', 'amy@example.com')
+    """
+    if system == "phone":
+        return _read_phone(text)
+    value = clean(text)[:LONGEST]
+    if system == "email":
+        indexed = normalise(value).replace(" ", "")
+        return ReadContact(value, indexed, warning="" if EMAIL.fullmatch(value) else "email.odd")
+    return ReadContact(value, value, warning="" if system != "line" or LINE_ID.fullmatch(value) else "line.odd")
+
+
+def _read_phone(text: str) -> ReadContact:
+    if e164 := taiwan_mobile(text):
+        return ReadContact(e164, e164, e164[1:], True, _doubt(e164))
+    try:
+        phone = read_phone(text)
+    except PhoneRefused as refused:
+        value = clean(text)[:LONGEST]
+        digits = "" if isinstance(refused, PhoneSeveral) else "".join(re.findall("[0-9]", normalise(text)))
+        return ReadContact(value, digits or normalise(value), digits if len(digits) >= 3 else "", False, refused.code)
+    value = f"{phone.e164};ext={phone.extension}" if phone.extension else phone.e164
+    return ReadContact(value, phone.e164, phone.e164[1:], phone.can_receive_sms, _doubt(phone.e164))
+
+
+def _doubt(e164: str) -> str:
+    return "phone.doubtful" if len(set(e164[-7:])) == 1 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadIdentifier:
+    """An identifier as it is stored; `kind` may have been corrected by the number's own shape."""
+
+    kind: str
+    value: str
+    sex: str = ""
+    warning: str = ""
+
+
+def read_identifier(kind: str, text: str) -> ReadIdentifier:
+    """Read one identifier. A wrong check digit is a warning, never a refusal.
+
+    >>> read_identifier("national_id", "a123456788")
+    ReadIdentifier(kind='national_id', value='A123456788', sex='male', warning='identifier.check_digit')
+    >>> read_identifier("national_id", "A800000014").kind
+    'resident_certificate'
+    """
+    if kind not in ("national_id", "resident_certificate"):
+        return ReadIdentifier(kind, normalise_id(clean(text))[:LONGEST])
+    read = read_id(text)
+    if read.kind is IdKind.OTHER:
+        return ReadIdentifier(kind, clean(read.value)[:LONGEST], warning="identifier.shape")
+    kind = "national_id" if read.kind is IdKind.NATIONAL_ID else "resident_certificate"
+    return ReadIdentifier(kind, read.value, read.sex, "" if read.valid else "identifier.check_digit")
