@@ -38,6 +38,8 @@ document.addEventListener("htmx:responseError", (event) => {
 document.addEventListener("htmx:sendError", () => toast(word("offline"), "danger"));
 document.addEventListener("htmx:timeout", () => toast(word("offline"), "danger"));
 
+document.addEventListener("allauth.error", () => toast(word("passkey"), "warning"));
+
 // The server may ask for a message with the header HX-Trigger: {"toast": {"text": …, "tone": …}}.
 document.addEventListener("toast", (event) => toast(event.detail.text, event.detail.tone));
 
