@@ -29,7 +29,20 @@ TEXT_LIMIT = 100_000
 LEADING = ("PPRF", "ATND")
 SNOMED = "http://snomed.info/sct"
 #: How long one unit of a FHIR Duration is, in days.
-DAYS = {"d": 1, "day": 1, "days": 1, "天": 1, "日": 1, "wk": 7, "week": 7, "weeks": 7, "mo": 30, "month": 30, "months": 30, "a": 365}
+DAYS = {
+    "d": 1,
+    "day": 1,
+    "days": 1,
+    "天": 1,
+    "日": 1,
+    "wk": 7,
+    "week": 7,
+    "weeks": 7,
+    "mo": 30,
+    "month": 30,
+    "months": 30,
+    "a": 365,
+}
 
 
 def _require_words(code: str | None, words: str | None, path: str) -> None:

@@ -3,11 +3,9 @@
 A document is a resource, a Bundle of any type, or a run of NDJSON lines.
 """
 
-import gc
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -37,28 +35,18 @@ class Document:
     """Resources with the number of the entry (or line) each stood in and the name the Bundle gives it."""
 
     part: str
-    resources: list[Resource]
-    lines: Sequence[int]
-    full_urls: Sequence[str | None]
+    resources: list[Resource] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    full_urls: list[str | None] = field(default_factory=list)
     known: Known = field(default_factory=Known)
     #: where a Bundle inside a Bundle stands: `entry[2].resource.`
     prefix: str = ""
+    #: what was found wrong while taking it apart
+    problems: list[Refused | Warned] = field(default_factory=list)
 
 
 class Lines(Protocol):
     def readline(self, size: int, /) -> bytes: ...
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Parsing makes many objects and no cycles; the cycle collector only costs time (a fifth, measured)."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def raw(resource: object) -> str:
@@ -103,7 +91,9 @@ def parse_lines(
         if len(line) >= limits.resource_bytes and not line.endswith(b"\n"):
             while line and not line.endswith(b"\n"):
                 line = lines.readline(MIB)
-            yield Refused(part, number, "", "fhir.resource_too_large", {"limit": limits.resource_bytes // MIB})
+            yield Refused(
+                part, number, "", "fhir.resource_too_large", {"limit": limits.resource_bytes // MIB}
+            )
             continue
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
@@ -129,9 +119,13 @@ def parse_lines(
         yield from _lines_document(resources, numbers, part)
 
 
-def _lines_document(resources: list[Any], numbers: list[int], part: str) -> Iterator[Document | Refused]:
-    document = Document(part, [], [], [])
-    yield from _fill(document, zip(numbers, [None] * len(numbers), resources, strict=True))
+def _lines_document(
+    resources: list[Any], numbers: list[int], part: str
+) -> Iterator[Document | Refused | Warned]:
+    document = Document(part)
+    for number, resource in zip(numbers, resources, strict=True):
+        _take(document, number, None, resource)
+    yield from document.problems
     yield document
 
 
@@ -164,8 +158,7 @@ def _loads(content: bytearray | memoryview) -> Any:
         FhirRefusal: it is not well-formed; says the line, the column and the path.
     """
     try:
-        with collector_paused():
-            return orjson.loads(content)
+        return orjson.loads(content)
     except orjson.JSONDecodeError as error:
         if "surrogate" in error.msg:
             return _with_half_characters(bytes(content))
@@ -227,8 +220,8 @@ def path_at(content: bytes | bytearray | memoryview, position: int) -> str:
             if stack:
                 stack.pop()
         elif token == b",":
-            if stack and isinstance(stack[-1], int):
-                stack[-1] += 1
+            if stack:
+                stack[-1] = stack[-1] + 1 if isinstance(stack[-1], int) else ""
         elif token == b":":
             after_colon = True
             if stack and not isinstance(stack[-1], int):
@@ -264,126 +257,79 @@ def _strip_nul(value: Any) -> bool:
 # Bundles
 
 
-def _taken_apart(parsed: Any, part: str, *, prefix: str = "", line: int = 1) -> Iterator[Document | Refused | Warned]:
-    document = Document(part, [], [], [], prefix=prefix)
-    if not isinstance(parsed, dict) or parsed.get("resourceType") != "Bundle":
-        yield from _fill(document, [(line, None, parsed)])
+def _taken_apart(
+    parsed: Any, part: str, *, prefix: str = "", line: int = 1
+) -> Iterator[Document | Refused | Warned]:
+    document = Document(part, prefix=prefix)
+    if type(parsed) is not dict or parsed.get("resourceType") != "Bundle":
+        _take(document, line, None, parsed)
+        yield from document.problems
         yield document
         return
     entries = parsed.get("entry")
-    if entries is None:
-        entries = []
-    if not isinstance(entries, list):
+    if entries is not None and type(entries) is not list:
         yield Refused(part, line, f"{prefix}Bundle.entry", "fhir.no_entry_list")
         return
-    numbered = _entries(document, entries, 1)
-    inner: list[tuple[int, Resource]] = []
-    yield from _fill(document, _without_bundles(numbered, inner), numbered.problems)
+    inner = _take_entries(document, entries or [], 1)
+    yield from document.problems
     yield document
     for number, bundle in inner:
         yield from _taken_apart(bundle, part, prefix=f"{prefix}entry[{number - 1}].resource.", line=number)
 
 
-def _without_bundles(
-    numbered: "Iterator[tuple[int, str | None, Any]]", inner: list[tuple[int, Resource]]
-) -> Iterator[tuple[int, str | None, Any]]:
-    for number, full_url, resource in numbered:
-        if isinstance(resource, dict) and resource.get("resourceType") == "Bundle":
-            inner.append((number, resource))
-        else:
-            yield number, full_url, resource
-
-
-class _Entries:
-    """Walks the entries of a Bundle; entries that hold no resource to import end in `problems`."""
-
-    def __init__(self, document: Document, entries: Sequence[Any], first: int) -> None:
-        self.document = document
-        self.entries = entries
-        self.number = first - 1
-        self.problems: list[Refused | Warned] = []
-        self._walk = iter(entries)
-
-    def __iter__(self) -> "_Entries":
-        return self
-
-    def __next__(self) -> tuple[int, str | None, Any]:
-        part, prefix = self.document.part, self.document.prefix
-        for entry in self._walk:
-            self.number += 1
-            path = f"{prefix}entry[{self.number - 1}]"
-            if entry is HALF:
-                self.problems.append(Refused(part, self.number, path, "fhir.half_character"))
-                continue
-            if type(entry) is not dict:
-                values: dict[str, str | int] = {"found": type_name(entry)}
-                self.problems.append(Refused(part, self.number, path, "fhir.not_an_object", values, raw(entry)))
-                continue
+def _take_entries(document: Document, entries: Sequence[Any], first: int) -> list[tuple[int, Resource]]:
+    """Put the resources of Bundle entries into the document; returns Bundles inside, with their numbers."""
+    inner: list[tuple[int, Resource]] = []
+    part, problems = document.part, document.problems
+    for number, entry in enumerate(entries, first):
+        path = ""
+        if type(entry) is dict:
+            resource = entry.get("resource")
             request = entry.get("request")
             if type(request) is dict and request.get("method") == "DELETE":
-                self.problems.append(Warned(part, self.number, path, "fhir.delete_not_followed"))
-                continue
-            resource = entry.get("resource")
-            if resource is None:
-                self.problems.append(Warned(part, self.number, path, "fhir.entry_without_resource"))
-                continue
-            full_url = entry.get("fullUrl")
-            return self.number, full_url if type(full_url) is str else None, resource
-        raise StopIteration
-
-
-def _entries(document: Document, entries: Sequence[Any], first: int) -> _Entries:
-    return _Entries(document, entries, first)
-
-
-def _fill(
-    document: Document,
-    found: Any,
-    problems: list[Refused | Warned] | None = None,
-) -> Iterator[Refused | Warned]:
-    """Put resources into the document, each once; what is no resource is refused."""
-    resources, known = document.resources, document.known
-    lines: list[int] = []
-    full_urls: list[str | None] = []
-    refused: list[Refused | Warned] = []
-    for number, full_url, resource in found:
-        try:
-            fresh = known.add(full_url, resource)
-        except FhirRefusal as refusal:
-            path = f"{document.prefix}entry[{number - 1}].resource" if full_url else document.prefix
-            refused.append(Refused(document.part, number, path + refusal.path, refusal.reason, refusal.values, raw(resource)))
+                path = f"{document.prefix}entry[{number - 1}]"
+                problems.append(Warned(part, number, path, "fhir.delete_not_followed"))
+            elif resource is None:
+                path = f"{document.prefix}entry[{number - 1}]"
+                problems.append(Warned(part, number, path, "fhir.entry_without_resource"))
+            elif type(resource) is dict and resource.get("resourceType") == "Bundle":
+                inner.append((number, resource))
+            else:
+                _take(document, number, entry.get("fullUrl"), resource)
             continue
-        if fresh:
-            resources.append(resource)
-            lines.append(number)
-            full_urls.append(full_url)
+        path = f"{document.prefix}entry[{number - 1}]"
+        if entry is HALF:
+            problems.append(Refused(part, number, path, "fhir.half_character"))
         else:
-            refused.append(_twice(document, number, full_url, resource))
-    document.lines = lines
-    document.full_urls = full_urls
-    yield from refused
-    yield from problems or ()
+            problems.append(Refused(part, number, path, "fhir.not_an_object", {}, raw(entry)))
+    return inner
 
 
-def _twice(document: Document, number: int, full_url: str | None, resource: Resource) -> Refused | Warned:
+def _take(document: Document, number: int, full_url: Any, resource: Any) -> None:
+    """Put one resource into the document, once; what is no resource is refused."""
+    if type(full_url) is not str:
+        full_url = None
+    try:
+        fresh = document.known.add(full_url, resource)
+    except FhirRefusal as refusal:
+        path = f"{document.prefix}entry[{number - 1}].resource" if full_url else document.prefix.rstrip(".")
+        document.problems.append(
+            Refused(document.part, number, path, refusal.reason, refusal.values, raw(resource))
+        )
+        return
+    if fresh:
+        document.resources.append(resource)
+        document.lines.append(number)
+        document.full_urls.append(full_url)
+        return
     values: dict[str, str | int] = {"type": resource["resourceType"]}
     path = f"{document.prefix}{resource['resourceType']}.id"
     if document.known.same_as_first(full_url, resource, document.resources):
-        return Warned(document.part, number, path, "fhir.repeated", values)
-    return Refused(document.part, number, path, "fhir.duplicate_id", values, raw(resource))
-
-
-def type_name(value: object) -> str:
-    """Return what a JSON value is, as a word of `reasons.py`."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int | float):
-        return "number"
-    if isinstance(value, str):
-        return "text"
-    return "list" if isinstance(value, list) else "object"
+        document.problems.append(Warned(document.part, number, path, "fhir.repeated", values))
+    else:
+        document.problems.append(
+            Refused(document.part, number, path, "fhir.duplicate_id", values, raw(resource))
+        )
 
 
 # large Bundles
@@ -399,65 +345,58 @@ def _large(content: bytearray, part: str, limits: Limits) -> Iterator[Document |
         yield from _taken_apart(_loads(content), part)
         return
     bundle = _loads(bytearray(rest))
-    if not isinstance(bundle, dict) or bundle.get("resourceType") != "Bundle":
-        raise FhirRefusal("fhir.unknown_type", type=str(bundle.get("resourceType")) if isinstance(bundle, dict) else "?")
+    if type(bundle) is not dict or bundle.get("resourceType") != "Bundle":
+        raise FhirRefusal("fhir.unknown_type", type=str(bundle.get("resourceType"))[:64])
     view = memoryview(content)
-    known = Known()
-    keep: set[int] = set()
-    for number, (start, end) in enumerate(places, start=1):
-        try:
-            entry = orjson.loads(view[start:end])
-            if type(entry) is dict and known.add(entry.get("fullUrl"), entry.get("resource")):
-                keep.add(number)
-        except (orjson.JSONDecodeError, FhirRefusal):
-            keep.add(number)  # refused below, with everything that is to be said about it
+    whole = Known()
+    repeated = _learn_names(view, places, whole)
     for first in range(0, len(places), LINES_TOGETHER):
-        document = Document(part, [], [], [], known=Known(parent=known))
-        found: list[Any] = []
-        numbers: list[int] = []
+        document = Document(part, known=Known(parent=whole))
+        inner: list[tuple[int, Resource]] = []
         for number, (start, end) in enumerate(places[first : first + LINES_TOGETHER], start=first + 1):
+            path = f"entry[{number - 1}]"
             if end - start > limits.resource_bytes:
                 values: dict[str, str | int] = {"limit": limits.resource_bytes // MIB}
-                yield Refused(part, number, f"entry[{number - 1}]", "fhir.resource_too_large", values)
+                document.problems.append(Refused(part, number, path, "fhir.resource_too_large", values))
                 continue
             try:
                 entry = _loads(view[start:end])
             except FhirRefusal as refusal:
                 row = content.count(b"\n", 0, start) + int(refusal.values.get("row", 1))
-                path = f"entry[{number - 1}].{refusal.path}".rstrip(".")
-                yield Refused(part, number, path, refusal.reason, {**refusal.values, "row": row})
+                path = f"{path}.{refusal.path}".rstrip(".")
+                document.problems.append(
+                    Refused(part, number, path, refusal.reason, {**refusal.values, "row": row})
+                )
                 continue
-            if NUL in content[start:end] and _strip_nul(entry):
-                yield Warned(part, number, f"entry[{number - 1}]", "fhir.nul_removed")
-            if number not in keep and type(entry) is dict and entry.get("resource") is not None:
-                values = {"type": str(entry["resource"].get("resourceType"))}
-                yield Warned(part, number, f"entry[{number - 1}]", "fhir.repeated", values)
+            if content.find(NUL, start, end) >= 0 and _strip_nul(entry):
+                document.problems.append(Warned(part, number, path, "fhir.nul_removed"))
+            if number in repeated:
+                # Telling whether it says the same would need the first one again; it was taken, this one was not.
+                kind = entry["resource"]["resourceType"]
+                document.problems.append(
+                    Refused(part, number, path, "fhir.duplicate_id", {"type": kind}, raw(entry))
+                )
                 continue
-            found.append(entry)
-            numbers.append(number)
-        for number, entry in zip(numbers, found, strict=True):
-            walk = _entries(document, [entry], number)
-            inner: list[tuple[int, Resource]] = []
-            single = list(_without_bundles(walk, inner))
-            for problem in walk.problems:
-                yield problem
-            yield from _append(document, single)
-            for place, bundle_inside in inner:
-                yield from _taken_apart(bundle_inside, part, prefix=f"entry[{place - 1}].resource.", line=place)
+            inner += _take_entries(document, [entry], number)
+        yield from document.problems
         yield document
+        for number, bundle_inside in inner:
+            yield from _taken_apart(bundle_inside, part, prefix=f"entry[{number - 1}].resource.", line=number)
 
 
-def _append(document: Document, found: list[tuple[int, str | None, Any]]) -> Iterator[Refused]:
-    for number, full_url, resource in found:
+def _learn_names(view: memoryview, places: list[tuple[int, int]], whole: Known) -> set[int]:
+    """Note every name in a large Bundle before anything is mapped; returns the entries whose name was taken already."""
+    repeated: set[int] = set()
+    for number, (start, end) in enumerate(places, start=1):
         try:
-            document.known.add(full_url, resource)
-        except FhirRefusal as refusal:
-            path = f"entry[{number - 1}].resource{refusal.path}"
-            yield Refused(document.part, number, path, refusal.reason, refusal.values, raw(resource))
-            continue
-        document.resources.append(resource)
-        document.lines = [*document.lines, number]
-        document.full_urls = [*document.full_urls, full_url]
+            entry = orjson.loads(view[start:end])
+            if type(entry) is dict and type(entry.get("resource")) is dict:
+                full_url = entry.get("fullUrl")
+                if not whole.add(full_url if type(full_url) is str else None, entry["resource"]):
+                    repeated.add(number)
+        except (orjson.JSONDecodeError, FhirRefusal):
+            continue  # refused when its turn comes, with everything that is to be said about it
+    return repeated
 
 
 def _loads_shallow(content: bytearray) -> None:

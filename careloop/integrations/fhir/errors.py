@@ -2,7 +2,8 @@
 
 from typing import ClassVar
 
-from careloop.integrations.fhir.reasons import sentence
+import careloop.integrations.fhir.reasons  # noqa: F401 (registers the sentences)
+from careloop.integrations.imports.reasons import sentence
 from careloop.kernel.errors import DomainError
 
 

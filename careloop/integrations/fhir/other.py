@@ -9,13 +9,33 @@ from careloop.integrations.fhir.units import unit_of
 from careloop.integrations.imports.rows import Row
 
 #: Where resources say whom they are about, most usual first.
-ABOUT = ("subject", "patient", "beneficiary", "for", "individual", "target", "participant", "recipient", "agent", "entity")
+ABOUT = (
+    "subject",
+    "patient",
+    "beneficiary",
+    "for",
+    "individual",
+    "target",
+    "participant",
+    "recipient",
+    "agent",
+    "entity",
+)
 #: Where they say what they are, when it began, and what is written on them.
-CODES = ("code", "type", "vaccineCode", "procedureCode", "eventCoding", "serviceType", "suppliedItem", "appointmentType")
+CODES = (
+    "code",
+    "type",
+    "vaccineCode",
+    "procedureCode",
+    "eventCoding",
+    "serviceType",
+    "suppliedItem",
+    "appointmentType",
+)
 TIMES = (
     "effectiveDateTime", "effectivePeriod", "occurrenceDateTime", "occurrencePeriod", "whenHandedOver", "whenPrepared",
     "started", "start", "startDate", "performedDateTime", "period", "authored", "authoredOn", "date", "dateTime", "sent",
-    "created", "collectedDateTime", "recorded", "receivedTime", "issued", "statusDate",
+    "created", "createdDateTime", "collectedDateTime", "recorded", "receivedTime", "issued", "statusDate",
 )  # fmt: skip
 TEXTS = ("title", "description", "name", "conclusion", "summary", "comment")
 
@@ -35,12 +55,21 @@ def other(at: Reading, r: Resource) -> Row | None:
     if kind == "ExplanationOfBenefit":
         payment = (r.get("payment") or {}).get("amount")
         if payment:
-            value, unit = number(payment.get("value"), f"{kind}.payment.amount.value"), payment.get("currency")
+            value, unit = (
+                number(payment.get("value"), f"{kind}.payment.amount.value"),
+                payment.get("currency"),
+            )
     elif type(quantity) is dict:
         value, unit = number(quantity.get("value"), f"{kind}.quantity.value"), unit_of(quantity)
     encounter = r.get("encounter") or r.get("context")
     start = at.first_time(kind, *TIMES)
-    end = r.get("end") if type(r.get("end")) is str else (r.get("period") or {}).get("end") if type(r.get("period")) is dict else None
+    end = (
+        r.get("end")
+        if type(r.get("end")) is str
+        else (r.get("period") or {}).get("end")
+        if type(r.get("period")) is dict
+        else None
+    )
     return (
         at.part, at.line, at.rid, kind, patient_id, _encounter(at, encounter),
         _status(r), _category(r.get("category")), system, code, display,
@@ -122,6 +151,8 @@ def _text(r: Resource) -> str | None:
     if "dosageInstruction" in r:
         return dosage(r["dosageInstruction"])
     names = r.get("deviceName")
+    if type(names) is str:
+        return names
     if names:
         return joined((one.get("name") for one in names), ", ")
     payors = r.get("payor")

@@ -52,7 +52,15 @@ REST = 8
 LITTER = re.compile(r"(^|/)(__MACOSX/|\._|\.DS_Store$|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
 
 #: What a damaged packed file raises, depending on who unpacks it.
-BROKEN = (OSError, EOFError, lzma.LZMAError, zlib.error, tarfile.TarError, zipfile.BadZipFile, NotImplementedError)
+BROKEN = (
+    OSError,
+    EOFError,
+    lzma.LZMAError,
+    zlib.error,
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+)
 
 Read = Document | Refused | Warned
 
@@ -82,7 +90,10 @@ class Source:
             return
         files = _files(self.path)
         self.meter.size = sum(file.stat().st_size for file in files)
-        ranked = sorted(((_rank_of_file(file), place, file) for place, file in enumerate(files)), key=lambda found: found[:2])
+        ranked = sorted(
+            ((_rank_of_file(file), place, file) for place, file in enumerate(files)),
+            key=lambda found: found[:2],
+        )
         before = 0
         for _rank, _place, file in ranked:
             name = file.relative_to(self.path).as_posix() if self.path.is_dir() else file.name
@@ -107,9 +118,7 @@ class Source:
                 return
             counted = _Counted(packed, self.meter, before)
             stream = stack.enter_context(closing(_unpacked(counted, head)))
-            guarded = _Guarded(
-                stream, self.meter, self.limits, packed=file.stat().st_size, rewindable=True
-            )
+            guarded = _Guarded(stream, self.meter, self.limits, packed=file.stat().st_size, rewindable=True)
             start = guarded.peek(PEEK)
             if _is_tar(start):
                 yield from self._tar(file, name, before)
@@ -122,10 +131,15 @@ class Source:
     def _zip(self, file: Path, name: str, before: int) -> Iterator[Read]:
         size = file.stat().st_size
         with zipfile.ZipFile(file) as archive:
-            members = [info for info in archive.infolist() if not info.is_dir() and not LITTER.search(info.filename)]
+            members = [
+                info for info in archive.infolist() if not info.is_dir() and not LITTER.search(info.filename)
+            ]
             if len(members) > self.limits.members:
                 raise FhirRefusal("fhir.too_many_members", limit=self.limits.members)
-            ranked = sorted(((_rank_of_zipped(archive, info), place, info) for place, info in enumerate(members)), key=lambda f: f[:2])
+            ranked = sorted(
+                ((_rank_of_zipped(archive, info), place, info) for place, info in enumerate(members)),
+                key=lambda f: f[:2],
+            )
             done = 0
             for _rank, _place, info in ranked:
                 part = _part(name, info.filename)
@@ -210,7 +224,11 @@ class Source:
         if not start:
             yield Refused(part, 0, "", "fhir.empty")
         elif start.startswith(b"<"):
-            yield Refused(part, 1, "", "fhir.xml") if _is_fhir_xml(start) else Warned(part, 0, "", "fhir.not_read", {"what": "XML"})
+            yield (
+                Refused(part, 1, "", "fhir.xml")
+                if _is_fhir_xml(start)
+                else Warned(part, 0, "", "fhir.not_read", {"what": "XML"})
+            )
         elif _looks_like_lines(stream, name):
             yield from self._lines(stream, part)
         elif start.startswith((b"{", b"[", b"\xff\xfe", b"\xfe\xff")) or name.lower().endswith(".json"):
@@ -239,7 +257,7 @@ class _OpenTar:
         self.stream = stream
 
     def __enter__(self) -> tarfile.TarFile:
-        self.archive = tarfile.open(fileobj=cast(Any, self.stream), mode="r|", tarinfo=tarfile.TarInfo)
+        self.archive = tarfile.open(fileobj=cast(Any, self.stream), mode="r|", bufsize=MIB)
         return self.archive
 
     def __exit__(self, *_error: object) -> None:
@@ -294,7 +312,9 @@ class _Guarded:
         self.counted += len(data)
         if meter.unpacked > limits.total_bytes:
             raise FhirRefusal("fhir.total_too_large", limit=limits.total_bytes // MIB)
-        if self.packed is not None and meter.unpacked > max(limits.ratio_from_bytes, self.packed * limits.ratio):
+        if self.packed is not None and meter.unpacked > max(
+            limits.ratio_from_bytes, self.packed * limits.ratio
+        ):
             raise FhirRefusal("fhir.suspicious_ratio", limit=limits.ratio)
         return data
 
@@ -416,7 +436,9 @@ def _rank_of_file(file: Path) -> int:
     except BROKEN:
         return REST
     # An archive in a folder is most likely a set of patients with everything about them.
-    return ORDER["Patient"] if start.startswith((b"PK", b"\xfd7zXZ", b"BZh")) or _is_tar(start) else _rank(start)
+    return (
+        ORDER["Patient"] if start.startswith((b"PK", b"\xfd7zXZ", b"BZh")) or _is_tar(start) else _rank(start)
+    )
 
 
 def _rank_of_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:

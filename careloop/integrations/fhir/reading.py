@@ -22,7 +22,19 @@ LARGEST_OFFSET = timedelta(hours=15)
 class Reading:
     """One document while it is mapped. `part` and `line` say where the current resource stands."""
 
-    __slots__ = ("_offsets", "directory", "extra", "known", "line", "now", "part", "resource", "rid", "warned", "zone")
+    __slots__ = (
+        "_offsets",
+        "directory",
+        "extra",
+        "known",
+        "line",
+        "now",
+        "part",
+        "resource",
+        "rid",
+        "warned",
+        "zone",
+    )
 
     def __init__(self, *, directory: Directory, zone: tzinfo, now: datetime) -> None:
         self.directory = directory
@@ -55,6 +67,8 @@ class Reading:
         if reference is None:
             return None
         written = reference.get("reference")
+        if (found := self.known.targets.get(written)) is not None:
+            return found
         if written is None:
             identifier = reference.get("identifier")
             if identifier is None or not (value := identifier.get("value")):
@@ -68,7 +82,7 @@ class Reading:
             return Target(kind, value)
         if written[:1] == "#":
             return None
-        return resolve(written, self.known, self.directory)
+        return resolve(written, self.directory)
 
     def ref(self, reference: Any) -> str | None:
         target = self.target(reference)
@@ -313,4 +327,6 @@ def human_name(names: Any) -> Coded:
 
 
 def is_chinese(sign: str) -> bool:
-    return "\u3400" <= sign <= "\u9fff" or "\U00020000" <= sign <= "\U0003ffff" or "\uf900" <= sign <= "\ufaff"
+    return (
+        "\u3400" <= sign <= "\u9fff" or "\U00020000" <= sign <= "\U0003ffff" or "\uf900" <= sign <= "\ufaff"
+    )

@@ -70,9 +70,7 @@ class Known:
             FhirRefusal: it is no resource.
         """
         if type(resource) is not dict:
-            from careloop.integrations.fhir.documents import type_name
-
-            raise FhirRefusal("fhir.not_an_object", found=type_name(resource))
+            raise FhirRefusal("fhir.not_an_object")
         kind = resource.get("resourceType")
         if type(kind) is not str:
             raise FhirRefusal("fhir.no_resource_type")
@@ -148,11 +146,8 @@ def read_search(reference: str) -> tuple[str, str, str]:
     return kind.rsplit("/", 1)[-1], "", ""
 
 
-def resolve(reference: str, known: Known, directory: Directory) -> Target:
-    """Return what a literal reference points to (not `#id`, which the caller looks up in the resource itself)."""
-    target = known.targets.get(reference)
-    if target is not None:
-        return target
+def resolve(reference: str, directory: Directory) -> Target:
+    """Return what a reference points to that no fullUrl of its document explains (and that is no `#id`)."""
     if "?" in reference:
         kind, system, value = read_search(reference)
         return directory.by_identifier.get(f"{kind}?{system}|{value}") or Target(kind, value)

@@ -6,7 +6,6 @@ Only the elements that pickers use are described. Notation: "s" text, "n" number
 
 from typing import Any
 
-from careloop.integrations.fhir.documents import type_name
 from careloop.integrations.fhir.errors import FhirRefusal
 
 Shape = Any
@@ -43,7 +42,15 @@ CARE = {
     "subject": REFERENCE, "patient": REFERENCE, "encounter": REFERENCE, "status": "s", "category": [CONCEPT], "code": CONCEPT,
     "reasonCode": [CONCEPT], "reasonReference": [REFERENCE], "note": [NOTE],
 }  # fmt: skip
-PERSON = {"identifier": [IDENTIFIER], "active": "b", "name": [NAME], "telecom": [TELECOM], "gender": "s", "birthDate": "s", "address": [ADDRESS]}
+PERSON = {
+    "identifier": [IDENTIFIER],
+    "active": "b",
+    "name": [NAME],
+    "telecom": [TELECOM],
+    "gender": "s",
+    "birthDate": "s",
+    "address": [ADDRESS],
+}
 MEDICINE = {"medicationCodeableConcept": CONCEPT, "medicationReference": REFERENCE}
 BILL = {
     "patient": REFERENCE, "status": "s", "identifier": [IDENTIFIER], "created": "s", "billablePeriod": PERIOD,
@@ -124,6 +131,19 @@ SHAPES: dict[str, dict[str, Shape]] = {
 NAMES = {"s": "text", "n": "number", "b": "boolean"}
 
 
+def type_name(value: object) -> str:
+    """Return what a JSON value is, as `fhir.expected_…` names it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, str):
+        return "text"
+    return "list" if isinstance(value, list) else "object"
+
+
 def explain(resource: dict[str, Any]) -> FhirRefusal:
     """Return the refusal for a resource a picker could not read: the first place that has the wrong shape."""
     kind = resource["resourceType"]
@@ -135,21 +155,21 @@ def explain(resource: dict[str, Any]) -> FhirRefusal:
 def _differs(shape: Shape, value: Any, path: str) -> FhirRefusal | None:
     if isinstance(shape, str):
         expected = NAMES[shape]
-        return None if type_name(value) == expected else _shape(path, expected, value)
+        return None if type_name(value) == expected else _shape(path, expected)
     if isinstance(shape, list):
         if not isinstance(value, list):
-            return _shape(path, "list", value)
+            return _shape(path, "list")
         for place, inner in enumerate(value):
             if found := _differs(shape[0], inner, f"{path}[{place}]"):
                 return found
         return None
     if not isinstance(value, dict):
-        return _shape(path, "object", value)
+        return _shape(path, "object")
     for name, inner in shape.items():
         if name in value and (found := _differs(inner, value[name], f"{path}.{name}")):
             return found
     return None
 
 
-def _shape(path: str, expected: str, value: Any) -> FhirRefusal:
-    return FhirRefusal("fhir.shape", path, expected=expected, found=type_name(value))
+def _shape(path: str, expected: str) -> FhirRefusal:
+    return FhirRefusal(f"fhir.expected_{expected}", path)
