@@ -85,6 +85,8 @@ class _Session(asyncio.Protocol):
         self.buffer = bytearray()
         self.recipient = ""
         self.in_content = False
+        self.closing = False
+        self.securing: asyncio.Future[None] | None = None
         self.signed_in = sink.password is None
         self.transport: asyncio.Transport
 
@@ -101,7 +103,7 @@ class _Session(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.buffer += data
         answers = bytearray()
-        while not self.transport.is_closing():
+        while not (self.securing or self.closing or self.transport.is_closing()):
             if self.in_content:
                 # The lone dot may stand at the very beginning (no content at all).
                 end = 0 if self.buffer.startswith(b".\r\n") else self.buffer.find(b"\r\n.\r\n")
@@ -122,6 +124,8 @@ class _Session(asyncio.Protocol):
             answers += answer
         if answers and not self.transport.is_closing():
             self.transport.write(bytes(answers))
+            if self.closing:
+                self.transport.close()
 
     def _content(self, content: bytes) -> bytes:
         if self.sink.drop_before():
@@ -147,12 +151,12 @@ class _Session(asyncio.Protocol):
         if verb == b"HELO":
             return b"250 sink\r\n"
         if verb == b"QUIT":
-            self.transport.write(b"221 bye\r\n")
-            self.transport.close()
-            return b""
+            self.closing = True
+            return b"221 bye\r\n"
         if verb == b"STAR" and self.sink.tls:
             self.transport.write(b"220 go\r\n")
-            self._securing = asyncio.ensure_future(self._secure())
+            self.transport.pause_reading()  # the sender's next bytes belong to the encryption
+            self.securing = asyncio.ensure_future(self._secure())
             return b""
         if verb == b"AUTH":
             return self._auth(line)
@@ -176,9 +180,7 @@ class _Session(asyncio.Protocol):
         recipient = line.partition(b"<")[2].partition(b">")[0].decode("utf-8", "replace")
         if refusal := self.sink.refusals.get(recipient):
             if refusal.startswith("421"):
-                self.transport.write(refusal.encode() + b"\r\n")
-                self.transport.close()
-                return b""
+                self.closing = True
             return refusal.encode() + b"\r\n"
         if recipient in self.sink.silent:
             self.buffer.clear()
@@ -199,9 +201,16 @@ class _Session(asyncio.Protocol):
     async def _secure(self) -> None:
         assert self.sink.tls is not None
         loop = asyncio.get_running_loop()
-        secured = await loop.start_tls(self.transport, self, self.sink.tls, server_side=True)
+        try:
+            secured = await loop.start_tls(self.transport, self, self.sink.tls, server_side=True)
+        except OSError:  # the sender does not trust us
+            self.transport.abort()
+            return
         if secured is not None:
             self.transport = secured  # type: ignore[assignment]
+        # The sender's first words may have come before this task was back.
+        self.securing = None
+        self.data_received(b"")
 
 
 def main() -> None:

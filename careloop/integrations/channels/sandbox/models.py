@@ -18,7 +18,7 @@ class SandboxDelivery(TenantModel):
     """One message as it appeared on a patient's sandbox phone. Written once per message key, never changed.
 
     Holds rendered text, so it exists only where a sandbox channel is switched on (the demo clinic). The address is
-    not kept: a phone is its patient's, and addresses are stored sealed in one place only.
+    not kept: a phone is its patient's, and addresses are stored sealed, in one place.
     """
 
     class Plays(models.TextChoices):
