@@ -127,7 +127,7 @@ def stage_of(
     """Return the life-cycle stage today, and the day on which it changes if nothing else happens.
 
     >>> stage_of(active=True, deceased=False, visit_days=1, last_visit=date(2026, 3, 1), rhythm=None, today=date(2026, 3, 16))
-    (<Stage.NEW: 1>, datetime.date(2026, 5, 31))
+    (Stage.NEW, datetime.date(2026, 5, 31))
     """
     if deceased:
         return Stage.DECEASED, None

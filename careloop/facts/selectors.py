@@ -1,0 +1,28 @@
+"""Reading facts."""
+
+from typing import Any
+from uuid import UUID
+
+from careloop.facts.models import PatientFacts, Stage
+from careloop.kernel import sql
+
+
+def facts_of(patient_id: UUID) -> PatientFacts | None:
+    """Return one patient's row; None when there is no such patient here, or it is too new for the reader."""
+    return PatientFacts.objects.filter(patient_id=patient_id).first()
+
+
+def stage_counts() -> dict[Stage, int]:
+    """Return how many patients stand at each stage of the life cycle."""
+    found: list[dict[str, Any]] = sql.rows("select stage, count(*) as patients from facts_patient group by stage")
+    counts = {row["stage"]: row["patients"] for row in found}
+    return {stage: counts.get(stage.value, 0) for stage in Stage}
+
+
+def reader_is_past(*, xid: int, event_id: int, reader: str) -> bool:
+    """Whether the facts' reader has already worked on the event at this place of the log."""
+    return bool(
+        sql.value(
+            "select (xid, event_id) >= (%s, %s) from events_position where reader = %s", [xid, event_id, reader]
+        )
+    )
