@@ -1,0 +1,633 @@
+"""Write patients and the people who belong to them: found again, sealed, and brought up to date, as a set.
+
+A patient is found by the id in this source, another name, the chart number, a UUID of any source; without any of these by the
+national id, and last by name, birth date and phone together. What is sealed is sealed here, before it is copied anywhere:
+no plain telephone number or national id reaches a staging table.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from careloop.integrations.imports.rows import PATIENT, RELATED_PERSON, Row, RowChunk, Warned
+from careloop.integrations.imports.writing import (
+    Outcome, Run, _Bad, _fetch, _refused, drop, find_patients, limits, moment_text, stage,
+)  # fmt: skip
+from careloop.kernel import vault
+from careloop.kernel.ids import uuid7
+from careloop.kernel.text import grams
+from careloop.patients import sealing
+from careloop.patients.contacts import read_contact, read_identifier
+
+TABLE = sealing.PATIENT_TABLE
+
+#: column → (field, cast); sealed values and what is derived are added in code
+_TEXTS = (
+    "name", "family_name", "given_name", "sex", "language", "postal_code", "city", "district", "country",
+    "marital_status", "blood_group", "occupation", "note",
+)  # fmt: skip
+_SYSTEMS = (("mobile", "phone", "mobile"), ("phone", "phone", "home"), ("email", "email", ""), ("line_id", "line", ""))
+_IDENTIFIER_KINDS = {
+    "PPN": "passport", "NNTWN": "national_id", "NI": "national_id", "PRC": "resident_certificate", "NIIP": "insurance_card",
+    "HC": "insurance_card",
+}  # fmt: skip
+#: what reading a contact or identifier noticed → our reason
+_NOTICED = {
+    "phone.invalid": "row.phone_unreadable",
+    "phone.missing": "row.phone_unreadable",
+    "phone.refused": "row.phone_unreadable",
+    "phone.several": "row.phone_several",
+    "phone.digits_lost": "row.phone_digits_lost",
+    "phone.doubtful": "row.phone_doubtful",
+    "email.odd": "row.email_unreadable",
+    "identifier.check_digit": "row.national_id_check_digit",
+    "identifier.shape": "row.national_id_check_digit",
+}
+_SEX = frozenset({"male", "female", "other", "unknown"})
+
+
+class _Keys:
+    """The data keys of the chunk's patients: new ones made here, those of known patients opened when first needed."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[UUID, bytes]] = []
+        self.open: dict[UUID, bytes] = {}
+        self.wrap = vault.keyring().wrap
+
+    def of(self, patient: UUID) -> bytes:
+        key = self.open.get(patient)
+        if key is None:
+            key = vault.new_data_key()
+            self.made.append((patient, self.wrap(key, owner=patient.bytes)))
+            self.open[patient] = key
+        return key
+
+
+def write_patients(chunk: RowChunk, run: Run) -> Outcome:
+    """Write a chunk of patients with their contact points, identifiers and tags."""
+    outcome = Outcome("Patient")
+    rows = chunk.rows
+    if not rows:
+        return outcome
+    found = _find(rows, run, outcome)
+    known = {patient for _row, patient, is_new in found if not is_new}
+    keys = _Keys()
+    if known:
+        keys.open.update(sealing.load_keys(known))
+    _write_patients(found, run, keys, outcome)
+    _write_contacts(found, run, keys, known, outcome)
+    _write_identifiers(found, run, keys, known, outcome)
+    _write_keys(keys)
+    _write_tags(found, run)
+    drop("stage")
+    outcome.patients.update(patient for _row, patient, _new in found)
+    return outcome
+
+
+# --- who is it ------------------------------------------------------------------------------------------------------
+
+
+def _find(rows: list[Row], run: Run, outcome: Outcome) -> list[tuple[Row, UUID, bool]]:
+    """Return each row with the patient it speaks of and whether that one is new; the last of several rows wins."""
+    index = PATIENT.index
+    at_id, at_chart, at_name = index["external_id"], index["chart_number"], index["name"]
+    by_name = _by_external_id(rows, run)
+    charts = [str(row[at_chart]) for row in rows if row[at_chart]]
+    by_chart: dict[str, tuple[UUID, str, str]] = {
+        chart: (patient, source, external)
+        for chart, patient, source, external in _fetch(
+            "select chart_number, id, source, external_id from patients_patient where chart_number = any(%s) and chart_number <> ''",
+            [charts],
+        )
+    }
+    by_identity = _by_identity(rows, run)
+    fresh: dict[str, UUID] = {}
+    taken: dict[UUID, int] = {}
+    found: list[tuple[Row, UUID, bool] | None] = []
+    for place, row in enumerate(rows):
+        if not row[at_name]:
+            outcome.refused.append(_refused(row, PATIENT, "name", "row.name_missing"))
+            continue
+        external, chart = str(row[at_id] or ""), str(row[at_chart] or "")
+        identity = "" if external or chart else by_identity.key(row)
+        key = f"i:{external}" if external else f"c:{chart}" if chart else f"n:{identity}"
+        patient = by_name.get(external) if external else None
+        if chart and chart in by_chart:
+            holder, source, other = by_chart[chart]
+            if patient is None and (not external or source != run.source or other in ("", external)):
+                patient = holder
+            elif patient != holder:
+                outcome.refused.append(_refused(row, PATIENT, "chart_number", "row.chart_number_taken"))
+                continue
+        if patient is None and identity:
+            patient = by_identity.found.get(identity)
+            if patient is None:
+                outcome.warned.append(_warn(row, "", "row.no_identity"))
+        if patient is None and chart and f"c:{chart}" in fresh and external:
+            outcome.refused.append(_refused(row, PATIENT, "chart_number", "row.chart_number_taken"))
+            continue
+        is_new = patient is None
+        if patient is None:
+            if key in fresh:
+                patient = fresh[key]
+            else:
+                patient = fresh[key] = uuid7()
+                if chart:
+                    fresh.setdefault(f"c:{chart}", patient)
+        if patient in taken:
+            earlier = found[taken[patient]]
+            found[taken[patient]] = None
+            outcome.unchanged += 1
+            if earlier is not None and earlier[0][2:] != row[2:]:
+                outcome.warned.append(_warn(earlier[0], "external_id", "row.duplicate_in_file"))
+        taken[patient] = len(found)
+        found.append((row, patient, is_new))
+    settled = [one for one in found if one is not None]
+    _keep_names(settled, by_name, run)
+    return settled
+
+
+def _by_external_id(rows: list[Row], run: Run) -> dict[str, UUID]:
+    at = PATIENT.index["external_id"]
+    wanted = {str(row[at]) for row in rows if row[at]}
+    found: dict[str, UUID] = {}
+    for statement in (
+        "select external_id, id from patients_patient where source = %(source)s and external_id = any(%(wanted)s)",
+        "select external_id, record_id from imports_name where kind = 'patient' and source = %(source)s "
+        "and external_id = any(%(wanted)s)",
+        # a UUID is the same person whatever the source
+        "select external_id, id from patients_patient where source in (select code from imports_source) "
+        "and external_id = any(%(wanted)s) and external_id ~ '^[0-9a-fA-F]{{8}}-[0-9a-fA-F-]{{27}}$'",
+    ):
+        if wanted:
+            found.update(
+                _fetch(statement.replace("{{", "{").replace("}}", "}"), {"source": run.source, "wanted": list(wanted)})
+            )
+            wanted -= found.keys()
+    return found
+
+
+class _Identities:
+    """Patients known by neither id nor chart number: by national id, or by name, birth date and phone together."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.found: dict[str, UUID] = {}
+
+    def key(self, row: Row) -> str:
+        index = PATIENT.index
+        number = row[index["national_id"]]
+        if number:
+            return "id:" + sealing.identifier_index(self.run.organization_id, read_identifier("national_id", str(number)).value).hex()
+        told = "|".join(str(row[index[name]] or "").strip() for name in ("name", "birth_date", "mobile", "phone"))
+        return "nk:" + sealing.contact_index(self.run.organization_id, "identity", told).hex()
+
+
+def _by_identity(rows: list[Row], run: Run) -> _Identities:
+    identities = _Identities(run)
+    index = PATIENT.index
+    keys = {identities.key(row) for row in rows if not row[index["external_id"]] and not row[index["chart_number"]]}
+    numbers = [bytes.fromhex(key[3:]) for key in keys if key.startswith("id:")]
+    if numbers:
+        for value, patient in _fetch(
+            "select value_index, patient_id from patients_identifier where value_index = any(%s)", [numbers]
+        ):
+            identities.found["id:" + bytes(value).hex()] = patient
+    if keys:
+        identities.found.update(
+            _fetch(
+                "select external_id, id from patients_patient where source = %s and external_id = any(%s)", [run.source, list(keys)]
+            )
+        )
+    return identities
+
+
+def _keep_names(found: list[tuple[Row, UUID, bool]], by_name: dict[str, UUID], run: Run) -> None:
+    """Note the id this source gives to a patient who was found in another way."""
+    at = PATIENT.index["external_id"]
+    names = [
+        (str(row[at]), patient) for row, patient, is_new in found if row[at] and not is_new and str(row[at]) not in by_name
+    ]
+    same = [(external, patient) for external, patient in by_name.items() if external]
+    for external, patient in [*names, *same]:
+        run.patients[external] = patient
+    if names:
+        _fetch(
+            "with given as (select * from unnest(%(ids)s::text[], %(patients)s::uuid[]) as g (external_id, patient_id)) "
+            "insert into imports_name (kind, source, external_id, record_id, batch_id) "
+            "select 'patient', %(source)s, external_id, patient_id, %(batch)s from given on conflict do nothing returning 1",
+            {
+                "ids": [external for external, _patient in names], "patients": [patient for _external, patient in names],
+                "source": run.source, "batch": run.batch_id,
+            },
+        )  # fmt: skip
+
+
+def _warn(row: Row, name: str, code: str, values: dict[str, Any] | None = None) -> Warned:
+    return Warned(str(row[0] or ""), int(row[1] or 0), name, code, values or {})
+
+
+# --- the patient's own row ------------------------------------------------------------------------------------------
+
+
+def _write_patients(found: list[tuple[Row, UUID, bool]], run: Run, keys: _Keys, outcome: Outcome) -> None:
+    index = PATIENT.index
+    places = [index[name] for name in _TEXTS]
+    at_birth, at_dead, at_died, at_active = (index[name] for name in ("birth_date", "deceased", "deceased_at", "active"))
+    at_registered, at_address, at_id, at_chart = (
+        index[name] for name in ("registered_on", "address", "external_id", "chart_number")
+    )
+    at_name, at_sex = index["name"], index["sex"]
+    addresses = _addresses({patient for _row, patient, is_new in found if not is_new}, keys)
+    died = moment_text(run.zone)
+    identities = _Identities(run)
+    staged = []
+    for row, patient, is_new in found:
+        birth, precision = _birth(row[at_birth])
+        died_at = None
+        if row[at_died]:
+            try:
+                died_at = died(str(row[at_died]))
+            except _Bad:
+                outcome.warned.append(_warn(row, "deceased_at", "row.not_a_date"))
+        texts = [row[place] for place in places]
+        if row[at_sex] and row[at_sex] not in _SEX:
+            texts[3] = "unknown"
+            outcome.warned.append(_warn(row, "sex", "row.unknown_sex"))
+        address = None
+        if row[at_address] and addresses.get(patient) != row[at_address]:
+            address = "\\x" + vault.seal(keys.of(patient), str(row[at_address]), place=f"{TABLE}.address_sealed.{patient}").hex()
+        dead = bool(row[at_dead]) or died_at is not None
+        external = row[at_id] or ("" if row[at_chart] else identities.key(row))
+        staged.append(
+            (
+                patient, is_new, external, row[at_chart], birth, precision, dead if dead or row[at_dead] is not None else None,
+                died_at, row[at_active], row[at_registered], address, _grams(str(row[at_name])), *texts,
+            )
+        )  # fmt: skip
+    text = 'text collate "C"'
+    stage(
+        "stage",
+        [
+            ("id", "uuid"), ("is_new", "boolean"), ("external_id", text), ("chart_number", text), ("birth_date", "date"),
+            ("birth_precision", "text"), ("deceased", "boolean"), ("deceased_at", "timestamptz"), ("active", "boolean"),
+            ("registered_on", "date"), ("address_sealed", "bytea"), ("name_grams", "text[]"), *((name, "text") for name in _TEXTS),
+        ],
+        staged,
+    )  # fmt: skip
+    _insert_patients(run, outcome)
+    if len(staged) > outcome.created:
+        _update_patients(run, outcome, len(staged) - outcome.created)
+
+
+def _birth(written: Any) -> tuple[str | None, str | None]:
+    if not written:
+        return None, None
+    text = str(written)[:10]
+    try:
+        day = date.fromisoformat(text + {4: "-01-01", 7: "-01", 10: ""}[len(text)])
+    except (ValueError, KeyError):
+        return None, None
+    return day.isoformat(), {4: "year", 7: "month", 10: "day"}[len(text)]
+
+
+def _grams(name: str) -> str:
+    return "{" + ",".join(f'"{piece}"' for piece in grams(name)) + "}"
+
+
+def _addresses(known: set[UUID], keys: _Keys) -> dict[UUID, str]:
+    """Return the addresses of known patients, so that an unchanged one is not sealed and counted as a change."""
+    if not known:
+        return {}
+    opened: dict[UUID, str] = {}
+    for patient, sealed in _fetch(
+        "select id, address_sealed from patients_patient where id = any(%s) and address_sealed is not null", [list(known)]
+    ):
+        if patient in keys.open:
+            try:
+                opened[patient] = vault.open_sealed(keys.open[patient], sealed, place=f"{TABLE}.address_sealed.{patient}")
+            except vault.VaultError:
+                continue
+    return opened
+
+
+def _insert_patients(run: Run, outcome: Outcome) -> None:
+    cut = limits(TABLE)
+    texts = ", ".join(f"coalesce(left(s.{name}, {cut[name]}), '')" if name in cut else f"coalesce(s.{name}, '')" for name in _TEXTS if name != "sex")
+    names = ", ".join(name for name in _TEXTS if name != "sex")
+    outcome.created = _fetch(
+        f"""
+        with new as (
+            insert into patients_patient (id, external_id, source, chart_number, birth_date, birth_precision, deceased,
+                deceased_at, active, registered_on, address_sealed, name_grams, sex, {names}, batch_id, created_at, updated_at)
+            select s.id, coalesce(left(s.external_id, 160), ''), %(source)s, coalesce(left(s.chart_number, 60), ''),
+                   s.birth_date, coalesce(s.birth_precision, 'day'), coalesce(s.deceased, false), s.deceased_at,
+                   coalesce(s.active, true), s.registered_on, s.address_sealed, s.name_grams, coalesce(s.sex, 'unknown'), {texts},
+                   %(batch)s, %(now)s, %(now)s
+              from stage s where s.is_new
+            returning id, registered_on
+        ), published as (
+            insert into events_event (kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source, batch_id,
+                                      historical, payload)
+            select 'patient.registered', id, coalesce(registered_on::timestamp at time zone %(zone)s, %(now)s), %(now)s,
+                   %(actor_kind)s, %(actor_id)s, %(source)s, %(batch)s, true, jsonb_build_object('source', %(source)s::text)
+              from new
+        )
+        select count(*) from new
+        """,
+        {
+            "source": run.source, "batch": run.batch_id, "now": run.now, "zone": str(run.zone), "actor_kind": run.actor_kind,
+            "actor_id": run.actor_id,
+        },
+    )[0][0]  # fmt: skip
+
+
+def _update_patients(run: Run, outcome: Outcome, known: int) -> None:
+    cut = limits(TABLE)
+    new = {
+        name: f"coalesce(left(s.{name}, {cut[name]}), r.{name})" if name in cut else f"coalesce(s.{name}, r.{name})"
+        for name in (*_TEXTS, "birth_date", "birth_precision", "deceased", "deceased_at", "active", "registered_on")
+    }
+    new["deceased"] = "r.deceased or coalesce(s.deceased, false)"
+    new["chart_number"] = f"coalesce(nullif(r.chart_number, ''), left(s.chart_number, {cut['chart_number']}), '')"
+    new["address_sealed"] = "coalesce(s.address_sealed, r.address_sealed)"
+    new["name_grams"] = "s.name_grams"
+    old = ", ".join(f"r.{name}" for name in new)
+    pairs = ", ".join(f"'{name}', r.{name}" for name in new)
+    sets = ", ".join(f"{name} = {value}" for name, value in new.items())
+    changed = _fetch(
+        f"""
+        with changed as materialized (
+            select r.id, jsonb_build_object({pairs}, 'version', r.version) as before
+              from stage s join patients_patient r on r.id = s.id
+             where not s.is_new and ({", ".join(new.values())}) is distinct from ({old})
+        ), updated as (
+            update patients_patient r set {sets}, version = r.version + 1, updated_at = %(now)s
+              from changed c join stage s on s.id = c.id where r.id = c.id
+            returning r.id, r.batch_id, jsonb_build_object({pairs}, 'version', r.version) as after
+        ), kept as (
+            insert into imports_change (batch_id, "table", record_id, before, after)
+            select %(batch)s, 'patients_patient', id, c.before, u.after from changed c join updated u using (id)
+             where u.batch_id is distinct from %(batch)s
+        ), published as (
+            insert into events_event (kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source, batch_id,
+                                      historical, payload)
+            select 'patient.changed', id, %(now)s, %(now)s, %(actor_kind)s, %(actor_id)s, %(source)s, %(batch)s, true,
+                   jsonb_build_object('fields', '[]'::jsonb)
+              from updated
+        )
+        select count(*) from updated
+        """,
+        {
+            "source": run.source, "batch": run.batch_id, "now": run.now, "actor_kind": run.actor_kind,
+            "actor_id": run.actor_id,
+        },
+    )[0][0]  # fmt: skip
+    outcome.updated += changed
+    outcome.unchanged += known - changed
+
+
+# --- contact points, identifiers, keys, tags ------------------------------------------------------------------------
+
+
+def _contacts_of(row: Row) -> list[tuple[str, str, str]]:
+    """Return (system, use, text) of a row's contact points, in order."""
+    index = PATIENT.index
+    given = [(system, use, str(row[index[name]])) for name, system, use in _SYSTEMS if row[index[name]]]
+    if more := row[index["contacts"]]:
+        for entry in orjson.loads(str(more)):
+            system = entry.get("system") or ""
+            if system in {"sms", "fax", "pager", "phone"}:
+                system = "phone" if system in {"sms", "phone"} else ""
+            if system in {"phone", "email", "line", "wechat"} and entry.get("value"):
+                given.append((system, str(entry.get("use") or "")[:10], str(entry["value"])))
+    return given
+
+
+def _write_contacts(
+    found: list[tuple[Row, UUID, bool]], run: Run, keys: _Keys, known: set[UUID], outcome: Outcome
+) -> None:
+    there: set[tuple[UUID, str, bytes]] = set()
+    if known:
+        there = {
+            (patient, system, bytes(value))
+            for patient, system, value in _fetch(
+                "select patient_id, system, value_index from patients_contact_point where patient_id = any(%s)", [list(known)]
+            )
+        }
+    ring, organization = vault.keyring(), run.organization_id
+    index_keys = {system: ring.index_key(organization, f"contact_point.{system}") for system in ("phone", "email", "line", "wechat")}
+    last3_key = ring.index_key(organization, "contact_point.last3")
+    last3: dict[str, str] = {}
+    staged = []
+    for row, patient, _is_new in found:
+        rank = 0
+        for system, use, text in _contacts_of(row):
+            try:
+                contact = read_contact(system, text)
+            except ValueError:
+                outcome.warned.append(_warn(row, system, "row.phone_unreadable"))
+                continue
+            if contact.warning:
+                outcome.warned.append(_warn(row, use or system, _NOTICED.get(contact.warning, contact.warning)))
+            hashed = vault.blind_index(index_keys[system], contact.indexed)
+            rank += 1
+            if (patient, system, hashed) in there:
+                continue
+            there.add((patient, system, hashed))
+            row_id = uuid7()
+            sealed = vault.seal(keys.of(patient), contact.value, place=f"{sealing.CONTACT_TABLE}.value_sealed.{row_id}")
+            end = contact.digits[-3:] if contact.digits else ""
+            if end and end not in last3:
+                last3[end] = "\\x" + vault.blind_index(last3_key, end).hex()
+            staged.append(
+                (row_id, patient, system, use, "\\x" + sealed.hex(), "\\x" + hashed.hex(), last3.get(end) if end else None,
+                 contact.is_mobile, rank, contact.warning)
+            )  # fmt: skip
+    if not staged:
+        return
+    names = ("id", "patient_id", "system", "use", "value_sealed", "value_index", "last3_index", "is_mobile", "rank", "warning")
+    kinds = ("uuid", "uuid", "text", "text", "bytea", "bytea", "bytea", "boolean", "int", "text")
+    stage("stage_contacts", list(zip(names, kinds, strict=True)), staged)
+    _fetch(
+        f"""with new as (insert into patients_contact_point ({", ".join(names)}, reach, batch_id)
+            select id, patient_id, system, coalesce(use, ''), value_sealed, value_index, last3_index, is_mobile, rank,
+                   coalesce(warning, ''), 'unknown', %s from stage_contacts on conflict do nothing returning 1)
+            select count(*) from new""",
+        [run.batch_id],
+    )
+    drop("stage_contacts")
+
+
+def _write_identifiers(
+    found: list[tuple[Row, UUID, bool]], run: Run, keys: _Keys, known: set[UUID], outcome: Outcome
+) -> None:
+    index = PATIENT.index
+    at_number, at_more, at_sex = index["national_id"], index["identifiers"], index["sex"]
+    if not any(row[at_number] or row[at_more] for row, _patient, _new in found):
+        return
+    there: set[tuple[UUID, str, str, bytes]] = set()
+    if known:
+        there = {
+            (patient, kind, system, bytes(value))
+            for patient, kind, system, value in _fetch(
+                "select patient_id, kind, system, value_index from patients_identifier where patient_id = any(%s)", [list(known)]
+            )
+        }
+    index_key = vault.keyring().index_key(run.organization_id, "identifier")
+    staged = []
+    for row, patient, _is_new in found:
+        given: list[tuple[str, str, str]] = []
+        if row[at_number]:
+            given.append(("national_id", "", str(row[at_number])))
+        if row[at_more]:
+            for entry in orjson.loads(str(row[at_more])):
+                if entry.get("value"):
+                    kind = str(entry.get("type") or "")
+                    given.append((_IDENTIFIER_KINDS.get(kind, "other"), str(entry.get("system") or kind)[:160], str(entry["value"])))
+        for kind, system, text in given:
+            try:
+                read = read_identifier(kind, text)
+            except ValueError:
+                continue
+            if read.warning:
+                outcome.warned.append(_warn(row, "national_id", _NOTICED.get(read.warning, read.warning)))
+            elif read.sex and row[at_sex] in {"male", "female"} and read.sex != row[at_sex]:
+                outcome.warned.append(_warn(row, "sex", "row.sex_contradicts_id"))
+            hashed = vault.blind_index(index_key, read.value)
+            if (patient, read.kind, system, hashed) in there:
+                continue
+            there.add((patient, read.kind, system, hashed))
+            row_id = uuid7()
+            sealed = vault.seal(keys.of(patient), read.value, place=f"{sealing.IDENTIFIER_TABLE}.value_sealed.{row_id}")
+            staged.append((row_id, patient, read.kind, system, "\\x" + sealed.hex(), "\\x" + hashed.hex(), read.warning))
+    if not staged:
+        return
+    names = ("id", "patient_id", "kind", "system", "value_sealed", "value_index", "warning")
+    kinds = ("uuid", "uuid", "text", "text", "bytea", "bytea", "text")
+    stage("stage_identifiers", list(zip(names, kinds, strict=True)), staged)
+    _fetch(
+        f"""with new as (insert into patients_identifier ({", ".join(names)}, batch_id)
+            select id, patient_id, kind, coalesce(system, ''), value_sealed, value_index, coalesce(warning, ''), %s
+              from stage_identifiers on conflict do nothing returning 1) select count(*) from new""",
+        [run.batch_id],
+    )
+    drop("stage_identifiers")
+
+
+def _write_keys(keys: _Keys) -> None:
+    if not keys.made:
+        return
+    stage(
+        "stage_keys", [("patient_id", "uuid"), ("wrapped", "bytea")],
+        [(patient, "\\x" + wrapped.hex()) for patient, wrapped in keys.made],
+    )  # fmt: skip
+    _fetch(
+        "with new as (insert into patients_key (patient_id, wrapped) select patient_id, wrapped from stage_keys returning 1) "
+        "select count(*) from new"
+    )
+    drop("stage_keys")
+
+
+def _write_tags(found: list[tuple[Row, UUID, bool]], run: Run) -> None:
+    at = PATIENT.index["tags"]
+    pairs = [
+        (patient, word.strip()[:40])
+        for row, patient, _is_new in found
+        if row[at]
+        for word in str(row[at]).replace("、", "|").replace(";", "|").split("|")
+        if word.strip()
+    ]
+    if not pairs:
+        return
+    words = sorted({word for _patient, word in pairs})
+    _fetch(
+        """with given as (select word, row_number() over (order by word) as place from unnest(%s::text[]) as w (word)
+                           where not exists (select 1 from patients_tag t where t.name = w.word)),
+                new as (insert into patients_tag (id, name, color, number, is_archived)
+                        select careloop_new_id(), word, 'teal', (select coalesce(max(number), 0) from patients_tag) + place, false
+                          from given on conflict do nothing returning 1)
+           select count(*) from new""",
+        [words],
+    )
+    _fetch(
+        """with new as (insert into patients_patient_tag (patient_id, tag_id, given_at, batch_id)
+                select distinct g.patient_id, t.id, %(now)s::timestamptz, %(batch)s::uuid
+                  from unnest(%(patients)s::uuid[], %(words)s::text[]) as g (patient_id, word)
+                  join patients_tag t on t.name = g.word on conflict do nothing returning 1)
+           select count(*) from new""",
+        {
+            "now": run.now, "batch": run.batch_id, "patients": [patient for patient, _word in pairs],
+            "words": [word for _patient, word in pairs],
+        },
+    )  # fmt: skip
+
+
+# --- related persons ------------------------------------------------------------------------------------------------
+
+
+def write_related(chunk: RowChunk, run: Run) -> Outcome:
+    """Write the people who belong to patients; the same id, or the same name for one patient, is the same person."""
+    outcome = Outcome("RelatedPerson")
+    index = RELATED_PERSON.index
+    at_patient, at_name, at_id = (index[name] for name in ("patient_external_id", "name", "external_id"))
+    patients = find_patients(run, {str(row[at_patient]) for row in chunk.rows if row[at_patient]})
+    wanted: list[tuple[Row, UUID]] = []
+    for row in chunk.rows:
+        patient = patients.get(str(row[at_patient]))
+        if patient is None:
+            outcome.refused.append(_refused(row, RELATED_PERSON, "patient_external_id", "row.patient_unknown"))
+        else:
+            wanted.append((row, patient))
+    if not wanted:
+        return outcome
+    there = {
+        (patient, name): external
+        for patient, name, external in _fetch(
+            "select patient_id, name, external_id from patients_related_person where patient_id = any(%s)",
+            [list({patient for _row, patient in wanted})],
+        )
+    }
+    keys = _Keys()
+    keys.open.update(sealing.load_keys({patient for _row, patient in wanted}))
+    staged: list[Sequence[Any]] = []
+    for row, patient in wanted:
+        name = str(row[at_name])[:160]
+        if (patient, name) in there:
+            outcome.unchanged += 1
+            continue
+        there[(patient, name)] = str(row[at_id] or "")
+        row_id = uuid7()
+        sealed: list[str | None] = []
+        for column in ("phone", "email"):
+            text = row[index[column]]
+            if not text:
+                sealed.append(None)
+                continue
+            value = read_contact(column, str(text)).value
+            place = f"{sealing.RELATED_TABLE}.{column}_sealed.{row_id}"
+            sealed.append("\\x" + vault.seal(keys.of(patient), value, place=place).hex())
+        staged.append(
+            (row_id, patient, name, str(row[index["relationship"]] or "")[:20], str(row[index["sex"]] or "")[:10],
+             row[index["birth_date"]], bool(row[index["guardian"]]), *sealed, str(row[at_id] or "")[:160])
+        )  # fmt: skip
+    outcome.patients.update(patient for _row, patient in wanted)
+    if not staged:
+        return outcome
+    names = ("id", "patient_id", "name", "relationship", "sex", "birth_date", "is_guardian", "phone_sealed", "email_sealed", "external_id")
+    kinds = ("uuid", "uuid", "text", "text", "text", "date", "boolean", "bytea", "bytea", "text")
+    stage("stage", list(zip(names, kinds, strict=True)), staged)
+    outcome.created = _fetch(
+        f"""with new as (insert into patients_related_person ({", ".join(names)}, source, batch_id)
+            select id, patient_id, name, coalesce(relationship, ''), coalesce(sex, ''), birth_date, is_guardian, phone_sealed,
+                   email_sealed, coalesce(external_id, ''), %s, %s from stage returning 1) select count(*) from new""",
+        [run.source, run.batch_id],
+    )[0][0]
+    _write_keys(keys)
+    drop("stage")
+    return outcome
+
+
