@@ -70,7 +70,7 @@ def test_a_text_is_heard_with_who_said_it_and_when(shared):
     assert event.kind is InboundKind.TEXT
     assert event.address == "U00000000000000000000000000abc065"
     assert event.event_id == "01J00000000000000000000101"
-    assert event.occurred_at == datetime(2026, 9, 21, 14, 56, 1, tzinfo=UTC)
+    assert event.occurred_at == datetime(2026, 9, 21, 15, 56, 1, tzinfo=UTC)
     assert event.text
     assert event.provider_message_id
     assert event.reply_token
