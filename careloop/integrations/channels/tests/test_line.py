@@ -52,11 +52,11 @@ SHAPES = {
         quick_replies=(QuickReply("我要預約", data="book:1"), QuickReply("請打電話給我", text="請打電話給我"))
     ),
     "most quick replies": push(quick_replies=tuple(QuickReply(f"選項{n}", data=str(n)) for n in range(13))),
-    "very long labels": push(quick_replies=(QuickReply("這是一個非常非常非常非常長的按鈕文字說明", data="x"),)),
+    "very long labels": push(quick_replies=(QuickReply("很長的按鈕文字" * 5, data="x"),)),
     "confirm": push("您要在三月二日來嗎？", buttons=(Button("確認", data="yes"), Button("改期", data="no"))),
     "one button": push("請確認", buttons=(Button("確認", data="yes"),)),
     "three buttons": push("請選擇", buttons=tuple(Button(f"第{n}項", data=str(n)) for n in range(3))),
-    "links": push("看診資訊", links=(Link("地圖", "https://clinic.example/map"), Link("電話", "tel:+886212345678"))),
+    "links": push("看診", links=(Link("地圖", "https://c.example/map"), Link("電話", "tel:+886212345678"))),
     "long text with buttons": push("牙" * 3000, buttons=(Button("好", data="1"), Button("不好", data="0"))),
     "everything": push(
         "全部", buttons=(Button("確認", data="yes"),), links=(Link("地圖", "https://clinic.example/map"),),

@@ -182,8 +182,12 @@ JSON = st.recursive(
 EVENT = st.fixed_dictionaries(
     {},
     optional={
-        "type": st.sampled_from(["message", "postback", "follow", "unsend", "accountLink", "delivery"]) | JSON,
-        **dict.fromkeys(("mode", "timestamp", "source", "webhookEventId", "deliveryContext", "message", "postback", "follow", "unsend", "link", "delivery", "replyToken"), JSON),
+        "type": st.sampled_from(["message", "postback", "follow", "unsend", "accountLink"]) | JSON,
+        **dict.fromkeys(
+            ("mode", "timestamp", "source", "webhookEventId", "deliveryContext", "replyToken",
+             "message", "postback", "follow", "unsend", "link", "delivery"),
+            JSON,
+        ),
     },
 )  # fmt: skip
 

@@ -114,7 +114,8 @@ def test_an_address_goes_on_the_wire_in_ascii(given, wire):
 
 @pytest.mark.parametrize(
     "wrong", ["", "ming", "@example.com", "ming@", "a b@example.com", "明@example.com", "a..b@example.com",
-              "a@b@example.com", "<a@example.com>", "a@-x.example", "a@example.com\r\nDATA", "x" * 65 + "@example.com"]
+              "a@b@example.com", "<a@example.com>", "a@-x.example", "a@example.com\r\nDATA",
+              "x" * 65 + "@example.com"]
 )  # fmt: skip
 def test_what_cannot_be_an_address_is_refused_without_repeating_it(wrong):
     with pytest.raises(ChannelError) as refused:
