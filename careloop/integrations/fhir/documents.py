@@ -14,6 +14,7 @@ import orjson
 from careloop.integrations.fhir.errors import FhirRefusal
 from careloop.integrations.fhir.limits import MIB, Limits
 from careloop.integrations.fhir.references import Known
+from careloop.integrations.fhir.scanning import Places, entry_places, path_at
 from careloop.integrations.imports.rows import Refused, Warned
 
 Resource = dict[str, Any]
@@ -23,7 +24,6 @@ LINES_TOGETHER = 500
 #: What is kept of a refused resource so that it can be mended and imported again.
 RAW_LIMIT = 64 * 1024
 
-TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},:]', re.DOTALL)
 NUL = b"\\u0000"
 #: Stands for an entry whose text cannot be stored.
 HALF = object()
@@ -201,41 +201,6 @@ def _is_storable(value: object) -> bool:
     return True
 
 
-def path_at(content: bytes | bytearray | memoryview, position: int) -> str:
-    """Return the JSON path that is open at a byte position: where in the document something went wrong.
-
-    >>> path_at(b'{"name": [{"given": ["a", #', 26)
-    'name[0].given[1]'
-    """
-    stack: list[str | int] = []
-    key = ""
-    after_colon = False
-    for found in TOKEN.finditer(bytes(content[:position])):
-        token = found[0]
-        if token == b"{":
-            stack.append("")
-        elif token == b"[":
-            stack.append(0)
-        elif token in (b"}", b"]"):
-            if stack:
-                stack.pop()
-        elif token == b",":
-            if stack:
-                stack[-1] = stack[-1] + 1 if isinstance(stack[-1], int) else ""
-        elif token == b":":
-            after_colon = True
-            if stack and not isinstance(stack[-1], int):
-                stack[-1] = key
-            continue
-        elif not after_colon:
-            key = token[1:-1].decode("utf-8", "replace")[:64]
-        after_colon = False
-    path = ""
-    for step in stack:
-        path += f"[{step}]" if isinstance(step, int) else (f".{step}" if path and step else step)
-    return path
-
-
 def _strip_nul(value: Any) -> bool:
     """Take NUL characters out of every text below `value`, in place; returns whether there were any."""
     found = False
@@ -348,12 +313,12 @@ def _large(content: bytearray, part: str, limits: Limits) -> Iterator[Document |
     if type(bundle) is not dict or bundle.get("resourceType") != "Bundle":
         raise FhirRefusal("fhir.unknown_type", type=str(bundle.get("resourceType"))[:64])
     view = memoryview(content)
-    whole = Known()
+    whole = Known(lean=True)
     repeated = _learn_names(view, places, whole)
     for first in range(0, len(places), LINES_TOGETHER):
         document = Document(part, known=Known(parent=whole))
         inner: list[tuple[int, Resource]] = []
-        for number, (start, end) in enumerate(places[first : first + LINES_TOGETHER], start=first + 1):
+        for number, (start, end) in enumerate(places.some(first, LINES_TOGETHER), start=first + 1):
             path = f"entry[{number - 1}]"
             if end - start > limits.resource_bytes:
                 values: dict[str, str | int] = {"limit": limits.resource_bytes // MIB}
@@ -384,10 +349,10 @@ def _large(content: bytearray, part: str, limits: Limits) -> Iterator[Document |
             yield from _taken_apart(bundle_inside, part, prefix=f"entry[{number - 1}].resource.", line=number)
 
 
-def _learn_names(view: memoryview, places: list[tuple[int, int]], whole: Known) -> set[int]:
+def _learn_names(view: memoryview, places: Places, whole: Known) -> set[int]:
     """Note every name in a large Bundle before anything is mapped; returns the entries whose name was taken already."""
     repeated: set[int] = set()
-    for number, (start, end) in enumerate(places, start=1):
+    for number, (start, end) in enumerate(places.some(0, len(places)), start=1):
         try:
             entry = orjson.loads(view[start:end])
             if type(entry) is dict and type(entry.get("resource")) is dict:
@@ -403,44 +368,3 @@ def _loads_shallow(content: bytearray) -> None:
     """Raise for what is no JSON object at all, without building it."""
     if content.lstrip()[:1] not in (b"{", b"["):
         raise FhirRefusal("fhir.not_well_formed", row=1, column=1, what="JSON")
-
-
-def entry_places(content: bytearray) -> tuple[list[tuple[int, int]] | None, bytes]:
-    """Find where each entry of a Bundle begins and ends, without parsing it.
-
-    Returns the places (None if there is no list named `entry` at the top) and the document without them.
-
-    Raises:
-        FhirRefusal: the document ends in the middle.
-
-    >>> entry_places(bytearray(b'{"resourceType":"Bundle","entry":[{"a":1},{"b":[2]}],"id":"x"}'))
-    ([(34, 41), (42, 51)], b'{"resourceType":"Bundle","entry":[],"id":"x"}')
-    """
-    places: list[tuple[int, int]] = []
-    depth = 0
-    key = b""
-    list_start = list_end = -1
-    start = 0
-    for found in TOKEN.finditer(content):
-        first = content[found.start()]
-        if first == 0x22:
-            if depth == 1:
-                key = found[0]
-        elif first == 0x7B or first == 0x5B:  # { [
-            if depth == 1 and first == 0x5B and key == b'"entry"' and list_start < 0:
-                list_start = found.end()
-            elif depth == 2 and list_start >= 0 and list_end < 0:
-                start = found.start()
-            depth += 1
-        elif first == 0x7D or first == 0x5D:  # } ]
-            depth -= 1
-            if list_start >= 0 and list_end < 0:
-                if depth == 2:
-                    places.append((start, found.end()))
-                elif depth == 1:
-                    list_end = found.start()
-    if depth > 0:
-        raise FhirRefusal("fhir.cut_off")
-    if list_start < 0:
-        return None, b""
-    return places, bytes(content[:list_start]) + bytes(content[list_end:])

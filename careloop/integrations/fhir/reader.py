@@ -465,7 +465,7 @@ def _steps(lines: Any) -> list[int | None]:
         in_order = in_order and rank >= last
         last = rank
         ranks.add(rank)
-    return [None] if in_order else sorted(ranks)
+    return [None] if in_order else [*sorted(ranks)]
 
 
 def read(path: Path, *, limits: Limits | None = None, meter: Meter | None = None) -> Iterator[Read]:

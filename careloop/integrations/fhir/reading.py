@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 from careloop.integrations.fhir.errors import FhirRefusal
-from careloop.integrations.fhir.references import Directory, Known, Resource, Target, resolve
+from careloop.integrations.fhir.references import Directory, Known, Resource, Target, resolve, tail
 from careloop.integrations.imports.rows import Row, Warned
 
 Coded = tuple[str | None, str | None, str | None]
@@ -68,7 +68,7 @@ class Reading:
             return None
         written = reference.get("reference")
         if (found := self.known.targets.get(written)) is not None:
-            return found
+            return found if type(found) is Target else Target(str(found), tail(written))
         if written is None:
             identifier = reference.get("identifier")
             if identifier is None or not (value := identifier.get("value")):

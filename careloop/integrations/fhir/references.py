@@ -22,7 +22,8 @@ class Target(NamedTuple):
 
 
 #: Resources that others are described with; they are looked up when a reference gives no words of its own.
-DESCRIBING = frozenset({"Medication", "Condition", "Practitioner", "Organization", "Location", "Observation"})
+NAMED = frozenset({"Practitioner", "Organization", "Location"})
+DESCRIBING = NAMED | {"Medication", "Condition", "Observation"}
 
 
 class Directory:
@@ -51,17 +52,22 @@ class Directory:
 
 
 class Known:
-    """The names inside one document. A part of a large document shares those of the whole (`parent`)."""
+    """The names inside one document. A part of a large document looks up those of the whole (`parent`).
 
-    __slots__ = ("contents", "parent", "payments", "seen", "targets")
+    A `lean` one is for large documents: it keeps of each resource no more than is looked up.
+    """
 
-    def __init__(self, parent: "Known | None" = None) -> None:
+    __slots__ = ("contents", "lean", "parent", "payments", "seen", "targets")
+
+    def __init__(self, parent: "Known | None" = None, *, lean: bool = False) -> None:
         self.parent = parent
-        self.targets: dict[str, Target] = parent.targets if parent else {}
+        self.lean = lean
+        #: fullUrl → what it names; only the type where the id is the end of the fullUrl anyway
+        self.targets: dict[str, Target | str] = parent.targets if parent else {}
         self.contents: dict[str, Resource] = parent.contents if parent else {}
-        #: claim reference as written → the ExplanationOfBenefit that answers it
+        #: id of a claim → the ExplanationOfBenefit that answers it
         self.payments: dict[str, Resource] = parent.payments if parent else {}
-        self.seen: set[tuple[str, str]] = set()
+        self.seen: set[int] = set()
 
     def add(self, full_url: str | None, resource: Any) -> bool:
         """Note a resource under its names; returns False if one of the same type and id was there already.
@@ -81,23 +87,35 @@ class Known:
             if full_url is None:
                 return True
             rid = tail(full_url)
-        name = (kind, rid)
+        name = hash((kind, rid))
         if name in self.seen:
             return False
         self.seen.add(name)
+        if self.parent is not None:
+            return True
         if full_url is not None:
-            self.targets[full_url] = Target(kind, rid)
+            self.targets[full_url] = kind if self.lean and full_url.endswith(rid) else Target(kind, rid)
         if kind in DESCRIBING:
-            self.contents[rid] = resource
+            self._describe(kind, rid, resource)
         elif kind == "ExplanationOfBenefit":
             claim = resource.get("claim")
             if type(claim) is dict and type(reference := claim.get("reference")) is str:
-                self.payments[tail(reference)] = resource
+                self.payments[tail(reference)] = (
+                    {"payment": resource.get("payment")} if self.lean else resource
+                )
         return True
+
+    def _describe(self, kind: str, rid: str, resource: Resource) -> None:
+        if not self.lean:
+            self.contents[rid] = resource
+        elif kind in NAMED:
+            self.contents[rid] = {"name": resource.get("name")}
+        elif kind != "Observation" and "code" in resource:
+            self.contents[rid] = {"code": resource["code"]}
 
     def has(self, kind: str, rid: str) -> bool:
         """Return whether a resource of this type and id is in the document."""
-        return (kind, rid) in self.seen or (self.parent is not None and self.parent.has(kind, rid))
+        return hash((kind, rid)) in self.seen or (self.parent is not None and self.parent.has(kind, rid))
 
     def same_as_first(self, full_url: str | None, resource: Resource, resources: list[Resource]) -> bool:
         """Return whether a resource whose name is taken says the same as the one that has it."""
