@@ -35,7 +35,6 @@ SHARED_TABLES: dict[str, str] = {
     "procrastinate_events": "what happened to jobs",
     "procrastinate_periodic_defers": "when periodic jobs ran",
     "procrastinate_workers": "heartbeats of workers",
-    "procrastinate_version": "version of the job tables",
 }
 
 

@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='membershiplocation',
-            constraint=models.UniqueConstraint(fields=('membership', 'location'), name='membership_location_once'),
+            constraint=models.UniqueConstraint(fields=('organization', 'membership', 'location'), name='membership_location_once'),
         ),
         migrations.AddIndex(
             model_name='membership',
