@@ -84,7 +84,11 @@ class SandboxChannel:
     def _refusal(self, message: Outgoing) -> Result | None:
         if error := refusal(self.capabilities, message):
             return error
-        if not message.to.strip() or any(character in message.to for character in "\r\n\x00"):
+        if (
+            message.patient_id is None
+            or not message.to.strip()
+            or any(character in message.to for character in "\r\n\x00")
+        ):
             return ChannelError("There is no such phone.", retry=False, reason=Reason.BAD_ADDRESS)
         if "\x00" in message.text or any(character in message.subject for character in "\r\n\x00"):
             return ChannelError("The message holds a control character.", retry=False, reason=Reason.REFUSED)
@@ -102,12 +106,14 @@ class SandboxChannel:
             "message_key": message.key,
             "patient_id": message.patient_id,
             "plays": self.plays,
-            "subject": message.subject if self.capabilities.subject else "",
-            "text": message.text,
-            "quick_replies": [asdict(item) for item in message.quick_replies],
-            "buttons": [asdict(item) for item in message.buttons],
-            "links": [asdict(item) for item in message.links],
-            "unsubscribe_url": message.unsubscribe_url,
+            "content": {
+                "subject": message.subject if self.capabilities.subject else "",
+                "text": message.text,
+                "quick_replies": [asdict(item) for item in message.quick_replies],
+                "buttons": [asdict(item) for item in message.buttons],
+                "links": [asdict(item) for item in message.links],
+                "unsubscribe_url": message.unsubscribe_url,
+            },
             "message_class": message.message_class,
             "language": message.language,
             "delivered_at": now,
@@ -115,22 +121,15 @@ class SandboxChannel:
 
 
 def deliver(organization_id: UUID, rows: Sequence[Row]) -> set[UUID]:
-    """Put messages on the phones, each key once, in a transaction of its own."""
-    from .models import SandboxDelivery
+    """Put messages on the phones in a transaction of its own; return the keys that were new."""
+    from .services import put_on_phones
 
-    keys = [row["message_key"] for row in rows]
     try:
         with in_organization(organization_id):
-            before = set(
-                SandboxDelivery.objects.filter(message_key__in=keys).values_list("message_key", flat=True)
-            )
-            SandboxDelivery.objects.bulk_create(
-                [SandboxDelivery(**row) for row in rows], ignore_conflicts=True
-            )
+            return put_on_phones(rows)
     finally:
         if not connection.in_atomic_block:
             connection.close()  # this thread's own; back to the pool
-    return set(keys) - before
 
 
 def open_channel(settings: Mapping[str, Any]) -> SandboxChannel:

@@ -17,8 +17,8 @@ class SandboxDeliveryQuerySet(models.QuerySet["SandboxDelivery"]):
 class SandboxDelivery(TenantModel):
     """One message as it appeared on a patient's sandbox phone. Written once per message key, never changed.
 
-    Holds rendered text, so it exists only where a sandbox channel is switched on (the demo clinic). The address is
-    not kept: a phone is its patient's, and addresses are stored sealed, in one place.
+    What it says is sealed under the patient's key, so that erasing the patient empties the phone too; no
+    address is kept, because a phone is its patient's.
     """
 
     class Plays(models.TextChoices):
@@ -29,14 +29,11 @@ class SandboxDelivery(TenantModel):
     id = models.BigAutoField(primary_key=True)
     channel_id = models.UUIDField()
     message_key = models.UUIDField()
-    patient_id = models.UUIDField(null=True)
+    patient_id = models.UUIDField()
     plays = models.CharField(max_length=5, choices=Plays)
-    subject = models.TextField(blank=True)
-    text = models.TextField()
-    quick_replies = models.JSONField(default=list)  # [{label, text, data, url}]
-    buttons = models.JSONField(default=list)  # [{label, data, url}]
-    links = models.JSONField(default=list)  # [{label, url}]
-    unsubscribe_url = models.TextField(blank=True)
+    # {subject, text, quick_replies: [{label, text, data, url}], buttons: [{label, data, url}], links,
+    # unsubscribe_url}
+    content_sealed = models.BinaryField()
     message_class = models.CharField(max_length=20)
     language = models.CharField(max_length=10)
     delivered_at = models.DateTimeField()

@@ -1,13 +1,17 @@
-"""Answering as the patient, from the sandbox phone's page."""
+"""What happens on the sandbox phones: messages appear, the patient answers, the patient is erased."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from careloop.kernel.ids import uuid7
+from careloop.messaging import sealing
 from careloop.messaging.ports import Inbound, InboundKind
 
 from .models import SandboxDelivery
+
+PLACE = "channels_sandbox_delivery.content_sealed"
 
 _KINDS = {
     "text": InboundKind.TEXT,
@@ -16,6 +20,27 @@ _KINDS = {
     "block": InboundKind.UNFOLLOW,
     "unblock": InboundKind.FOLLOW,
 }
+
+
+def put_on_phones(rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
+    """Store deliveries, each key once, sealed under their patients' keys; return the keys that were new."""
+    keys = [row["message_key"] for row in rows]
+    before = set(SandboxDelivery.objects.filter(message_key__in=keys).values_list("message_key", flat=True))
+    new = [row for row in rows if row["message_key"] not in before]
+    patient_keys = sealing.keys_of([row["patient_id"] for row in new])
+    SandboxDelivery.objects.bulk_create(
+        [
+            SandboxDelivery(
+                **{name: value for name, value in row.items() if name != "content"},
+                content_sealed=sealing.seal_under(
+                    patient_keys[row["patient_id"]], f"{PLACE}.{row['message_key']}", row["content"]
+                ),
+            )
+            for row in new
+        ],
+        ignore_conflicts=True,  # another worker delivered the same key this moment
+    )
+    return {row["message_key"] for row in new}
 
 
 def answer(
@@ -31,7 +56,10 @@ def answer(
 ) -> int:
     """Say something as the patient whose phone this is; it goes the way a real webhook's event goes.
 
-    `receive` is `messaging.services.receive`. `event_id` (from the form) makes a double click one answer.
+    Args:
+        kind: text, quick_reply, button, block or unblock.
+        receive: `messaging.services.receive`.
+        event_id: from the form, so that a double click is one answer.
 
     Raises:
         ValueError: `kind` is not one that a phone has.
@@ -50,6 +78,6 @@ def answer(
     return receive(channel_id=channel_id, events=[event], now=now)
 
 
-def take_back_phone(*, patient_id: UUID) -> int:
-    """Erase what one patient's phone shows (erasure of the patient). Returns how many messages were there."""
+def empty_phone(*, patient_id: UUID) -> int:
+    """Erase what one patient's phone shows (erasure of the patient); return how many messages were there."""
     return SandboxDelivery.objects.filter(patient_id=patient_id).delete()[0]
