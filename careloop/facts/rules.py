@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from enum import IntFlag
 
 from careloop.consent.models import Purpose
+from careloop.consent.selectors import WRITTEN_SOURCES
 from careloop.facts.models import Stage
 
 # How long after the only visit so far somebody counts as new, and when they have not come back.
@@ -54,26 +55,28 @@ def consent_mask(purpose: str) -> int:
     return sum(consent_bit(purpose, channel) for channel in CHANNELS)
 
 
-def effective_consent(decisions: Iterable[tuple[str, str, str]]) -> tuple[int, int]:
-    """Return the bits given and refused for the decisions in force: tuples of purpose, channel, decision.
+def effective_consent(decisions: Iterable[tuple[str, str, str, str]]) -> tuple[int, int]:
+    """Return the bits given and refused for the decisions in force: tuples of purpose, channel, decision, source.
 
     A refusal always wins over an agreement, and a refusal on every channel wins over an agreement on one. Who refuses
-    news and offers refuses offers chosen by health data too (PDPA art. 20).
+    news and offers refuses offers chosen by health data too (PDPA art. 20); agreeing to those counts in writing only
+    (art. 6).
 
-    >>> given, refused = effective_consent([("MARKETING", "any", "permit"), ("MARKETING", "sms", "deny")])
+    >>> given, refused = effective_consent(
+    ...     [("MARKETING", "any", "permit", "desk"), ("MARKETING", "sms", "deny", "keyword")])
     >>> bool(given & consent_bit("MARKETING", "line")), bool(given & consent_bit("MARKETING", "sms"))
     (True, False)
     >>> bool(refused & consent_bit("HEALTH_MARKETING", "sms"))
     True
     """
     permitted = denied = 0
-    for purpose, channel, decision in decisions:
+    for purpose, channel, decision, source in decisions:
         bits = consent_mask(purpose) if channel == "any" else consent_bit(purpose, channel)
         if decision == "deny":
             denied |= bits
             if purpose == Purpose.MARKETING:
                 denied |= bits << len(CHANNELS)
-        else:
+        elif purpose != Purpose.HEALTH_MARKETING or source in WRITTEN_SOURCES:
             permitted |= bits
     return permitted & ~denied, denied
 

@@ -5,6 +5,8 @@ from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from careloop.consent.models import Purpose
+from careloop.consent.selectors import WRITTEN_SOURCES
 from careloop.facts import rules
 from careloop.facts.models import Stage
 from careloop.kernel import sql
@@ -135,7 +137,10 @@ def _consent_bits(decision: str) -> str:
         for channel, bit in bits.items():
             if decision == "deny" and purpose == "MARKETING":
                 bit |= bit << len(rules.CHANNELS)
-            branches.append(f"when purpose = '{purpose}' and channel = '{channel}' then {bit}")
+            written = ""
+            if decision == "permit" and purpose == Purpose.HEALTH_MARKETING:
+                written = f" and source in {WRITTEN_SOURCES!r}"
+            branches.append(f"when purpose = '{purpose}' and channel = '{channel}'{written} then {bit}")
     return f"coalesce(bit_or(case {' '.join(branches)} else 0 end) filter (where decision = '{decision}'), 0)"
 
 

@@ -62,7 +62,9 @@ def expected(patient: Patient, today: date) -> dict:
         active=patient.active, deceased=patient.deceased, visit_days=len(set(past)),
         last_visit=past[-1] if past else None, rhythm=rhythm, today=today,
     )  # fmt: skip
-    consents = Consent.objects.filter(patient=patient, ended_at=None).values_list("purpose", "channel", "decision")
+    consents = Consent.objects.filter(patient=patient, ended_at=None).values_list(
+        "purpose", "channel", "decision", "source"
+    )
     permitted, refused = rules.effective_consent(consents)
     return {
         "first_visit_on": past[0] if past else None,
@@ -285,7 +287,7 @@ STEPS = st.one_of(
     st.tuples(st.just("visit"), DAYS_AGO, st.sampled_from(["finished", "cancelled", "in-progress"])),
     st.tuples(st.just("invoice"), DAYS_AGO, st.integers(-500, 20_000), st.sampled_from(["self_pay", "nhi", "mixed"])),
     st.tuples(st.just("consent"), st.sampled_from(rules.PURPOSES), st.sampled_from(["any", *rules.CHANNELS]),
-              st.sampled_from(["permit", "deny"])),
+              st.sampled_from(["permit", "deny"]), st.sampled_from(["desk", "paper"])),
     st.tuples(st.just("tag"), st.integers(1, 5)),
     st.tuples(st.just("untag"), st.integers(1, 5)),
     st.tuples(st.just("follow_up"), st.booleans()),
@@ -305,10 +307,10 @@ def play(patient: Patient, step: tuple, now: datetime) -> str:
         invoice(patient, now - timedelta(days=rest[0]), rest[1], payer_kind=rest[2])
         return "invoice.recorded"
     if kind == "consent":
-        purpose, channel, decision = rest
+        purpose, channel, decision, source = rest
         Consent.objects.filter(patient=patient, purpose=purpose, channel=channel, ended_at=None).update(ended_at=now)
         Consent.objects.create(
-            patient=patient, purpose=purpose, channel=channel, decision=decision, source="desk", decided_at=now
+            patient=patient, purpose=purpose, channel=channel, decision=decision, source=source, decided_at=now
         )
         return "consent.given"
     if kind == "tag":

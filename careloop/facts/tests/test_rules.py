@@ -76,6 +76,13 @@ def test_a_purpose_nobody_knows_has_no_bit():
 
 
 def test_refusing_every_channel_wins_over_agreeing_to_one():
-    given, refused = rules.effective_consent([("CARE", "line", "permit"), ("CARE", "any", "deny")])
+    given, refused = rules.effective_consent([("CARE", "line", "permit", "desk"), ("CARE", "any", "deny", "link")])
     assert given == 0
     assert refused == rules.consent_mask("CARE")
+
+
+def test_health_marketing_counts_in_writing_only():
+    bit = rules.consent_bit("HEALTH_MARKETING", "line")
+
+    assert rules.effective_consent([("HEALTH_MARKETING", "line", "permit", "paper")]) == (bit, 0)
+    assert rules.effective_consent([("HEALTH_MARKETING", "line", "permit", "phone")]) == (0, 0)
