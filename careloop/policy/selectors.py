@@ -22,7 +22,21 @@ class RuleInForce:
 
     @property
     def answer(self) -> Answer:
+        """The organization's answer, else the strongest of the rule's own."""
         return Answer(self.override.answer) if self.override else self.rule.strongest
+
+    @property
+    def public_answer(self) -> Answer:
+        return self.rule.answers["public"]
+
+    @property
+    def one_answer(self) -> Answer:
+        return self.rule.answers["one"]
+
+    @property
+    def answers_differ(self) -> bool:
+        """Whether the rule judges public wording and one patient's message differently."""
+        return self.public_answer != self.one_answer
 
 
 def local_date(organization: Organization, now: datetime) -> date:
@@ -37,7 +51,7 @@ def rules_in_force(*, profile: str, on: date) -> tuple[Rule, ...]:
 
 def current_overrides() -> dict[str, PolicyOverride]:
     """Return the newest override of each rule, without those that gave the rule its answer back."""
-    newest = PolicyOverride.objects.order_by("rule_id", "-set_at", "-id").distinct("rule_id")
+    newest = PolicyOverride.objects.select_related("set_by").order_by("rule_id", "-set_at", "-id").distinct("rule_id")
     return {override.rule_id: override for override in newest if override.answer}
 
 
