@@ -17,7 +17,7 @@ def slices() -> list[Path]:
 
 def collect(folder: Path, languages: list[str]) -> None:
     """Run makemessages inside one slice; nested slices with catalogues of their own are left out."""
-    command = [sys.executable, "-m", "django", "makemessages", "--no-wrap", "--no-location", "--no-obsolete", "-v", "0"]
+    command = [sys.executable, "-P", "-m", "django", "makemessages", "--no-wrap", "--no-location", "--no-obsolete", "-v", "0"]
     for language in languages:
         command += ["-l", language]
     for nested in slices():
