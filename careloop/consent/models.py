@@ -102,3 +102,4 @@ class Consent(TenantModel):
                 condition=models.Q(ended_at__isnull=True),
             ),
         ]  # fmt: skip
+        indexes = [models.Index(fields=["organization", "patient", "-decided_at"], name="consent_by_patient")]

@@ -161,3 +161,69 @@ def in_force(patient_id: UUID) -> list[dict[str, Any]]:
              from consent_consent where patient_id = %s and ended_at is null order by decided_at desc""",
         [patient_id],
     )
+
+
+def history(patient_id: UUID) -> list[dict[str, Any]]:
+    """Return every decision ever made, newest first, with who recorded it and which text was seen."""
+    return sql.rows(
+        """select c.id, c.purpose, c.channel, c.decision, c.source, c.evidence, c.decided_at, c.ended_at,
+                  n.version as notice_version, u.name as recorded_by
+             from consent_consent c left join consent_notice n on n.id = c.notice_id
+             left join accounts_user u on u.id = c.recorded_by_id
+            where c.patient_id = %s order by c.decided_at desc, c.id desc""",
+        [patient_id],
+    )
+
+
+# -- notices ----------------------------------------------------------------------------------------------------
+
+
+def current_notice(purpose: str = "") -> dict[str, Any] | None:
+    """Return the published text of the privacy notice, or of a purpose's consent text."""
+    return sql.row(
+        """select id, version, texts, text_hash, published_at from consent_notice
+            where purpose = %s and published_at is not null order by version desc limit 1""",
+        [purpose],
+    )
+
+
+def current_notices() -> dict[str, dict[str, Any]]:
+    """Return the published text of every purpose (the privacy notice under the empty key)."""
+    found = sql.rows(
+        """select distinct on (purpose) purpose, id, version, texts, text_hash, published_at from consent_notice
+            where published_at is not null order by purpose, version desc"""
+    )
+    return {row["purpose"]: row for row in found}
+
+
+def notices() -> list[dict[str, Any]]:
+    """Return every version of every text, newest first, with how many people saw or agreed to it."""
+    return sql.rows(
+        """select n.id, n.purpose, n.version, n.texts, n.text_hash, n.published_at, u.name as published_by,
+                  case when n.purpose = '' then (select count(*) from consent_notice_shown s where s.notice_id = n.id)
+                       else (select count(*) from consent_consent c where c.notice_id = n.id) end as people
+             from consent_notice n left join accounts_user u on u.id = n.published_by_id
+            order by n.purpose, n.version desc"""
+    )
+
+
+def text_in(texts: dict[str, dict[str, str]], language: str) -> dict[str, str]:
+    """Return title and body in a language, or in the first language that has them.
+
+    >>> text_in({"zh-hant": {"title": "告知", "body": "…"}}, "en")["title"]
+    '告知'
+    """
+    for one in (language, "zh-hant", "en", "zh-hans"):
+        if texts.get(one, {}).get("body"):
+            return texts[one]
+    return {"title": "", "body": ""}
+
+
+def has_seen_notice(patient_id: UUID) -> bool:
+    """Whether the person was ever shown the privacy notice; if not, that is due at the first contact (P2)."""
+    return bool(sql.value("select 1 from consent_notice_shown where patient_id = %s limit 1", [patient_id]))
+
+
+def without_notice_sql(patient: str = "patient_id") -> str:
+    """Return a SQL condition: this patient was never shown the privacy notice."""
+    return f"not exists (select 1 from consent_notice_shown s where s.patient_id = {patient})"
