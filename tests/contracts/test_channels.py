@@ -151,7 +151,7 @@ async def phone_stage(plays: str, to: str) -> AsyncIterator[Stage]:
     yield Stage(
         channel,
         to,
-        lambda: [(str(key), row["text"]) for key, row in phone.items()],
+        lambda: [(str(key), row["content"]["text"]) for key, row in phone.items()],
         lambda trouble, to: False,
     )
 

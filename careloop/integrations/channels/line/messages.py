@@ -47,7 +47,8 @@ def objects(message: Outgoing) -> list[dict[str, Any]]:
     Raises:
         ChannelError: an action cannot be expressed (data over 300, address over 1,000 or not http(s)/tel).
     """
-    actions = [_button(item) for item in (*message.buttons, *message.links)]
+    taps: list[Button | Link] = [*message.buttons, *message.links]
+    actions = [_button(item) for item in taps]
     body: dict[str, Any]
     if not actions:
         body = {"type": "text", "text": message.text}

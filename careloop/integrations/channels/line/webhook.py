@@ -96,8 +96,8 @@ def _what(event: dict[str, Any]) -> tuple[InboundKind, str, str, dict[str, Any],
         raw = {"params": dict(_dict(postback, "params"))} if "params" in postback else {}
         return InboundKind.POSTBACK, "", _text(postback, "data"), raw, ""
     if kind == "follow":
-        raw = {"unblocked": _dict(event, "follow").get("isUnblocked") is True}
-        return InboundKind.FOLLOW, "", "", raw, ""
+        unblocked = _dict(event, "follow").get("isUnblocked") is True
+        return InboundKind.FOLLOW, "", "", {"unblocked": unblocked}, ""
     if kind == "unfollow":
         return InboundKind.UNFOLLOW, "", "", {}, ""
     if kind == "unsend":

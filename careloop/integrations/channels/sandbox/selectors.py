@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db.models import Max
 
-from careloop.kernel import vault
-from careloop.messaging import sealing
+from careloop.patients import sealing
 
 from .models import SandboxDelivery
-from .services import PLACE
+from .services import COLUMN, TABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +37,19 @@ class Shown:
 
 def phone(patient_id: UUID, *, limit: int = 50) -> list[Shown]:
     """Return what one patient's phone shows, the newest first. Empty after the patient was erased."""
-    rows = list(SandboxDelivery.objects.on_phone_of(patient_id)[:limit])
-    if not rows:
-        return []
-    key = sealing.keys_of([patient_id])[patient_id]
+    key = sealing.load_keys([patient_id]).get(patient_id)
+    if key is None:
+        return []  # destroyed with the patient
     shown = []
-    for row in rows:
-        try:
-            content = sealing.open_under(key, f"{PLACE}.{row.message_key}", bytes(row.content_sealed))
-        except vault.VaultError:
-            continue  # sealed under a key that was destroyed
+    for row in SandboxDelivery.objects.on_phone_of(patient_id)[:limit]:
+        text = sealing.unseal(
+            key, bytes(row.content_sealed), table=TABLE, column=COLUMN, row_id=row.message_key
+        )
         shown.append(
             Shown(
                 id=row.pk, channel_id=row.channel_id, message_key=row.message_key, patient_id=row.patient_id,
                 plays=row.plays, message_class=row.message_class, language=row.language,
-                delivered_at=row.delivered_at, **content,
+                delivered_at=row.delivered_at, **orjson.loads(text),
             )
         )  # fmt: skip
     return shown

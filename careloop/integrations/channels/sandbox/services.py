@@ -5,13 +5,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from careloop.kernel.ids import uuid7
-from careloop.messaging import sealing
 from careloop.messaging.ports import Inbound, InboundKind
+from careloop.patients import sealing
 
 from .models import SandboxDelivery
 
-PLACE = "channels_sandbox_delivery.content_sealed"
+TABLE, COLUMN = "channels_sandbox_delivery", "content_sealed"
 
 _KINDS = {
     "text": InboundKind.TEXT,
@@ -27,13 +29,17 @@ def put_on_phones(rows: Sequence[Mapping[str, Any]]) -> set[UUID]:
     keys = [row["message_key"] for row in rows]
     before = set(SandboxDelivery.objects.filter(message_key__in=keys).values_list("message_key", flat=True))
     new = [row for row in rows if row["message_key"] not in before]
-    patient_keys = sealing.keys_of([row["patient_id"] for row in new])
+    patient_keys = sealing.create_keys([row["patient_id"] for row in new])
     SandboxDelivery.objects.bulk_create(
         [
             SandboxDelivery(
                 **{name: value for name, value in row.items() if name != "content"},
-                content_sealed=sealing.seal_under(
-                    patient_keys[row["patient_id"]], f"{PLACE}.{row['message_key']}", row["content"]
+                content_sealed=sealing.seal(
+                    patient_keys[row["patient_id"]],
+                    orjson.dumps(row["content"]).decode(),
+                    table=TABLE,
+                    column=COLUMN,
+                    row_id=row["message_key"],
                 ),
             )
             for row in new

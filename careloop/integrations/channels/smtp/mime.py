@@ -12,7 +12,7 @@ from email.utils import formatdate
 from functools import lru_cache
 from uuid import UUID
 
-from careloop.messaging.ports import ChannelError, Outgoing, Reason
+from careloop.messaging.ports import Button, ChannelError, Link, Outgoing, QuickReply, Reason
 
 # Encoded-words: 39 bytes are 52 base64 characters, so "Subject: =?utf-8?B?…?=" stays within the 76 of RFC
 # 2047.
@@ -91,11 +91,8 @@ def _body(text: str) -> bytes:
 
 def plain_text(message: Outgoing) -> str:
     """Return the words of the mail: the text, then each answer and link on a line of its own."""
-    lines = [
-        f"{item.label}\n{item.url}"
-        for item in (*message.quick_replies, *message.buttons, *message.links)
-        if item.url
-    ]
+    actions: list[QuickReply | Button | Link] = [*message.quick_replies, *message.buttons, *message.links]
+    lines = [f"{item.label}\n{item.url}" for item in actions if item.url]
     return "\n\n".join([message.text, *lines]) + "\n"
 
 

@@ -45,33 +45,33 @@ def message(patient_id: UUID, text: str = "王小明您好，該洗牙了", **fi
 def test_a_message_appears_on_its_patients_phone_only(organization, now):
     ming, mei = make.patient(), make.patient()
 
-    [result] = deliver(organization, [message(ming.pk, quick_replies=(QuickReply("好", data="yes"),))])
+    [result] = deliver(organization, [message(ming, quick_replies=(QuickReply("好", data="yes"),))])
 
     assert isinstance(result, Sent)
-    [shown] = selectors.phone(ming.pk)
+    [shown] = selectors.phone(ming)
     assert (shown.text, shown.plays, shown.quick_replies[0]["data"]) == (
         "王小明您好，該洗牙了",
         "line",
         "yes",
     )
-    assert selectors.phone(mei.pk) == []
-    assert selectors.patients_with_phones() == [ming.pk]
+    assert selectors.phone(mei) == []
+    assert selectors.patients_with_phones() == [ming]
 
 
 def test_the_same_key_appears_once(organization, now):
     ming = make.patient()
-    same = message(ming.pk)
+    same = message(ming)
 
     deliver(organization, [same])
     deliver(organization, [same])
 
-    assert len(selectors.phone(ming.pk)) == 1
+    assert len(selectors.phone(ming)) == 1
 
 
 def test_what_lies_on_a_phone_cannot_be_read_in_the_table(organization, now):
     ming = make.patient()
 
-    deliver(organization, [message(ming.pk, buttons=(Button("確認", data="secret-token"),))])
+    deliver(organization, [message(ming, buttons=(Button("確認", data="secret-token"),))])
 
     with connection.cursor() as cursor:
         cursor.execute("select to_jsonb(d)::text, content_sealed from channels_sandbox_delivery d")
@@ -83,17 +83,17 @@ def test_what_lies_on_a_phone_cannot_be_read_in_the_table(organization, now):
 
 def test_an_erased_patients_phone_is_empty(organization, now):
     ming = make.patient()
-    deliver(organization, [message(ming.pk)])
+    deliver(organization, [message(ming)])
 
-    assert services.empty_phone(patient_id=ming.pk) == 1
-    assert selectors.phone(ming.pk) == []
+    assert services.empty_phone(patient_id=ming) == 1
+    assert selectors.phone(ming) == []
 
 
 def test_it_can_do_what_the_played_channel_can_and_no_more(organization):
     ming = make.patient()
 
-    [line] = deliver(organization, [message(ming.pk, "牙" * 400)], plays="line")
-    [sms] = deliver(organization, [message(ming.pk, "牙" * 400)], plays="sms")
+    [line] = deliver(organization, [message(ming, "牙" * 400)], plays="line")
+    [sms] = deliver(organization, [message(ming, "牙" * 400)], plays="sms")
 
     assert isinstance(line, Sent)
     assert isinstance(sms, ChannelError)
@@ -123,8 +123,8 @@ def test_an_answer_goes_the_way_of_a_real_webhook(said, heard, now):
 
     ming = uuid4()
     count = services.answer(
-        channel_id=UUID(int=7), patient_id=ming, kind=said, text="好的\x00", data="yes", receive=receive, now=now,
-        event_id="form-1",
+        channel_id=UUID(int=7), patient_id=ming, kind=said, text="好的\x00", data="yes",
+        receive=receive, now=now, event_id="form-1",
     )  # fmt: skip
 
     assert count == 1
@@ -147,7 +147,7 @@ def test_the_channel_itself_commits_in_the_organization(committed_organization, 
     channel = open_channel(
         {"plays": "line", "organization_id": str(committed_organization.id), "channel_id": str(uuid4())}
     )
-    same = message(ming.pk)
+    same = message(ming)
 
     [first] = asyncio.run(channel.send_many([same]))
     [second] = asyncio.run(channel.send_many([same]))
@@ -157,4 +157,4 @@ def test_the_channel_itself_commits_in_the_organization(committed_organization, 
     assert isinstance(second, Sent)
     assert second.repeated
     with in_organization(committed_organization.id):
-        assert [shown.text for shown in selectors.phone(ming.pk)] == [same.text]
+        assert [shown.text for shown in selectors.phone(ming)] == [same.text]
