@@ -130,8 +130,8 @@ def _lines_document(
 
 
 def _not_well_formed(line: bytes, part: str, number: int, error: orjson.JSONDecodeError) -> Refused:
-    if "surrogate" in error.msg:
-        return Refused(part, number, "", "fhir.half_character")
+    if "surrogate" in error.msg or "UTF-8" in error.msg:
+        return Refused(part, number, "", "fhir.not_utf8" if "UTF-8" in error.msg else "fhir.half_character")
     values: dict[str, str | int] = {"row": number, "column": error.colno, "what": _what(error)}
     readable = line.decode("utf-8", "replace") if len(line) <= RAW_LIMIT else ""
     return Refused(part, number, path_at(line, error.pos), "fhir.not_well_formed", values, readable)
@@ -160,11 +160,11 @@ def _loads(content: bytearray | memoryview) -> Any:
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        if "surrogate" in error.msg:
+        if "surrogate" in error.msg and "UTF-8" not in error.msg:
             return _with_half_characters(bytes(content))
         if not bytes(content).strip():
             raise FhirRefusal("fhir.empty") from None
-        if "utf-8" in error.msg.lower():
+        if "UTF-8" in error.msg:
             raise FhirRefusal("fhir.not_utf8") from None
         raise FhirRefusal(
             "fhir.not_well_formed",
