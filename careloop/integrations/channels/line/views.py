@@ -9,6 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from careloop.accounts.access import public
+from careloop.messaging import services
 from careloop.messaging.ports import MalformedWebhook
 from careloop.tenancy.context import in_organization
 
@@ -30,8 +31,6 @@ def webhook(request: HttpRequest, channel_id: UUID) -> HttpResponse:
     """
     if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
         return HttpResponse(status=413)
-    from careloop.messaging import services
-
     door = services.find_door(channel_id)
     if door is None or door.kind != KIND.kind:
         return HttpResponse(status=404)

@@ -73,7 +73,7 @@ def _event(event: dict[str, Any]) -> Inbound | None:
         kind, text, data, address = InboundKind.UNKNOWN, "", "", ""
         raw = {"type": _text(event, "type"), "source": _text(source, "type")}
     return Inbound(
-        event_id=_text(event, "webhookEventId") or _digest(event),
+        event_id=_event_id(event),
         kind=kind,
         occurred_at=_time(event.get("timestamp")),
         address=address,
@@ -144,7 +144,10 @@ def _time(milliseconds: Any) -> datetime:
         return datetime.now(UTC)
 
 
-def _digest(event: dict[str, Any]) -> str:
-    """An id for an event without one, the same when it is delivered again."""
+def _event_id(event: dict[str, Any]) -> str:
+    """LINE's id of the event; one without a usable id gets one that is the same when it is delivered again."""
+    given = _text(event, "webhookEventId")
+    if 0 < len(given) <= 100:
+        return given
     stable = {name: value for name, value in event.items() if name != "deliveryContext"}
     return hashlib.sha256(orjson.dumps(stable, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]

@@ -12,8 +12,10 @@ from django.test import Client
 
 from careloop.integrations.channels.line import signature
 from careloop.messaging import services
+from careloop.messaging.channels import save_account
+from careloop.messaging.models import InboundEvent
 from careloop.messaging.ports import Door, Inbound
-from careloop.tenancy.context import current_organization_id
+from careloop.tenancy.context import current_organization_id, in_organization
 
 SECRET = "0123456789abcdef0123456789abcdef"
 BOT = "U0123456789abcdef0123456789abcdef"
@@ -107,3 +109,22 @@ def test_the_answer_comes_within_200_ms(stored):
     started = time.perf_counter()
     assert post(body).status_code == 200
     assert time.perf_counter() - started < 0.2
+
+
+def test_a_real_channel_is_found_by_its_id_alone_and_keeps_each_event_once(committed_organization, now):
+    with in_organization(committed_organization.id):
+        account = save_account(
+            account_id=None,
+            kind="line",
+            name="好牙診所 LINE",
+            given={"access_token": "token", "channel_secret": SECRET, "bot_user_id": BOT},
+            now=now,
+        )
+    body = webhook("我要預約", "謝謝")
+
+    first, again = post(body, channel=account.pk), post(body, channel=account.pk)
+
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert post(body, channel=account.pk, sign=signature("another", body)).status_code == 403
+    with in_organization(committed_organization.id):
+        assert InboundEvent.objects.filter(account_id=account.pk).count() == 2

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import connection
 
+from careloop.integrations.channels import privacy
 from careloop.integrations.channels.sandbox import selectors, services
 from careloop.integrations.channels.sandbox.adapter import PLAYS, SandboxChannel, open_channel
 from careloop.messaging.ports import (
@@ -85,7 +86,9 @@ def test_an_erased_patients_phone_is_empty(organization, now):
     ming = make.patient()
     deliver(organization, [message(ming)])
 
-    assert services.empty_phone(patient_id=ming) == 1
+    assert privacy.export(ming)["sandbox_phone"][0]["text"] == "王小明您好，該洗牙了"
+    privacy.erase(ming)
+    assert privacy.export(ming) == {"sandbox_phone": []}
     assert selectors.phone(ming) == []
 
 
