@@ -1,0 +1,285 @@
+"""From a published version and a patient to the words that leave: compiled once, sandboxed, never half a text."""
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import minijinja
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from careloop.messaging.ports import Button, Link, QuickReply
+from careloop.messaging.variables import VARIABLES, spoken
+
+FUEL = 20_000
+LANGUAGES = ("zh-hant", "zh-hans", "en")
+CHANNEL_TEXTS = {"line": ("text",), "sms": ("sms", "text"), "email": ("email", "text")}
+
+
+class RenderProblem(Exception):
+    """A text could not be made. `reason` is the code for the message, `details` say which name or line."""
+
+    def __init__(self, reason: str, **details: Any) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.details = details
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is said, before it knows to whom: taps and links without their addresses."""
+
+    text: str
+    subject: str = ""
+    quick_replies: tuple[dict[str, str], ...] = ()
+    buttons: tuple[dict[str, str], ...] = ()
+
+
+@dataclass
+class Compiled:
+    """One version in all languages. Not shared between threads while a template is added: built whole, then read."""
+
+    environment: minijinja.Environment
+    texts: Mapping[str, Mapping[str, Any]]
+    names: frozenset[str] = field(default_factory=frozenset)
+
+    def language(self, wanted: str, default: str) -> str:
+        for language in (wanted, default, *LANGUAGES):
+            if language in self.texts:
+                return language
+        return next(iter(self.texts))
+
+    def words(self, *, channel: str, language: str, context: Mapping[str, Any]) -> Words:
+        """Return the words for one channel and language.
+
+        Raises:
+            RenderProblem: a variable is missing, or the template does too much or what it may not.
+        """
+        entry = self.texts[language]
+        which = next((name for name in CHANNEL_TEXTS[channel] if entry.get(name)), "text")
+        try:
+            text = self.environment.render_template(f"{language}.{which}", **context).strip()
+            subject = ""
+            if channel == "email":
+                subject = self.environment.render_template(f"{language}.subject", **context).strip()
+        except minijinja.TemplateError as error:
+            raise _problem(error) from None
+        if not text or (channel == "email" and not subject):
+            raise RenderProblem("render", what="empty")
+        return Words(
+            text, " ".join(subject.split()), tuple(entry.get("quick_replies", ())), tuple(entry.get("buttons", ()))
+        )
+
+
+def _problem(error: minijinja.TemplateError) -> RenderProblem:
+    if error.kind == "UndefinedError":
+        name = str(error.message or error.detail or "").partition("`")[2].partition("`")[0]
+        return RenderProblem("missing_variable", missing=[name] if name else [])
+    return RenderProblem("render", what=str(error.kind), line=error.line)
+
+
+def compile_texts(texts: Mapping[str, Mapping[str, Any]]) -> Compiled:
+    """Compile a version's texts.
+
+    Raises:
+        RenderProblem: a text is no valid template; details name language, field and line.
+    """
+    environment = minijinja.Environment(undefined_behavior="strict", fuel=FUEL, debug=False, pycompat=False)
+    names: set[str] = set()
+    for language, entry in texts.items():
+        for which in ("text", "sms", "email", "subject"):
+            source = entry.get(which) or ""
+            name = f"{language}.{which}"
+            try:
+                environment.add_template(name, source)
+                names |= environment.undeclared_variables_in_template(name, nested=True)
+            except minijinja.TemplateError as error:
+                raise RenderProblem("syntax", language=language, field=which, line=error.line) from None
+    return Compiled(environment, texts, frozenset(names))
+
+
+@lru_cache(maxsize=512)
+def _compiled(version_id: UUID) -> Compiled:
+    from careloop.messaging.models import TemplateVersion
+
+    return compile_texts(TemplateVersion.objects.values_list("texts", flat=True).get(pk=version_id))
+
+
+def compiled(version_id: UUID, *, published: bool = True) -> Compiled:
+    """Return a version compiled; published ones are kept, because they never change."""
+    return _compiled(version_id) if published else _compiled.__wrapped__(version_id)
+
+
+def names_in(texts: Mapping[str, Mapping[str, Any]]) -> tuple[set[str], set[str]]:
+    """Return the variables the texts use, and those among them that a caller must give.
+
+    Raises:
+        RenderProblem: a text is no valid template.
+    """
+    names = set(compile_texts(texts).names)
+    given = {name for name, variable in VARIABLES.items() if variable.given}
+    return names, {name for name in names if name not in given}
+
+
+def unknown_names(names: set[str]) -> set[str]:
+    """Return names that no variable has: a typing mistake, most likely."""
+    return names - set(VARIABLES)
+
+
+def context_of(given: Mapping[str, Any], params: Mapping[str, Any], *, language: str, zone: ZoneInfo) -> dict[str, Any]:
+    """Return what a template sees: `{"patient": {"name": …}, …}` from flat names, parameters as people say them."""
+    context: dict[str, Any] = {}
+    for name, value in given.items():
+        group, dot, leaf = name.partition(".")
+        if dot:
+            context.setdefault(group, {})[leaf] = value
+        else:
+            context[name] = value
+    for name, value in params.items():
+        if value is not None and "." not in name:
+            try:
+                context[name] = spoken(name, value, language, zone)
+            except ValueError:
+                raise RenderProblem("render", what="bad_value", name=name) from None
+    return context
+
+
+def example_context(language: str) -> dict[str, Any]:
+    """Return the examples of all variables, for previews without a patient."""
+    context: dict[str, Any] = {}
+    for variable in VARIABLES.values():
+        group, dot, leaf = variable.name.partition(".")
+        if dot:
+            context.setdefault(group, {})[leaf] = variable.example[language]
+        else:
+            context[variable.name] = variable.example[language]
+    return context
+
+
+# -- what hangs on the words -----------------------------------------------------------------------------------
+
+REFUSE: dict[str, dict[str, str]] = {
+    "zh-hant": {"line": "不想再收到這類訊息，請回覆「退訂」。", "email": "不想再收到這類信件"},
+    "zh-hans": {"line": "不想再收到这类消息，请回复“退订”。", "email": "不想再收到这类邮件"},
+    "en": {"line": "Reply STOP to receive no more of these messages.", "email": "Unsubscribe"},
+}
+"""How a person refuses: added to every marketing message, so that no template can forget it (rules P4, M4)."""
+
+ANSWER_HERE = {"zh-hant": "請點這裡回覆", "zh-hans": "请点这里回复", "en": "Answer here"}
+CHOICES = {"zh-hant": "選擇想收到的訊息", "zh-hans": "选择想收到的消息", "en": "Choose what you receive"}
+
+
+@dataclass(frozen=True)
+class Dressed:
+    """Words with their taps and links, for one channel."""
+
+    text: str
+    subject: str
+    quick_replies: tuple[QuickReply, ...]
+    buttons: tuple[Button, ...]
+    links: tuple[Link, ...]
+    unsubscribe_url: str
+    html: str = ""
+
+
+@dataclass(frozen=True)
+class Doors:
+    """The addresses of one message's pages, and the data its taps carry back."""
+
+    answer: str
+    unsubscribe: str
+    preferences: str
+    tap: str
+
+    def tap_data(self, code: str) -> str:
+        return f"{self.tap}&a={code}"
+
+
+def needs_doors(words: Words, channel: str, message_class: str) -> bool:
+    """Whether a message shows the address of a page, so that its token must be kept."""
+    return channel == "email" or bool(words.quick_replies and channel == "sms")
+
+
+def dress(words: Words, *, channel: str, language: str, message_class: str, doors: Doors, clinic: str = "", color: str = "#0f766e") -> Dressed:
+    """Put taps and links on the words, as the channel can carry them.
+
+    E-mail and SMS cannot be answered by a tap: e-mail shows each answer as a link to the answer page, SMS one link to it.
+    """
+    text, links = words.text, []
+    quick_replies: list[QuickReply] = []
+    buttons: list[Button] = []
+    for item in words.quick_replies:
+        code = item["answer"]
+        url = f"{doors.answer}?a={code}" if channel == "email" else ""
+        quick_replies.append(QuickReply(item["label"], item["label"], doors.tap_data(code), url))
+    for item in words.buttons:
+        if item.get("url"):
+            links.append(Link(item["label"], item["url"]))
+        else:
+            url = f"{doors.answer}?a={item['answer']}" if channel == "email" else ""
+            buttons.append(Button(item["label"], "" if url else doors.tap_data(item["answer"]), url))
+    marketing = message_class == "MARKETING"
+    if channel == "sms":
+        if quick_replies or buttons:
+            text += f"\n{ANSWER_HERE[language]} {doors.answer}"
+        if marketing:
+            text += f"\n{REFUSE[language]['line']}"
+        return Dressed(text, "", (), (), (), "")
+    if channel == "line":
+        if marketing:
+            text += f"\n\n{REFUSE[language]['line']}"
+        return Dressed(text, "", tuple(quick_replies), tuple(buttons), tuple(links), "")
+    refusable = message_class not in ("OPERATIONAL", "CARE")
+    if refusable:
+        links.append(Link(REFUSE[language]["email"], doors.unsubscribe))
+    else:
+        links.append(Link(CHOICES[language], doors.preferences))
+    body = email_html(words.text, quick_replies, buttons, links, language=language, clinic=clinic, color=color)
+    return Dressed(
+        text, words.subject, tuple(quick_replies), tuple(buttons), tuple(links),
+        doors.unsubscribe if refusable else "", body,
+    )  # fmt: skip
+
+
+_HTML_HEAD = (
+    '<!doctype html><html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" '
+    'content="width=device-width"></head><body style="margin:0;background:#f4f6f5;font-family:sans-serif;color:#1f2937">'
+    '<div style="max-width:560px;margin:0 auto;padding:24px 16px"><p style="margin:0 0 12px;font-weight:bold;color:{color}">'
+    '{clinic}</p><div style="background:#fff;border-radius:12px;padding:24px;font-size:16px;line-height:1.7">'
+)
+
+
+@lru_cache(maxsize=256)
+def _head(language: str, clinic: str, color: str) -> str:
+    spoken_as = {"zh-hant": "zh-Hant", "zh-hans": "zh-Hans"}.get(language, language)
+    return _HTML_HEAD.format(language=spoken_as, clinic=html.escape(clinic), color=color)
+
+
+def email_html(
+    text: str, quick_replies: list[QuickReply], buttons: list[Button], links: list[Link], *, language: str, clinic: str,
+    color: str,
+) -> str:  # fmt: skip
+    """Return the same words as a small page that mail programs show well; answers are buttons, refusing is small print."""
+    parts = [_head(language, clinic, color), html.escape(text).replace("\n", "<br>")]
+    for item in (*quick_replies, *buttons):
+        parts.append(
+            f'<p style="margin:16px 0 0"><a href="{html.escape(item.url)}" style="display:block;text-align:center;padding:12px;'
+            f'border-radius:8px;background:{color};color:#fff;text-decoration:none">{html.escape(item.label)}</a></p>'
+        )
+    parts.append('</div><p style="font-size:13px;color:#6b7280">')
+    parts.append(
+        " · ".join(f'<a href="{html.escape(link.url)}" style="color:#6b7280">{html.escape(link.label)}</a>' for link in links)
+    )
+    parts.append("</p></div></body></html>")
+    return "".join(parts)
+
+
+WHY_TEXT: dict[str, str | Promise] = {
+    "syntax": _("A placeholder in the text is not written correctly."),
+    "render": _("The text does more than a message text may."),
+    "missing_variable": _("A placeholder has no value."),
+}

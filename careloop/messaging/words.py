@@ -1,0 +1,75 @@
+"""Answers and the words that mean them: codes for journeys, words as data."""
+
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from careloop.kernel.text import normalise
+
+ANSWERS: dict[str, str | Promise] = {
+    "YES": pgettext_lazy("answer", "Yes"),
+    "NO": pgettext_lazy("answer", "No"),
+    "BOOK": _("Would like a visit"),
+    "CALL_ME": _("Please call me"),
+    "LATER": _("Later"),
+    "DONE": _("Already done"),
+    "FINE": _("Doing well"),
+    "UNWELL": _("Not well"),
+    "STOP": _("No more of these messages"),
+    "EMERGENCY": _("Sounds like an emergency"),
+    **{f"SCORE_{n}": str(n) for n in range(11)},
+}
+"""What a tap or known words mean. Journeys wait for these codes."""
+
+
+def answer_label(code: str) -> str | Promise:
+    """Return the words for an answer code; an unknown code is shown as it is."""
+    return ANSWERS.get(code, code)
+
+
+@lru_cache(maxsize=1)
+def _words() -> dict[str, dict[str, tuple[str, ...]]]:
+    data = tomllib.loads((Path(__file__).parent / "data" / "words.toml").read_text(encoding="utf-8"))
+    return {
+        code: {
+            how: tuple(folded(word) for word in entry.get(how, ())) for how in ("whole", "anywhere")
+        }
+        for code, entry in data.items()
+    }  # fmt: skip
+
+
+def folded(text: str) -> str:
+    """Return a text in the form in which words are compared: half width, lower case, no punctuation at its ends.
+
+    >>> folded("　ＳＴＯＰ！ "), folded("「退訂」。")
+    ('stop', '退訂')
+    """
+    return normalise(text).casefold().strip(" \t\r\n.,!?。，！？、~～…「」『』\"'“”()（）[]【】:：;；").replace(" ", "")
+
+
+def meaning(text: str) -> str:
+    """Return the answer code a text means, or "" when a person must read it.
+
+    Opting out needs the whole message to be the word: "請不要取消我的預約" is none. Emergencies and "please call me" are
+    found anywhere; an emergency wins.
+
+    >>> meaning("退訂"), meaning("STOP "), meaning("請幫我取消訂閱信件的那個活動，我要改期")
+    ('STOP', 'STOP', '')
+    >>> meaning("可以請你們打給我嗎")
+    'CALL_ME'
+    """
+    said = folded(text)
+    if not said:
+        return ""
+    words = _words()
+    for code in ("EMERGENCY", "STOP", "CALL_ME", "YES", "NO", "LATER", "DONE"):
+        entry = words.get(code, {})
+        if said in entry.get("whole", ()):
+            return code
+        if any(word in said for word in entry.get("anywhere", ())):
+            return code
+    return ""
