@@ -145,7 +145,7 @@ def _time(milliseconds: Any) -> datetime:
 
 
 def _event_id(event: dict[str, Any]) -> str:
-    """LINE's id of the event; one without a usable id gets one that is the same when it is delivered again."""
+    """LINE's id of the event; one without a usable id gets one that is the same at redelivery."""
     given = _text(event, "webhookEventId")
     if 0 < len(given) <= 100:
         return given

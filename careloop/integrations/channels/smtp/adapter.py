@@ -25,7 +25,7 @@ from careloop.messaging.ports import (
 )
 
 from .connection import Connection, Lost, Server, connect
-from .errors import Reply, error_from
+from .errors import Reply, error_from, without_addresses
 from .mime import Composer, address
 
 CAPABILITIES = Capabilities(
@@ -271,7 +271,7 @@ class _Batch:
             self.results[job.index] = Ambiguous(f"The connection was lost after the content: {error}")
             raise
         if answer.ok:
-            self.results[job.index] = Sent(job.message_id, datetime.now(UTC), answer.text[:200])
+            self.results[job.index] = Sent(job.message_id, datetime.now(UTC), without_addresses(answer.text))
         else:
             self.results[job.index] = error_from(answer, stage="content")
 

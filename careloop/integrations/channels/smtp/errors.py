@@ -23,6 +23,15 @@ class Reply(NamedTuple):
         return 200 <= self.code < 300
 
 
+def without_addresses(text: str) -> str:
+    """Return a server's words on one line without the mailboxes they name, short enough to keep.
+
+    >>> without_addresses("5.1.1 <ming@example.com>: unknown")
+    '5.1.1 (address) unknown'
+    """
+    return _ADDRESS.sub("(address)", " ".join(text.split()))[:160]
+
+
 def error_from(reply: Reply, *, stage: str) -> ChannelError:
     """Translate a refusal at `stage` (connect, auth, mail, rcpt, data, content) into a typed error.
 
@@ -31,7 +40,7 @@ def error_from(reply: Reply, *, stage: str) -> ChannelError:
     """
     found = _ENHANCED.match(reply.text)
     subject, detail = (int(found[2]), int(found[3])) if found else (None, None)
-    words = f"{stage}: {reply.code} {_ADDRESS.sub('(address)', ' '.join(reply.text.split()))[:120]}".strip()
+    words = f"{stage}: {reply.code} {without_addresses(reply.text)}".strip()
     temporary = 400 <= reply.code < 500
     if stage == "auth" or reply.code in (530, 534, 535, 538):
         return ChannelError(words, retry=temporary, reason=Reason.AUTH)
