@@ -24,7 +24,9 @@ OLDEST_NODE = 18
 
 def main() -> None:
     """Bring assets and translations up to date."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--force", action="store_true", help="build even if nothing changed")
     force = parser.parse_args().force
 
@@ -45,7 +47,12 @@ def build_assets(*, force: bool = False) -> bool:
     # Built aside and then moved, so that a running server never finds a half-written folder.
     aside = BUILD.with_name(f"build-{os.getpid()}")
     try:
-        subprocess.run([*node, "assets/build.mjs"], cwd=ROOT, check=True, env={**os.environ, "CARELOOP_ASSETS_OUT": str(aside)})
+        subprocess.run(
+            [*node, "assets/build.mjs"],
+            cwd=ROOT,
+            check=True,
+            env={**os.environ, "CARELOOP_ASSETS_OUT": str(aside)},
+        )
         (aside / "stamp.txt").write_text(wanted)
         shutil.rmtree(BUILD, ignore_errors=True)
         aside.rename(BUILD)
@@ -55,11 +62,15 @@ def build_assets(*, force: bool = False) -> bool:
 
 
 def install_modules(npm: list[str]) -> None:
-    """`npm ci`, unless node_modules holds what the lock file asks for. No package may run a script of its own."""
+    """`npm ci`, unless node_modules holds what the lock file asks for. No package may run a script of its
+    own.
+    """
     wanted = _digest([ROOT / "package-lock.json"])
     if MODULES_STAMP.exists() and MODULES_STAMP.read_text() == wanted:
         return
-    subprocess.run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=ROOT, check=True)
+    subprocess.run(
+        [*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=ROOT, check=True
+    )
     MODULES_STAMP.write_text(wanted)
 
 
@@ -85,7 +96,9 @@ def _major(node: str) -> int:
 
 def _pip_install(requirement: str) -> None:
     uv = shutil.which("uv")
-    pip = [uv, "pip", "install", "--python", sys.executable] if uv else [sys.executable, "-m", "pip", "install"]
+    pip = (
+        [uv, "pip", "install", "--python", sys.executable] if uv else [sys.executable, "-m", "pip", "install"]
+    )
     subprocess.run([*pip, requirement], check=True)
     importlib.invalidate_caches()
 
@@ -111,7 +124,9 @@ def _compile(po: Path) -> None:
 
     catalogue = polib.pofile(str(po))
     aside = po.with_suffix(f".{os.getpid()}")
-    catalogue.save_as_mofile(str(aside))  # entries that are fuzzy or empty are left out: English shows through
+    catalogue.save_as_mofile(
+        str(aside)
+    )  # entries that are fuzzy or empty are left out: English shows through
     aside.replace(po.with_suffix(".mo"))
 
 

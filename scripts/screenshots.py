@@ -1,9 +1,10 @@
-"""Photograph pages of a running server: every page, on a desk and on a phone, light and dark, in two languages.
+"""Photograph pages of a running server: on a desk and on a phone, light and dark, in two languages.
 
-    python scripts/screenshots.py http://127.0.0.1:8000 OUT --email owner@demo.test --password … /gallery/ patients=/patients/
+    python scripts/screenshots.py http://127.0.0.1:8400 OUT --email E --password P /gallery/ list=/patients/
 
-A page is a path, or NAME=PATH to say how its file is called. Without --email pages are opened as a stranger. Anything the
-browser complains about (scripts, the content policy, missing files) is printed, and makes the exit code 1.
+A page is a path, or NAME=PATH to say how its file is called. Without --email pages are opened as a
+stranger. Anything the browser complains about (scripts, the content policy, missing files) is printed, and
+makes the exit code 1.
 """
 
 import argparse
@@ -19,8 +20,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 SIZES = {"desk": (1366, 768), "phone": (390, 844)}
 THEMES = ("light", "dark")
@@ -44,7 +45,8 @@ def sign_in(page: Page, server: str, email: str, password: str) -> None:
     page.goto(urljoin(server, "/accounts/login/"))
     page.fill('input[name="login"]', email)
     page.fill('input[name="password"]', password)
-    page.locator('form:has(input[name="password"]) button[type="submit"], form:has(input[name="password"]) button:not([type])').first.click()
+    form = page.locator('form:has(input[name="password"])')
+    form.locator('button[type="submit"], button:not([type])').first.click()
     page.wait_for_load_state()
     if "/login" in page.url:
         raise SystemExit(f"could not sign in as {email}")
@@ -61,8 +63,11 @@ def dress(context: BrowserContext, server: str, *, theme: str, language: str) ->
 def photograph(page: Page, url: str, file: Path, *, whole: bool) -> None:
     """Open `url`, wait until it is quiet, and write a PNG."""
     page.goto(url, wait_until="load")
-    # parts outside the window are not drawn until they come near (content-visibility): here they must be
-    page.evaluate("document.querySelectorAll('.cl-timeline-item').forEach(one => one.style.contentVisibility = 'visible')")
+    # what is outside the window is not drawn until it comes near (content-visibility): here it must be
+    page.evaluate(
+        "for (const one of document.querySelectorAll('.cl-timeline-item'))"
+        " one.style.contentVisibility = 'visible'"
+    )
     page.wait_for_timeout(700 if page.locator("[data-chart]").count() else 250)
     file.parent.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=str(file), full_page=whole)
@@ -83,7 +88,9 @@ def named(text: str) -> tuple[str, str]:
 
 def main() -> None:
     """Walk the pages."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("server")
     parser.add_argument("folder", type=Path)
     parser.add_argument("pages", nargs="+")
@@ -91,8 +98,12 @@ def main() -> None:
     parser.add_argument("--password")
     parser.add_argument("--sizes", nargs="*", choices=SIZES, default=list(SIZES))
     parser.add_argument("--themes", nargs="*", choices=THEMES, default=list(THEMES))
-    parser.add_argument("--languages", nargs="*", choices=("zh-hant", "zh-hans", "en"), default=list(LANGUAGES))
-    parser.add_argument("--window", action="store_true", help="only what the window shows, not the whole page")
+    parser.add_argument(
+        "--languages", nargs="*", choices=("zh-hant", "zh-hans", "en"), default=list(LANGUAGES)
+    )
+    parser.add_argument(
+        "--window", action="store_true", help="only what the window shows, not the whole page"
+    )
     options = parser.parse_args()
 
     complaints: list[str] = []
@@ -110,7 +121,10 @@ def main() -> None:
             ) as context:  # fmt: skip
                 dress(context, options.server, theme=theme, language=language)
                 page = context.new_page()
-                page.on("console", lambda message: message.type in ("error", "warning") and complaints.append(message.text))
+                page.on(
+                    "console",
+                    lambda message: message.type in ("error", "warning") and complaints.append(message.text),
+                )
                 page.on("pageerror", lambda error: complaints.append(str(error)))
                 for name, path in map(named, options.pages):
                     file = options.folder / f"{name}-{size}-{theme}-{language}.png"

@@ -9,7 +9,8 @@ function open(text = "") {
   if (!palette || palette.open) return;
   palette.showModal();
   input.value = text;
-  input.select();
+  input.focus();
+  input.setSelectionRange(text.length, text.length);
   htmx.trigger(input, "search-now");
 }
 
@@ -22,10 +23,11 @@ document.addEventListener("keydown", (event) => {
   open();
 });
 
-document.addEventListener("focusin", (event) => {
-  // The box in the top bar is the door to the palette, unless the palette just closed and gave the focus back.
-  if (event.target.matches?.("[data-palette-door]") && !palette?.justClosed) open(event.target.value);
-});
+// The box in the top bar is the door to the palette: a click or the first letter opens it (mere focus does not, so that
+// the Tab key can pass by).
+for (const kind of ["click", "input"]) {
+  document.addEventListener(kind, (event) => event.target.matches?.("[data-palette-door]") && open(event.target.value));
+}
 
 document.addEventListener("click", (event) => {
   if (!event.target.closest?.("[data-palette-open]") || !palette) return;
@@ -67,8 +69,4 @@ results?.addEventListener("htmx:afterSwap", () => {
 });
 
 palette?.addEventListener("click", (event) => event.target === palette && palette.close());
-palette?.addEventListener("close", () => {
-  palette.justClosed = true;
-  setTimeout(() => (palette.justClosed = false), 100);
-  document.activeElement?.blur();
-});
+palette?.addEventListener("close", () => document.querySelectorAll("[data-palette-door]").forEach((door) => (door.value = "")));

@@ -1,6 +1,7 @@
 """Accent colours: whatever colour a clinic chooses, text on it and text in it stay readable (WCAG 2.2 AA)."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 DEFAULT_ACCENT = "#0f766e"
@@ -15,8 +16,8 @@ HEX = re.compile(r"#[0-9a-fA-F]{6}")
 class Accent:
     """The colours derived from one chosen colour.
 
-    `fill` and `on_fill` are buttons and marks and the text on them; `text` and `tint` are words in the accent and a faint
-    background for them, in the light and in the dark theme.
+    `fill` and `on_fill` are buttons and marks and the text on them; `text` and `tint` are words in the
+    accent and a faint background for them, in the light and in the dark theme.
     """
 
     fill: str
@@ -43,7 +44,9 @@ def luminance(colour: str) -> float:
 
     Source: WCAG 2.2, definition of relative luminance.
     """
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in rgb(colour))]
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in rgb(colour))
+    ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
@@ -68,17 +71,21 @@ def mix(colour: str, other: str, part: float) -> str:
 
 
 def accent(chosen: str) -> Accent:
-    """Derive readable colours from the one the clinic chose: darker or lighter in small steps until they can be read."""
+    """Derive readable colours from the chosen one: darker or lighter in small steps until they can be read."""
     chosen = chosen.lower() if HEX.fullmatch(chosen) else DEFAULT_ACCENT
     fill = _until(chosen, "#000000", lambda c: contrast(c, "#ffffff") >= AA)
     tint_light = mix(fill, "#ffffff", 0.9)
     tint_dark = mix(fill, DARK_SURFACE, 0.72)
-    text_light = _until(fill, "#000000", lambda c: min(contrast(c, s) for s in (LIGHT_SURFACE, tint_light)) >= AA)
-    text_dark = _until(fill, "#ffffff", lambda c: min(contrast(c, s) for s in (DARK_SURFACE, tint_dark)) >= AA)
+    text_light = _until(
+        fill, "#000000", lambda c: min(contrast(c, s) for s in (LIGHT_SURFACE, tint_light)) >= AA
+    )
+    text_dark = _until(
+        fill, "#ffffff", lambda c: min(contrast(c, s) for s in (DARK_SURFACE, tint_dark)) >= AA
+    )
     return Accent(fill, "#ffffff", text_light, tint_light, text_dark, tint_dark)
 
 
-def _until(colour: str, towards: str, readable) -> str:  # type: ignore[no-untyped-def]
+def _until(colour: str, towards: str, readable: Callable[[str], bool]) -> str:
     for step in range(0, 101, 2):
         candidate = mix(colour, towards, step / 100)
         if readable(candidate):

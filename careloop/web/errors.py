@@ -1,4 +1,4 @@
-"""Error pages for people: what was wrong, what was kept, what to do. Set as handler400 … handler500 in config/urls.py."""
+"""Error pages for people: what was wrong, what was kept, what to do. config/urls.py names them."""
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +12,9 @@ from careloop.web.http import is_htmx
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400: the address or the form was damaged on its way."""
-    return _answer(request, 400, "errors/400.html", _("This address is incomplete or damaged. Nothing was changed."))
+    return _answer(
+        request, 400, "errors/400.html", _("This address is incomplete or damaged. Nothing was changed.")
+    )
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""How forms look: {{ form }} and {{ form.name.as_field_group }} give label, help, errors and aria in our style."""
+"""How forms look: {{ form }} and {{ form.name.as_field_group }} give label, help, errors and aria."""
 
 from typing import Any
 
@@ -17,10 +17,10 @@ _CLASSES: list[tuple[type[forms.Widget], str]] = [
 
 
 class StyledBoundField(BoundField):
-    """Gives each input the class of its kind, unless the form chose one, and tells the template how to lay it out."""
+    """Gives each input the class of its kind, unless the form chose one, and says how to lay it out."""
 
     def build_widget_attrs(self, attrs: dict[str, Any], widget: forms.Widget | None = None) -> dict[str, Any]:
-        """Add our class to the attributes Django builds (required, disabled, aria-describedby, aria-invalid)."""
+        """Add our class to the attributes Django builds (required, disabled, aria-…)."""
         attrs = super().build_widget_attrs(attrs, widget)
         widget = widget or self.field.widget
         if "class" not in widget.attrs and not widget.is_hidden:

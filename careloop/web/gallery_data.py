@@ -12,7 +12,9 @@ from django.utils.translation import gettext_lazy
 from careloop.web.http import Page
 
 WHEN = datetime(2026, 11, 20, 1, 30, tzinfo=UTC)
-LONG_NAME = "阿布都熱合曼·買買提明·艾力·努爾買買提·阿不都克里木·吐爾遜江·古麗娜爾·帕提古麗"  # 40 characters and more
+LONG_NAME = (
+    "阿布都熱合曼·買買提明·艾力·努爾買買提·阿不都克里木·吐爾遜江·古麗娜爾·帕提古麗"  # 40 characters and more
+)
 PROGRESS_SECONDS = 60
 CSV_HEADER = ["month", "value"]
 
@@ -20,10 +22,14 @@ CSV_HEADER = ["month", "value"]
 class SampleForm(forms.Form):
     """One field of every kind."""
 
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=40, help_text=gettext_lazy("As on the insurance card."))
+    name = forms.CharField(
+        label=gettext_lazy("Name"), max_length=40, help_text=gettext_lazy("As on the insurance card.")
+    )
     email = forms.EmailField(label=gettext_lazy("E-mail"), required=False)
     born = forms.DateField(label=gettext_lazy("Birth date"), widget=forms.DateInput(attrs={"type": "date"}))
-    language = forms.ChoiceField(label=gettext_lazy("Language"), choices=[("zh-hant", "繁體中文"), ("en", "English")])
+    language = forms.ChoiceField(
+        label=gettext_lazy("Language"), choices=[("zh-hant", "繁體中文"), ("en", "English")]
+    )
     channel = forms.ChoiceField(
         label=gettext_lazy("Preferred channel"), widget=forms.RadioSelect,
         choices=[("line", "LINE"), ("sms", gettext_lazy("Text message")), ("email", gettext_lazy("E-mail"))],
@@ -32,7 +38,9 @@ class SampleForm(forms.Form):
         label=gettext_lazy("May be used for"), widget=forms.CheckboxSelectMultiple, required=False,
         choices=[("care", gettext_lazy("Care")), ("marketing", gettext_lazy("Marketing"))],
     )  # fmt: skip
-    note = forms.CharField(label=gettext_lazy("Note"), widget=forms.Textarea(attrs={"rows": 3}), required=False)
+    note = forms.CharField(
+        label=gettext_lazy("Note"), widget=forms.Textarea(attrs={"rows": 3}), required=False
+    )
     file = forms.FileField(label=gettext_lazy("File"), required=False)
     agreed = forms.BooleanField(label=gettext_lazy("The patient has read the privacy notice."))
 
@@ -40,7 +48,9 @@ class SampleForm(forms.Form):
 class FilterForm(forms.Form):
     """The filters of the sample list."""
 
-    q = forms.CharField(label=gettext_lazy("Name"), required=False, widget=forms.TextInput(attrs={"type": "search"}))
+    q = forms.CharField(
+        label=gettext_lazy("Name"), required=False, widget=forms.TextInput(attrs={"type": "search"})
+    )
     channel = forms.ChoiceField(
         label=gettext_lazy("Channel"), required=False,
         choices=[("", gettext_lazy("All")), ("line", "LINE"), ("email", gettext_lazy("E-mail"))],
@@ -50,7 +60,9 @@ class FilterForm(forms.Form):
 class ReasonForm(forms.Form):
     """Asks why, before something that is audited."""
 
-    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=200, help_text=gettext_lazy("Kept in the audit log."))
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"), max_length=200, help_text=gettext_lazy("Kept in the audit log.")
+    )
 
 
 def confirm_facts() -> list[dict[str, object]]:
@@ -81,11 +93,16 @@ def running_progress(now: datetime) -> dict[str, object]:
     total = 120_000
     done = total * second // PROGRESS_SECONDS
     return {
-        "id": "gallery-progress", "title": _("Import of patients.csv"), "state": "running", "done": done, "total": total,
+        "id": "gallery-progress",
+        "title": _("Import of patients.csv"),
+        "state": "running",
+        "done": done,
+        "total": total,
         "rate": _("%(rate)s rows per second") % {"rate": f"{total // PROGRESS_SECONDS:,}"},
         "remaining": _("%(seconds)d seconds") % {"seconds": PROGRESS_SECONDS - second},
-        "counts": [_("%(count)d refused") % {"count": second // 10}], "poll_url": reverse("web:gallery_progress"),
-    }  # fmt: skip
+        "counts": [_("%(count)d refused") % {"count": second // 10}],
+        "poll_url": reverse("web:gallery_progress"),
+    }
 
 
 def context(request: HttpRequest) -> dict[str, object]:
@@ -107,42 +124,119 @@ def context(request: HttpRequest) -> dict[str, object]:
         "chips": [{"label": _("Channel: LINE"), "url": "?"}],
         "page": Page([], next="sample", previous="sample"),
         "patients": [
-            {"name": "王小明", "chart": "A00123", "phone": "0912-***-678", "last": "2026-11-02", "visits": 14, "state": "success"},
-            {"name": "Mary Ann Smith", "chart": "A00124", "phone": "02-****-8080", "last": "2026-03-18", "visits": 3, "state": "warning"},
+            {
+                "name": "王小明",
+                "chart": "A00123",
+                "phone": "0912-***-678",
+                "last": "2026-11-02",
+                "visits": 14,
+                "state": "success",
+            },
+            {
+                "name": "Mary Ann Smith",
+                "chart": "A00124",
+                "phone": "02-****-8080",
+                "last": "2026-03-18",
+                "visits": 3,
+                "state": "warning",
+            },
             {"name": LONG_NAME, "chart": "B99120", "phone": "", "last": "", "visits": 0, "state": "danger"},
         ],
-        "columns": [{"key": "name", "label": _("Name")}, {"key": "chart", "label": _("Chart number")},
-                    {"key": "visits", "label": _("Visits"), "number": True}],
-        "tabs": [{"label": _("Overview"), "url": "?", "is_current": True}, {"label": _("Messages"), "url": "?", "count": 12},
-                 {"label": _("Consent"), "url": "?"}],
+        "columns": [
+            {"key": "name", "label": _("Name")},
+            {"key": "chart", "label": _("Chart number")},
+            {"key": "visits", "label": _("Visits"), "number": True},
+        ],
+        "tabs": [
+            {"label": _("Overview"), "url": "?", "is_current": True},
+            {"label": _("Messages"), "url": "?", "count": 12},
+            {"label": _("Consent"), "url": "?"},
+        ],
         "running": running_progress(WHEN),
         "at": WHEN,
-        "line_chart": {"kind": "line", "unit": "%", "time": True, "x": days, "range": [4.0, 7.0],
-                       "range_name": _("Target"), "series": [{"name": "HbA1c", "values": sugar}]},
-        "line_columns": [{"key": "day", "label": _("Day")}, {"key": "value", "label": "HbA1c (%)", "number": True}],
+        "line_chart": {
+            "kind": "line",
+            "unit": "%",
+            "time": True,
+            "x": days,
+            "range": [4.0, 7.0],
+            "range_name": _("Target"),
+            "series": [{"name": "HbA1c", "values": sugar}],
+        },
+        "line_columns": [
+            {"key": "day", "label": _("Day")},
+            {"key": "value", "label": "HbA1c (%)", "number": True},
+        ],
         "line_rows": [{"day": day, "value": value} for day, value in zip(days, sugar, strict=True)],
-        "bar_chart": {"kind": "bar", "unit": _("visits"), "x": months,
-                      "series": [{"name": _("All visits"), "values": visits}, {"name": _("Returned"), "values": returned}]},
-        "bar_columns": [{"key": "month", "label": _("Month")}, {"key": "all", "label": _("All visits"), "number": True},
-                        {"key": "returned", "label": _("Returned"), "number": True}],
-        "bar_rows": [{"month": m, "all": a, "returned": r} for m, a, r in zip(months, visits, returned, strict=True)],
+        "bar_chart": {
+            "kind": "bar",
+            "unit": _("visits"),
+            "x": months,
+            "series": [
+                {"name": _("All visits"), "values": visits},
+                {"name": _("Returned"), "values": returned},
+            ],
+        },
+        "bar_columns": [
+            {"key": "month", "label": _("Month")},
+            {"key": "all", "label": _("All visits"), "number": True},
+            {"key": "returned", "label": _("Returned"), "number": True},
+        ],
+        "bar_rows": [
+            {"month": m, "all": a, "returned": r} for m, a, r in zip(months, visits, returned, strict=True)
+        ],
         "funnel": [
-            {"label": _("Chosen"), "count": 1204}, {"label": _("Reached"), "count": 1086, "note": _("118 without consent or address")},
-            {"label": _("Answered"), "count": 402, "href": "?"}, {"label": _("Visited within 30 days"), "count": 263},
-            {"label": _("Hold-out: visited"), "count": 97, "is_comparison": True, "note": _("The same period, without a message")},
+            {"label": _("Chosen"), "count": 1204},
+            {"label": _("Reached"), "count": 1086, "note": _("118 without consent or address")},
+            {"label": _("Answered"), "count": 402, "href": "?"},
+            {"label": _("Visited within 30 days"), "count": 263},
+            {
+                "label": _("Hold-out: visited"),
+                "count": 97,
+                "is_comparison": True,
+                "note": _("The same period, without a message"),
+            },
         ],
         "lights": [
             {"label": "LINE", "state": "on", "icon": "brand-line", "detail": _("Bound on 2026-03-02")},
-            {"label": _("Text message"), "state": "off", "icon": "device-mobile", "detail": _("No consent for marketing")},
-            {"label": _("E-mail"), "state": "blocked", "icon": "mail", "detail": _("The last three letters came back")},
+            {
+                "label": _("Text message"),
+                "state": "off",
+                "icon": "device-mobile",
+                "detail": _("No consent for marketing"),
+            },
+            {
+                "label": _("E-mail"),
+                "state": "blocked",
+                "icon": "mail",
+                "detail": _("The last three letters came back"),
+            },
             {"label": _("Phone"), "state": "unknown", "icon": "phone"},
         ],
-        "pairs": [{"label": _("Birth date"), "value": "1990-03-05"}, {"label": _("Chart number"), "value": "A00123"},
-                  {"label": _("Family physician"), "value": ""}, {"label": _("Address"), "value": LONG_NAME}],
-        "actions": [{"label": _("Edit"), "url": "?", "icon": "pencil"},
-                    {"label": _("Ask first"), "url": reverse("web:gallery_confirm"), "icon": "hand-stop", "dialog": True},
-                    {"label": _("Start"), "url": "?", "icon": "player-play", "tone": "primary"}],
-        "entries": [{"label": _("Print"), "url": "?", "icon": "printer"},
-                    {"label": _("Ask first"), "url": reverse("web:gallery_confirm"), "icon": "hand-stop", "dialog": True},
-                    {"label": _("Mark as entered in error"), "url": "?", "icon": "ban", "danger": True}],
-    }  # fmt: skip
+        "pairs": [
+            {"label": _("Birth date"), "value": "1990-03-05"},
+            {"label": _("Chart number"), "value": "A00123"},
+            {"label": _("Family physician"), "value": ""},
+            {"label": _("Address"), "value": LONG_NAME},
+        ],
+        "actions": [
+            {"label": _("Edit"), "url": "?", "icon": "pencil"},
+            {
+                "label": _("Ask first"),
+                "url": reverse("web:gallery_confirm"),
+                "icon": "hand-stop",
+                "dialog": True,
+            },
+            {"label": _("Start"), "url": "?", "icon": "player-play", "tone": "primary"},
+        ],
+        "entries": [
+            {"label": _("Print"), "url": "?", "icon": "printer"},
+            {
+                "label": _("Ask first"),
+                "url": reverse("web:gallery_confirm"),
+                "icon": "hand-stop",
+                "dialog": True,
+            },
+            {"label": _("Mark as entered in error"), "url": "?", "icon": "ban", "danger": True},
+        ],
+    }

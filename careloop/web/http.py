@@ -24,12 +24,15 @@ from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-# -- pages and fragments ----------------------------------------------------------------------------------------
+# -- pages and fragments -----------------------------------------------------------------------------
 
 
 def is_htmx(request: HttpRequest) -> bool:
     """Whether htmx asks for a fragment; when it restores history it wants the whole page."""
-    return request.headers.get("HX-Request") == "true" and request.headers.get("HX-History-Restore-Request") != "true"
+    return (
+        request.headers.get("HX-Request") == "true"
+        and request.headers.get("HX-History-Restore-Request") != "true"
+    )
 
 
 def respond(
@@ -56,7 +59,8 @@ def redirect_to(request: HttpRequest, url: str, *, message: str = "", tone: str 
 
 def with_toast(response: HttpResponse, text: str, tone: str = "success") -> HttpResponse:
     """Show `text` in the corner once htmx has swapped `response` in."""
-    response["HX-Trigger"] = json.dumps({"toast": {"text": text, "tone": tone}})  # json keeps the header ASCII
+    # json writes Chinese as \u escapes, and a header must be ASCII
+    response["HX-Trigger"] = json.dumps({"toast": {"text": text, "tone": tone}})
     return response
 
 
@@ -73,7 +77,7 @@ def next_url(request: HttpRequest, otherwise: str) -> str:
     return wanted if safe else otherwise
 
 
-# -- keyset pages -----------------------------------------------------------------------------------------------
+# -- keyset pages ------------------------------------------------------------------------------------
 
 Direction = Literal["next", "previous"]
 _READ: dict[str, Callable[[Any], Any]] = {
@@ -90,8 +94,10 @@ class Cursor:
     direction: Direction = "next"
 
     def encode(self) -> str:
-        """The cursor as text for a URL. It can be read by anyone: never sort by something that must stay hidden."""
-        text = json.dumps([self.direction[0], *(_tagged(value) for value in self.values)], separators=(",", ":"))
+        """The cursor as text for a URL. Anyone can read it: never sort by something that must stay hidden."""
+        text = json.dumps(
+            [self.direction[0], *(_tagged(value) for value in self.values)], separators=(",", ":")
+        )
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
@@ -164,14 +170,16 @@ class Page:
 class Keyset:
     """Pages through a list by the values of its last row: as fast at row 100,000 as at row 1.
 
-    `order` names the sort columns, all in one direction ("-" for descending); the last one must be unique and none may be
-    null. Works on querysets (`page_of`) and with SQL of your own (`where`, `order_by`, `limit`, then `cut`):
+    `order` names the sort columns, all in one direction ("-" for descending); the last one must be unique
+    and none may be null. Works on querysets (`page_of`) and with SQL of your own (`where`, `order_by`,
+    `limit`, then `cut`):
 
         keyset = Keyset(request, order=("-occurred_at", "-id"), size=50)
         page = keyset.page_of(Visit.objects.values("id", "occurred_at", "reason"))
 
         condition, params = keyset.where(occurred_at="v.occurred_at", id="v.id")
-        found = sql.rows(f"select … where {condition} order by {keyset.order_by(…same…)} limit %s", [*params, keyset.limit])
+        order = keyset.order_by(occurred_at="v.occurred_at", id="v.id")
+        found = sql.rows(f"select … where {condition} order by {order} limit %s", [*params, keyset.limit])
         page = keyset.cut(found)
     """
 
@@ -205,7 +213,10 @@ class Keyset:
         return self.order[0].startswith("-") != backwards
 
     def where(self, **expressions: str) -> tuple[str, list[Any]]:
-        """The SQL condition that starts at the cursor, with its parameters. Expressions are ours, never the reader's."""
+        """The SQL condition that starts at the cursor, with its parameters.
+
+        Expressions are ours, never the reader's.
+        """
         cursor = self.cursor
         if cursor is None:
             return "true", []
@@ -232,7 +243,7 @@ class Keyset:
         condition = Q()
         for name, value in reversed(list(zip(self.columns, cursor.values, strict=True))):
             here = Q(**{f"{name}__{side}": value})
-            # The bound on the outer column is implied, but it lets PostgreSQL start in the middle of an index.
+            # This bound is implied by the rest, but it lets PostgreSQL start in the middle of an index.
             condition = Q(**{f"{name}__{side}e": value}) & (here | condition) if condition else here
         return condition
 
@@ -258,11 +269,11 @@ class Keyset:
         return Cursor(tuple(get(name) for name in self.columns), direction).encode()
 
 
-# -- downloads --------------------------------------------------------------------------------------------------
+# -- downloads ---------------------------------------------------------------------------------------
 
-# A spreadsheet takes text that starts with one of these for a formula. Full-width forms are included because Chinese and
-# Japanese Excel turn them into the narrow ones while reading.
-FORMULA_STARTS = frozenset("=+-@\t\r\n\0＝＋－＠")  # noqa: RUF001
+# A spreadsheet takes text that starts with one of these for a formula. Full-width forms are included
+# because Chinese and Japanese Excel turn them into the narrow ones while reading.
+FORMULA_STARTS = frozenset("=+-@\t\r\n\0＝＋－＠")
 _MEMORY = 2_000_000
 
 
@@ -283,8 +294,8 @@ def guard_cell(value: Any) -> Any:
 def csv_download(filename: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> FileResponse:
     """A CSV file that opens rightly in Excel (UTF-8 with a mark) and cannot carry formulas.
 
-    The rows are read now, inside the request's transaction: afterwards there is no organization and therefore no row. Up to
-    2 MB stay in memory, more goes to a temporary file.
+    The rows are read now, inside the request's transaction: afterwards there is no organization and
+    therefore no row. Up to 2 MB stay in memory, more goes to a temporary file.
     """
     file = tempfile.SpooledTemporaryFile(max_size=_MEMORY)  # noqa: SIM115 - the response closes it
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")  # type: ignore[type-var]

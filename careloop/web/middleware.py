@@ -39,7 +39,7 @@ class ContentSecurityPolicy:
 
 
 class Language:
-    """Speak the language chosen here, else the staff user's own, else the browser's, else the installation's."""
+    """Speak the language chosen here, else the user's own, else the browser's, else the installation's."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

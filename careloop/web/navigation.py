@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 
@@ -17,9 +16,9 @@ from django.utils.translation import pgettext_lazy
 class Item:
     """One line of the navigation.
 
-    `url_name` is reversed when the page is drawn. `permission` may be a permission name, several (any of them will do) or
-    empty for everybody. `badge` counts what waits (a cheap query; 0 shows nothing). `under` lists further namespaces whose
-    pages belong to this item.
+    `url_name` is reversed when the page is drawn. `permission` may be a permission name, several (any of
+    them will do) or empty for everybody. `badge` counts what waits (a cheap query; 0 shows nothing). `under`
+    lists further namespaces whose pages belong to this item.
     """
 
     label: str | Promise
@@ -60,7 +59,8 @@ class EntryGroup:
 SECTIONS: list[Section] = [
     Section("", (
         Item(pgettext_lazy("navigation", "Today"), "today:home", "sun"),
-        Item(pgettext_lazy("navigation", "Patients"), "patients:list", "users", "patients.view", under=("records", "consent")),
+        Item(pgettext_lazy("navigation", "Patients"), "patients:list", "users", "patients.view",
+             under=("records", "consent")),
     )),
     Section(pgettext_lazy("navigation", "Care"), (
         Item(pgettext_lazy("navigation", "Follow-ups"), "followups:list", "checklist", "followups.view"),

@@ -60,7 +60,8 @@ def accent(request: HttpRequest, colour: str) -> HttpResponse:
     return HttpResponse(colours.style_sheet(f"#{colour}"), content_type="text/css; charset=utf-8")
 
 
-# -- gallery ----------------------------------------------------------------------------------------------------
+# -- gallery
+# ----------------------------------------------------------------------------------------------------
 
 
 @members_only
@@ -75,7 +76,9 @@ def gallery_confirm(request: HttpRequest) -> HttpResponse:
     """Shows the confirm component as a page and in a dialog; it changes nothing."""
     form = gallery_data.ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        return redirect_to(request, next_url(request, "/gallery/"), message=_("Confirmed. Nothing was changed."))
+        return redirect_to(
+            request, next_url(request, "/gallery/"), message=_("Confirmed. Nothing was changed.")
+        )
     context = {"form": form, "facts": gallery_data.confirm_facts()}
     status = 422 if request.method == "POST" else 200
     return respond(
@@ -91,7 +94,7 @@ def gallery_progress(request: HttpRequest) -> HttpResponse:
     return respond(request, "web/gallery_progress.html", context, fragment="components/progress.html")
 
 
-@members_only
+@members_only  # type: ignore[arg-type]  # a file is no HttpResponse, but it is an answer
 @require_GET
 def gallery_csv(request: HttpRequest) -> HttpResponseBase:
     """The numbers of the gallery's chart."""

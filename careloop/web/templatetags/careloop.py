@@ -1,5 +1,6 @@
 """Tags every template has (they are built in through settings.TEMPLATES)."""
 
+import re
 import unicodedata
 import zlib
 
@@ -12,11 +13,12 @@ register = template.Library()
 
 AVATAR_TINTS = 5
 SPRITE = "build/icons.svg"
+_SIGNS = re.compile(r"[^\w\s]|_")  # what is neither letter, digit nor space
 
 
 @register.simple_tag
 def icon(name: str, css: str = "") -> SafeString:
-    """A picture from the sprite. It says nothing to a screen reader: the text beside it (or aria-label) does."""
+    """A picture from the sprite. Screen readers pass over it: the text beside it (or aria-label) speaks."""
     return format_html(
         '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
         css, static(SPRITE), name,
@@ -47,15 +49,13 @@ def can(member: object, permission: str) -> bool:
 def initials(name: object) -> str:
     """One or two characters that stand for a person.
 
-    Chinese names are known by their given name, so the last two characters; other names give the first letter of the
-    first and last word.
+    Chinese names are known by their given name, so the last two characters; other names give the first
+    letter of the first and last word.
 
     >>> initials("王小明"), initials("Mary Ann Smith"), initials("歐陽娜娜"), initials("")
     ('小明', 'MS', '娜娜', '?')
     """
-    text = "".join(
-        char for char in str(name or "") if unicodedata.category(char)[0] in "LMN" or char.isspace()
-    ).strip()
+    text = _SIGNS.sub("", unicodedata.normalize("NFC", str(name or ""))).strip()
     if not text:
         return "?"
     words = text.split()
