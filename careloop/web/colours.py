@@ -71,7 +71,7 @@ def mix(colour: str, other: str, part: float) -> str:
 
 
 def accent(chosen: str) -> Accent:
-    """Derive readable colours from the chosen one: darker or lighter in small steps until they can be read."""
+    """Derive readable colours from the chosen one: darker or lighter in steps until they can be read."""
     chosen = chosen.lower() if HEX.fullmatch(chosen) else DEFAULT_ACCENT
     fill = _until(chosen, "#000000", lambda c: contrast(c, "#ffffff") >= AA)
     tint_light = mix(fill, "#ffffff", 0.9)
