@@ -1,0 +1,77 @@
+"""What stands on a patient's page: slices above add their parts in `slots.py`, the page knows none of them.
+
+    panels.register(Panel("messages", _("Messages"), order=60, permission="messages.view", render=render_messages))
+
+    def render_messages(request, patient):
+        return "messaging/_patient_panel.html", {"messages": selectors.latest(patient.id)}
+
+The template is a fragment; its context gets `patient` and `request` too. Do not audit the view: the page does, once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.utils.functional import Promise
+
+Place = Literal["tab", "next", "overview"]
+
+
+@dataclass(frozen=True, slots=True)
+class PatientHead:
+    """Who the page is about: what its header shows."""
+
+    id: UUID
+    name: str
+    sex: str
+    birth_date: date | None
+    chart_number: str
+    version: int
+    deceased: bool
+    active: bool
+    language: str = ""
+
+
+Rendered = tuple[str, dict[str, Any]] | None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One part of the page.
+
+    `place`: `tab` has an address of its own and is fetched when it is opened; `next` stands in the column of what to do next and
+    `overview` on the first tab: both are drawn with the page, so they must be one cheap query. `render` returns a template and
+    its context, or None when there is nothing to show (not for tabs).
+    `order`: overview 0, visits 10, medication 20, results 30, spend 40, messages 60, tasks 70, family 80, consent 90.
+    """
+
+    name: str
+    label: str | Promise
+    render: Callable[[HttpRequest, PatientHead], Rendered]
+    order: int = 100
+    permission: str = "patients.view"
+    place: Place = "tab"
+    icon: str = ""
+
+
+_panels: dict[tuple[Place, str], Panel] = {}
+
+
+def register(panel: Panel) -> None:
+    """Add a panel; registering the same name and place again replaces it."""
+    _panels[panel.place, panel.name] = panel
+
+
+def panels(place: Place, member: Any) -> list[Panel]:
+    """Return the panels of one place that this member may see, in order."""
+    found = [panel for panel in _panels.values() if panel.place == place and member.can(panel.permission)]
+    return sorted(found, key=lambda panel: (panel.order, panel.name))
+
+
+def panel(name: str, member: Any) -> Panel | None:
+    """Return one tab, if this member may see it."""
+    found = _panels.get(("tab", name))
+    return found if found is not None and member.can(found.permission) else None
