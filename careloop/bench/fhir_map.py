@@ -15,6 +15,8 @@ import orjson
 
 NAME = "fhir"
 GOAL = 50_000
+TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
+RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +29,9 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
     """Measure; the limit is orjson alone, and orjson with five fields picked from every resource."""
     if options.path:
         return _source(options.path, say)
-    documents = [bytearray(orjson.dumps(bundle(number, options.visits))) for number in range(options.patients)]
+    documents = [
+        bytearray(orjson.dumps(bundle(number, options.visits))) for number in range(options.patients)
+    ]
     count = sum(len(orjson.loads(document)["entry"]) for document in documents)
     size = sum(map(len, documents))
     say(f"{count} resources in {len(documents)} Bundles, {size / count:.0f} bytes each")
@@ -46,7 +50,10 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
             "orjson_per_second": round(count / parse_only),
             "orjson_and_five_fields_per_second": round(count / picked),
         },
-        "ratios": {"map_to_five_fields": round(picked / mapped, 3), "map_to_orjson": round(parse_only / mapped, 3)},
+        "ratios": {
+            "map_to_five_fields": round(picked / mapped, 3),
+            "map_to_orjson": round(parse_only / mapped, 3),
+        },
     }
 
 
@@ -97,7 +104,9 @@ def _pick(documents: list[bytearray]) -> list[tuple[Any, ...]]:
     for document in documents:
         for entry in orjson.loads(document)["entry"]:
             one = entry["resource"]
-            found.append((one["resourceType"], one["id"], one.get("status"), one.get("code"), one.get("subject")))
+            found.append(
+                (one["resourceType"], one["id"], one.get("status"), one.get("code"), one.get("subject"))
+            )
     return found
 
 
@@ -119,7 +128,7 @@ def _map(documents: list[bytearray]) -> int:
 
 
 def bundle(number: int, visits: int) -> dict[str, Any]:
-    """Return one patient with `visits` visits, each with findings, diagnoses, a prescription, a procedure and a bill."""
+    """Return one patient with `visits` visits, each with findings, a diagnosis, a prescription and a bill."""
     name = f"urn:uuid:{_id(number, 0)}"
     entries = [_entry(_patient(number))]
     for visit in range(1, visits + 1):
@@ -150,7 +159,9 @@ def _patient(number: int) -> dict[str, Any]:
         "telecom": [{"system": "phone", "use": "mobile", "value": f"09{number % 10**8:08d}"}],
         "gender": "female" if number % 2 else "male",
         "birthDate": f"{1940 + number % 80}-0{1 + number % 9}-1{number % 10}",
-        "address": [{"use": "home", "text": "臺北市大同區承德路三段210號", "city": "臺北市", "district": "大同區"}],
+        "address": [
+            {"use": "home", "text": "臺北市大同區承德路三段210號", "city": "臺北市", "district": "大同區"}
+        ],
     }
 
 
@@ -169,16 +180,32 @@ def _visit(number: int, patient: str, visit: int) -> Iterator[dict[str, Any]]:
         "type": [checkup], "period": period,
         "participant": [{"individual": {"reference": "Practitioner?identifier=npi|1", "display": "王依昇"}}],
     }  # fmt: skip
-    category = [_coded("http://terminology.hl7.org/CodeSystem/observation-category", "laboratory", "laboratory")]
-    tests = (("2339-0", "Glucose", "mg/dL"), ("4548-4", "HbA1c", "%"), ("29463-7", "Weight", "kg"), ("8302-2", "Height", "cm"))
+    category = [
+        _coded("http://terminology.hl7.org/CodeSystem/observation-category", "laboratory", "laboratory")
+    ]
+    tests = (
+        ("2339-0", "Glucose", "mg/dL"),
+        ("4548-4", "HbA1c", "%"),
+        ("29463-7", "Weight", "kg"),
+        ("8302-2", "Height", "cm"),
+    )
     for code, display, unit in tests:
-        value = {"value": 50 + (number * visit) % 90 + 0.5, "unit": unit, "system": "http://unitsofmeasure.org", "code": unit}
+        value = {
+            "value": 50 + (number * visit) % 90 + 0.5,
+            "unit": unit,
+            "system": "http://unitsofmeasure.org",
+            "code": unit,
+        }
         yield {
             "resourceType": "Observation", "id": next(ids), "status": "final", "category": category, **care,
-            "code": _coded(loinc, code, display), "effectiveDateTime": at, "issued": at, "valueQuantity": value,
+            "code": _coded(loinc, code, display), "effectiveDateTime": at, "issued": at,
+            "valueQuantity": value,
         }  # fmt: skip
     pressure = [
-        {"code": _coded(loinc, code, display), "valueQuantity": {"value": value, "unit": "mmHg", "code": "mm[Hg]"}}
+        {
+            "code": _coded(loinc, code, display),
+            "valueQuantity": {"value": value, "unit": "mmHg", "code": "mm[Hg]"},
+        }
         for code, display, value in (("8480-6", "Systolic", 128), ("8462-4", "Diastolic", 82))
     ]
     yield {
@@ -187,20 +214,23 @@ def _visit(number: int, patient: str, visit: int) -> Iterator[dict[str, Any]]:
     }  # fmt: skip
     yield {
         "resourceType": "Condition", "id": next(ids), **care, "onsetDateTime": at, "recordedDate": at,
-        "clinicalStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]},
+        "clinicalStatus": {"coding": [{"system": f"{TERMINOLOGY}/condition-clinical", "code": "active"}]},
         "code": _coded("http://hl7.org/fhir/sid/icd-10", "E11.9", "Type 2 diabetes"),
     }  # fmt: skip
     yield {
-        "resourceType": "MedicationRequest", "id": next(ids), "status": "active", "intent": "order", **care, "authoredOn": at,
-        "medicationCodeableConcept": _coded("http://www.nlm.nih.gov/research/umls/rxnorm", "860975", "Metformin 500 MG"),
+        "resourceType": "MedicationRequest", "id": next(ids), "status": "active", "intent": "order", **care,
+        "authoredOn": at,
+        "medicationCodeableConcept": _coded(RXNORM, "860975", "Metformin 500 MG"),
         "dosageInstruction": [{"text": "三餐飯後"}], "dispenseRequest": {"numberOfRepeatsAllowed": 2},
     }  # fmt: skip
     yield {
-        "resourceType": "Procedure", "id": next(ids), "status": "completed", **care, "performedPeriod": period,
+        "resourceType": "Procedure", "id": next(ids), "status": "completed", **care,
+        "performedPeriod": period,
         "code": _coded(snomed, "430193006", "Medication reconciliation"),
     }  # fmt: skip
     yield {
-        "resourceType": "Claim", "id": next(ids), "status": "active", "use": "claim", "patient": care["subject"], "created": at,
+        "resourceType": "Claim", "id": next(ids), "status": "active", "use": "claim",
+        "patient": care["subject"], "created": at,
         "insurance": [{"sequence": 1, "focal": True, "coverage": {"display": "健保"}}],
         "item": [{"sequence": 1, "productOrService": checkup, "encounter": [care["encounter"]]}],
         "total": {"value": 550, "currency": "TWD"},

@@ -16,11 +16,11 @@ from careloop.integrations.fhir.reading import (
     joined,
     notes,
     number,
+    unit_of,
     whole,
     words_of,
 )
 from careloop.integrations.fhir.references import Resource
-from careloop.integrations.fhir.units import unit_of
 from careloop.integrations.imports.rows import Row
 
 #: Longer texts are documents; they stay in the system they come from.
@@ -28,6 +28,8 @@ TEXT_LIMIT = 100_000
 #: Who led the visit, if several took part (v3-ParticipationType).
 LEADING = ("PPRF", "ATND")
 SNOMED = "http://snomed.info/sct"
+#: Where an Observation says when it was made; `issued` is when it was published.
+OBSERVED = ("effectiveDateTime", "effectivePeriod", "effectiveInstant", "effectiveTiming", "issued")
 #: How long one unit of a FHIR Duration is, in days.
 DAYS = {
     "d": 1,
@@ -165,9 +167,11 @@ def medication(at: Reading, r: Resource) -> Row:
     return (
         at.part, at.line, at.rid, patient_id, at.ref(r.get("encounter")), r.get("status"), r.get("intent"),
         system, code, display,
-        at.when(r.get("authoredOn"), f"{kind}.authoredOn") or valid_from or bounds_from, valid_to or bounds_to,
+        at.when(r.get("authoredOn"), f"{kind}.authoredOn") or valid_from or bounds_from,
+        valid_to or bounds_to,
         dosage(instructions), reason_code, reason, doctor, doctor_name,
-        repeats, None, _days(dispense.get("expectedSupplyDuration"), f"{kind}.dispenseRequest.expectedSupplyDuration"),
+        repeats, None,
+        _days(dispense.get("expectedSupplyDuration"), f"{kind}.dispenseRequest.expectedSupplyDuration"),
         number(quantity.get("value"), f"{kind}.dispenseRequest.quantity.value") if quantity else None,
         None if repeats is None else repeats > 0, notes(r.get("note")),
     )  # fmt: skip
@@ -186,7 +190,8 @@ def medication_statement(at: Reading, r: Resource) -> Row:
     said_by, said_by_name = at.named(r.get("informationSource"))
     return (
         at.part, at.line, at.rid, patient_id, at.ref(r.get("context")), r.get("status"), "statement",
-        system, code, display, start or at.when(r.get("dateAsserted"), "MedicationStatement.dateAsserted"), end,
+        system, code, display, start or at.when(r.get("dateAsserted"), "MedicationStatement.dateAsserted"),
+        end,
         dosage(r.get("dosage")), reason_code, reason, said_by, said_by_name,
         None, None, None, None, None, notes(r.get("note")),
     )  # fmt: skip
@@ -210,7 +215,7 @@ def _bounds(at: Reading, instructions: Any, kind: str) -> tuple[str | None, str 
 
 
 def dosage(instructions: Any) -> str | None:
-    """Return how to take it, as written; where only numbers are given, `1 × 2 / 1 d` (amount × times / period)."""
+    """Return how to take it, as written; of numbers only, `1 × 2 / 1 d` (amount × times / period)."""
     if not instructions:
         return None
     if len(instructions) == 1:
@@ -234,7 +239,8 @@ def _one_dosage(instruction: Any) -> str | None:
         if dose and dose.get("value") is not None:
             amount = f"{dose['value']:g} {dose.get('unit') or ''}".strip() + " × "
             break
-    return f"{amount}{repeat.get('frequency') or 1} / {repeat['period']:g} {repeat.get('periodUnit') or ''}".strip()
+    period = f"{repeat['period']:g} {repeat.get('periodUnit') or ''}".strip()
+    return f"{amount}{repeat.get('frequency') or 1} / {period}"
 
 
 # what was measured
@@ -265,12 +271,16 @@ def observation(at: Reading, r: Resource) -> Row:
         at.part, at.line, at.rid, patient_id, at.ref(r.get("encounter")), r.get("status"),
         code_of(categories[0]) if categories else None,
         system, code, display,
-        at.first_time("Observation", "effectiveDateTime", "effectivePeriod", "effectiveInstant", "effectiveTiming", "issued"),
+        at.first_time("Observation", *OBSERVED),
         comparator, value_number, value_text, value_code, unit, low, high, reference_text,
         code_of(interpretations[0]) if interpretations else None,
-        orjson.dumps([_component(at, c, i) for i, c in enumerate(components)]).decode() if components else None,
+        _components(at, components) if components else None,
         notes(r.get("note")) if "note" in r else None,
     )  # fmt: skip
+
+
+def _components(at: Reading, components: Any) -> str:
+    return orjson.dumps([_component(at, one, place) for place, one in enumerate(components)]).decode()
 
 
 def _component(at: Reading, component: Any, place: int) -> dict[str, Any]:
@@ -316,7 +326,8 @@ def _other_value(at: Reading, r: Resource, path: str) -> tuple[int | float | Non
 def _quantity_text(quantity: Any) -> str:
     if not quantity or quantity.get("value") is None:
         return ""
-    return f"{quantity.get('comparator') or ''}{quantity['value']} {quantity.get('unit') or quantity.get('code') or ''}".strip()
+    unit = quantity.get("unit") or quantity.get("code") or ""
+    return f"{quantity.get('comparator') or ''}{quantity['value']} {unit}".strip()
 
 
 def _range_text(found: Any) -> str | None:
@@ -345,7 +356,8 @@ def procedure(at: Reading, r: Resource) -> Row:
     _reason_system, reason_code, reason = at.described(r.get("reasonCode"), r.get("reasonReference"))
     doctor, doctor_name = at.named(performers[0].get("actor")) if performers else (None, None)
     return (
-        at.part, at.line, at.rid, patient_id, at.ref(r.get("encounter")), r.get("status"), system, code, display,
+        at.part, at.line, at.rid, patient_id, at.ref(r.get("encounter")), r.get("status"), system, code,
+        display,
         start or at.when(r.get("performedDateTime"), "Procedure.performedDateTime"), end,
         words_of(sites[0]) if sites else None, reason_code, reason, doctor, doctor_name, notes(r.get("note")),
     )  # fmt: skip
@@ -364,9 +376,11 @@ def immunization(at: Reading, r: Resource) -> Row:
     performers = r.get("performer")
     doctor, doctor_name = at.named(performers[0].get("actor")) if performers else (None, None)
     return (
-        at.part, at.line, at.rid, patient_id, at.ref(r.get("encounter")), r.get("status"), system, code, display,
+        at.part, at.line, at.rid, patient_id, at.ref(r.get("encounter")), r.get("status"), system, code,
+        display,
         at.when(r.get("occurrenceDateTime"), "Immunization.occurrenceDateTime"),
-        whole(dose, "Immunization.protocolApplied[0].doseNumberPositiveInt"), r.get("lotNumber"), words_of(r.get("site")),
+        whole(dose, "Immunization.protocolApplied[0].doseNumberPositiveInt"), r.get("lotNumber"),
+        words_of(r.get("site")),
         doctor, doctor_name, joined((r.get("occurrenceString"), notes(r.get("note"))), "\n"),
     )  # fmt: skip
 
@@ -380,7 +394,8 @@ def report(at: Reading, r: Resource) -> Row:
     doctor, doctor_name = at.named(performers[0]) if performers else (None, None)
     forms = r.get("presentedForm")
     return (
-        at.part, at.line, at.rid, patient_id, at.ref(r.get("encounter")), r.get("status"), first_code(r.get("category")),
+        at.part, at.line, at.rid, patient_id, at.ref(r.get("encounter")), r.get("status"),
+        first_code(r.get("category")),
         system, code, display,
         at.first_time("DiagnosticReport", "effectiveDateTime", "effectivePeriod", "issued"),
         at.when(r.get("issued"), "DiagnosticReport.issued"),
@@ -390,7 +405,7 @@ def report(at: Reading, r: Resource) -> Row:
 
 
 def _form_text(form: Any) -> str | None:
-    """Return the text of an attachment that is plain text, else its title; pictures and PDF stay where they are."""
+    """Return the text of an attachment in plain text, else its title; pictures stay where they are."""
     data = form.get("data")
     if data and form.get("contentType", "").startswith("text/plain") and len(data) <= TEXT_LIMIT * 4 // 3:
         try:
@@ -414,15 +429,17 @@ def care_plan(at: Reading, r: Resource) -> Row:
             shown = words or detail.get("description")
             activities.append({"code": activity_code, "display": shown, "status": detail.get("status")})
     return (
-        at.part, at.line, at.rid, patient_id, at.ref(r.get("encounter")), r.get("status"), r.get("intent"), r.get("title"),
-        system, code, display, start or at.when(r.get("created"), "CarePlan.created"), end, reason_code, reason,
+        at.part, at.line, at.rid, patient_id, at.ref(r.get("encounter")), r.get("status"), r.get("intent"),
+        r.get("title"),
+        system, code, display, start or at.when(r.get("created"), "CarePlan.created"), end, reason_code,
+        reason,
         orjson.dumps(activities).decode() if activities else None,
         joined((r.get("description"), notes(r.get("note"))), "\n"),
     )  # fmt: skip
 
 
 def _plan_code(categories: Any) -> Coded:
-    """Return the category that says what the plan is for: a SNOMED code, else the last; `assess-plan` says nothing."""
+    """Return the category that says what the plan is for: a SNOMED code, else the last but `assess-plan`."""
     found: Coded = (None, None, None)
     for category in categories or ():
         coded = codeable(category)

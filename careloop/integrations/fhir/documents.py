@@ -180,7 +180,7 @@ def _what(error: orjson.JSONDecodeError) -> str:
 
 
 def _with_half_characters(content: bytes) -> Any:
-    """Parse JSON that holds an unpaired surrogate somewhere, so that only the entry that has it is refused."""
+    """Parse JSON with an unpaired surrogate somewhere, so that only the entry that has it is refused."""
     try:
         parsed = json.loads(content)
     except (ValueError, RecursionError):
@@ -301,7 +301,7 @@ def _take(document: Document, number: int, full_url: Any, resource: Any) -> None
 
 
 def _large(content: bytearray, part: str, limits: Limits) -> Iterator[Document | Refused | Warned]:
-    """Take a large Bundle apart entry by entry: two passes, but never more than a few hundred resources in memory."""
+    """Take a large Bundle apart entry by entry: two passes, but only a few hundred resources in memory."""
     places, rest = entry_places(content)
     if places is None:
         if len(content) > limits.resource_bytes:
@@ -336,7 +336,7 @@ def _large(content: bytearray, part: str, limits: Limits) -> Iterator[Document |
             if content.find(NUL, start, end) >= 0 and _strip_nul(entry):
                 document.problems.append(Warned(part, number, path, "fhir.nul_removed"))
             if number in repeated:
-                # Telling whether it says the same would need the first one again; it was taken, this one was not.
+                # Whether it says the same cannot be told any more; the first was taken, this one was not.
                 kind = entry["resource"]["resourceType"]
                 document.problems.append(
                     Refused(part, number, path, "fhir.duplicate_id", {"type": kind}, raw(entry))
@@ -350,7 +350,7 @@ def _large(content: bytearray, part: str, limits: Limits) -> Iterator[Document |
 
 
 def _learn_names(view: memoryview, places: Places, whole: Known) -> set[int]:
-    """Note every name in a large Bundle before anything is mapped; returns the entries whose name was taken already."""
+    """Note every name in a large Bundle first; returns the entries whose name was taken already."""
     repeated: set[int] = set()
     for number, (start, end) in enumerate(places.some(0, len(places)), start=1):
         try:

@@ -10,7 +10,8 @@ from careloop.kernel.errors import DomainError
 class FhirRefusal(DomainError):
     """One resource, document or archive was refused; the rest of the import goes on.
 
-    `code` is stable, `path` is where in the document (`Patient.name[0].given`), `values` fill the sentence and never
+    `code` is stable, `path` is where in the document (`Patient.name[0].given`), `values` fill the sentence
+    and never
     hold patient data.
     """
 

@@ -3,7 +3,8 @@
     for chunk in rows(path, zone=clinic.zone, now=now):
         ...
 
-No database and no clock. Everything in the source ends in exactly one of: a row, a refusal with its reason, or the
+No database and no clock. Everything in the source ends in exactly one of: a row, a refusal with its
+reason, or the
 count of what is not kept.
 """
 
@@ -42,7 +43,7 @@ PICKERS: dict[str, tuple[str, Picker]] = {
     "Organization": ("organization", people.organization),
     "Location": ("location", people.location),
     "Practitioner": ("practitioner", people.practitioner),
-    "PractitionerRole": ("practitioner", people.practitioner_role),
+    "PractitionerRole": ("other", people.practitioner_role),
     "Patient": ("patient", people.patient),
     "RelatedPerson": ("related_person", people.related_person),
     "Encounter": ("encounter", clinical.encounter),
@@ -65,6 +66,8 @@ SCALARS = frozenset({str, int, float, bool, type(None)})
 STUMBLES = (AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError, RecursionError)
 ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
+#: How much of a path a report shows.
+PATH_LENGTH = 60
 CHUNK_ROWS = 20_000
 #: Rows with long texts fill memory sooner than their number says.
 CHUNK_CHARACTERS = 24 * 1024 * 1024
@@ -72,7 +75,7 @@ CHUNK_CHARACTERS = 24 * 1024 * 1024
 
 @dataclass(slots=True)
 class Report:
-    """What became of the resources of a source, by FHIR type: every resource read is kept, refused or not kept."""
+    """What became of the resources of a source, by FHIR type: each one read is kept, refused or not kept."""
 
     read: Counter[str] = field(default_factory=Counter)
     kept: Counter[str] = field(default_factory=Counter)
@@ -110,6 +113,11 @@ def rows(
     yield from mapper.chunks(meter.position)
 
 
+def shortened(path: str) -> str:
+    """Return the end of a path that is longer than a report's column: the end says most."""
+    return path if len(path) <= PATH_LENGTH else "…" + path[1 - PATH_LENGTH :]
+
+
 class Mapper:
     """Turns documents into rows and keeps them until there are enough for a chunk."""
 
@@ -118,12 +126,15 @@ class Mapper:
         self.reading = Reading(directory=Directory(), zone=zone, now=now)
         self.rows: dict[str, list[Row]] = {kind.name: [] for kind in KINDS}
         self.refused: list[Refused] = []
+        #: where in this chunk's rows each practitioner stands
+        self.places: dict[object, int] = {}
         self.count = 0
         self.characters = 0
 
     def take(self, documents: Iterator[Read]) -> bool:
         """Take documents until there is enough for a chunk; returns False when there are no more."""
-        # Parsing makes many objects and no cycles: the cycle collector would walk them all for nothing, a fifth of the time.
+        # Parsing makes many objects and no cycles: the collector would walk them all for nothing
+        # (a third of the time, measured).
         was_on = gc.isenabled()
         gc.disable()
         try:
@@ -131,6 +142,7 @@ class Mapper:
                 if isinstance(found, Document):
                     self.document(found)
                 elif isinstance(found, Refused):
+                    found.field = shortened(found.field)
                     self.refused.append(found)
                 else:
                     self.reading.warned.append(found)
@@ -167,7 +179,7 @@ class Mapper:
                 name, picker = PICKERS.get(kind, ("other", other))
                 row = picker(at, resource)
                 if row is None:
-                    self._nothing(kind, resource)
+                    counts.not_kept[kind] += 1
                     continue
                 if not SCALARS.issuperset(map(type, row)):
                     raise TypeError("a value is no scalar")
@@ -182,9 +194,7 @@ class Mapper:
             rows[name].append(row)
             kept[kind] += 1
             if at.extra:
-                for extra, more in at.extra:
-                    rows[extra].append(more)
-                at.extra.clear()
+                self._add_extra()
         counts.read.update(read)
         counts.kept.update(kept)
         self.count += len(document.resources)
@@ -197,13 +207,6 @@ class Mapper:
         self.reading.warn(f"{kind}.id", "fhir.id_too_long")
         return rid
 
-    def _nothing(self, kind: str, resource: Resource) -> None:
-        """A resource that gives no row: it describes others (a Medication), or is about no patient."""
-        if kind == "Medication":
-            people.medication_item(self.reading, resource)
-        self.report.not_kept[kind] += 1
-        self.reading.extra.clear()
-
     def _bill(self, resource: Resource) -> None:
         row = money.explanation_of_benefit(self.reading, resource)
         if row is not None:
@@ -211,12 +214,28 @@ class Mapper:
                 raise TypeError("a value is no scalar")
             self.reading.extra.append(("invoice", row))
 
+    def _add_extra(self) -> None:
+        """Add the rows a resource gave besides its own; a role completes the person's row."""
+        for name, row in self.reading.extra:
+            if name == "practitioner" and (place := self._place_of(row[2])) is not None:
+                merged = zip(self.rows[name][place], row, strict=True)
+                self.rows[name][place] = tuple(new if old is None else old for old, new in merged)
+            else:
+                self.rows[name].append(row)
+        self.reading.extra.clear()
+
+    def _place_of(self, practitioner: object) -> int | None:
+        found = self.rows["practitioner"]
+        for place in range(len(self.places), len(found)):
+            self.places.setdefault(found[place][2], place)
+        return self.places.get(practitioner)
+
     def _refuse(self, document: Document, resource: Resource, refusal: FhirRefusal, warned: int) -> None:
         at = self.reading
         at.extra.clear()
         # What was doubted about a resource that is not taken is of no use any more.
         del at.warned[warned:]
-        path = document.prefix + (refusal.path or resource["resourceType"])
+        path = shortened(document.prefix + (refusal.path or resource["resourceType"]))
         self.refused.append(Refused(at.part, at.line, path, refusal.reason, refusal.values, raw(resource)))
         self.report.refused[resource["resourceType"]] += 1
 
@@ -228,7 +247,7 @@ class Mapper:
         )
 
     def chunks(self, position: int) -> Iterator[RowChunk]:
-        """Hand over what is there, kinds in the order in which they refer to each other; refusals with the last one."""
+        """Hand over what is there, kinds in the order in which they refer to each other."""
         refused, self.refused = self.refused, []
         warned, self.reading.warned = self.reading.warned, []
         ready: list[RowChunk] = []
@@ -242,6 +261,7 @@ class Mapper:
             ready[-1].refused = refused
             ready[-1].warned = warned
         self.count = self.characters = 0
+        self.places = {}
         yield from ready
 
     def say_what_is_not_kept(self, path: Path) -> None:

@@ -1,7 +1,9 @@
 """Claims, what insurers answered, and invoices: one invoice each, never two for the same money.
 
-A Claim is the bill. An ExplanationOfBenefit is the insurer's answer to it, so it completes the claim's invoice (what is
-left for the patient is the total less the payment) and adds an invoice of its own only if its claim is not in the import.
+A Claim is the bill. An ExplanationOfBenefit is the insurer's answer to it, so it completes the claim's
+invoice (what is
+left for the patient is the total less the payment) and adds an invoice of its own only if its claim is not
+in the import.
 """
 
 from decimal import Decimal, InvalidOperation
@@ -35,7 +37,8 @@ def claim(at: Reading, r: Resource) -> Row:
         raise FhirRefusal("fhir.missing", "Claim.created")
     items = r.get("item") or ()
     return (
-        at.part, at.line, rid, patient_id, _encounter(at, items), r.get("status"), payer, _first_value(r.get("identifier")),
+        at.part, at.line, rid, patient_id, _encounter(at, items), r.get("status"), payer,
+        _first_value(r.get("identifier")),
         issued, total, self_pay, currency, _lines(items, "productOrService", "net"), None,
     )  # fmt: skip
 
@@ -75,7 +78,8 @@ def invoice(at: Reading, r: Resource) -> Row:
         amount = _money(prices[0].get("amount"), "Invoice.lineItem.priceComponent")[0] if prices else None
         lines.append({"code": code, "display": display, "amount": amount})
     return (
-        at.part, at.line, at.rid, patient_id, None, r.get("status"), "self-pay", _first_value(r.get("identifier")),
+        at.part, at.line, at.rid, patient_id, None, r.get("status"), "self-pay",
+        _first_value(r.get("identifier")),
         issued, total, total, currency, orjson.dumps(lines).decode() if lines else None, notes(r.get("note")),
     )  # fmt: skip
 

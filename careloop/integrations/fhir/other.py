@@ -1,11 +1,19 @@
-"""Everything the product has no page for: kept as one line on the timeline if it is about a patient, else counted."""
+"""Everything the product has no page for: one line on the patient's timeline or in the directory."""
 
 from typing import Any
 
 from careloop.integrations.fhir.clinical import dosage, medicine
-from careloop.integrations.fhir.reading import Coded, Reading, code_of, codeable, joined, number, words_of
+from careloop.integrations.fhir.reading import (
+    Coded,
+    Reading,
+    code_of,
+    codeable,
+    joined,
+    number,
+    unit_of,
+    words_of,
+)
 from careloop.integrations.fhir.references import Resource
-from careloop.integrations.fhir.units import unit_of
 from careloop.integrations.imports.rows import Row
 
 #: Where resources say whom they are about, most usual first.
@@ -33,19 +41,42 @@ CODES = (
     "appointmentType",
 )
 TIMES = (
-    "effectiveDateTime", "effectivePeriod", "occurrenceDateTime", "occurrencePeriod", "whenHandedOver", "whenPrepared",
-    "started", "start", "startDate", "performedDateTime", "period", "authored", "authoredOn", "date", "dateTime", "sent",
+    "effectiveDateTime", "effectivePeriod", "occurrenceDateTime", "occurrencePeriod", "whenHandedOver",
+    "whenPrepared",
+    "started", "start", "startDate", "performedDateTime", "period", "authored", "authoredOn", "date",
+    "dateTime", "sent",
     "created", "createdDateTime", "collectedDateTime", "recorded", "receivedTime", "issued", "statusDate",
 )  # fmt: skip
 TEXTS = ("title", "description", "name", "conclusion", "summary", "comment")
 
 
+#: What is no record of anything in a clinic: messages between programs, definitions, terminology, wrappers.
+NOT_KEPT = frozenset(
+    {
+        "ActivityDefinition", "Basic", "Binary", "Bundle", "CapabilityStatement", "ChargeItemDefinition",
+        "CodeSystem",
+        "CompartmentDefinition", "ConceptMap", "EventDefinition", "EvidenceVariable", "ExampleScenario",
+        "GraphDefinition",
+        "ImplementationGuide", "Library", "Linkage", "Measure", "MessageDefinition", "MessageHeader",
+        "NamingSystem",
+        "ObservationDefinition", "OperationDefinition", "OperationOutcome", "Parameters", "PlanDefinition",
+        "Questionnaire",
+        "ResearchDefinition", "ResearchElementDefinition", "SearchParameter", "SpecimenDefinition",
+        "StructureDefinition",
+        "StructureMap", "Subscription", "TerminologyCapabilities", "TestReport", "TestScript", "ValueSet",
+    }
+)  # fmt: skip
+
+
 def other(at: Reading, r: Resource) -> Row | None:
-    """Return one line about a patient, or None if the resource is about none."""
-    patient_id = _about(at, r)
-    if patient_id is None:
-        return None
+    """Return one line: on the patient's timeline, or in the directory if it is about no patient."""
     kind = r["resourceType"]
+    patient_id = _about(at, r)
+    if patient_id is None and kind in NOT_KEPT:
+        return None
+    if kind == "Medication" and at.rid is not None and len(at.directory.medications) < at.directory.limit:
+        # Prescriptions in other documents may refer to it.
+        at.directory.medications[at.rid] = codeable(r.get("code"))
     if "medicationCodeableConcept" in r or "medicationReference" in r:
         system, code, display = medicine(at, r)
     else:

@@ -17,7 +17,6 @@ from careloop.integrations.fhir.reading import (
 )
 from careloop.integrations.fhir.references import Resource, Target
 from careloop.integrations.imports.rows import Row
-from careloop.kernel.taiwan import IdKind, read_id
 
 NATIONAL = ("moi.gov.tw",)
 RESIDENT = ("immigration.gov.tw",)
@@ -38,8 +37,6 @@ def patient(at: Reading, r: Resource) -> Row:
     name, family, given = human_name(r.get("name"))
     gender = r.get("gender")
     sex = gender if gender is None or gender in SEXES.values() else _sex(at, gender)
-    if national:
-        _check_id(at, national, sex)
     if name is None:
         # A patient is kept for the sake of the records; the list shows that the name is missing.
         name = f"#{chart or rid or at.line}"
@@ -86,18 +83,6 @@ def _identifiers(at: Reading, identifiers: Any) -> tuple[str | None, str | None,
     return chart, national, others
 
 
-def _check_id(at: Reading, number: str, sex: str | None) -> None:
-    """Warn about a number that does not add up; records hold mistakes, and the patient is real all the same."""
-    found = read_id(number)
-    if found.kind is IdKind.OTHER:
-        at.warn("Patient.identifier", "fhir.not_an_id")
-        return
-    if not found.valid:
-        at.warn("Patient.identifier", "fhir.check_digit")
-    if found.sex and sex in ("male", "female") and found.sex != sex:
-        at.warn("Patient.gender", "fhir.sex_conflict")
-
-
 def _sex(at: Reading, written: Any) -> str:
     sex = SEXES.get(written.strip().lower(), "unknown")
     at.warn(f"{at.resource['resourceType']}.gender", "fhir.unknown_code", value=written[:20], taken=sex)
@@ -142,7 +127,7 @@ def _address(addresses: Any) -> tuple[str | None, str | None, str | None, str | 
             addresses, key=lambda one: {"home": 0, None: 1, "work": 3, "old": 9}.get(one.get("use"), 2)
         )
     city, district = found.get("city"), found.get("district") or found.get("state")
-    # The official TW Core patient has 大同區 as the city and 臺北市 as the district; others have them the right way round.
+    # The official TW Core patient has 大同區 as the city and 臺北市 as the district; others have it right.
     if city and district and district[-1] in "市縣" and city[-1] in "區鄉鎮":
         city, district = district, city
     postal = found.get("postalCode")
@@ -230,15 +215,29 @@ def practitioner(at: Reading, r: Resource) -> Row:
 
 
 def practitioner_role(at: Reading, r: Resource) -> Row | None:
-    """A role adds specialty and organization to the person; a role of nobody is not kept."""
+    """A role adds specialty and organization to the person, and is one line in the directory."""
     person, name = at.named(r.get("practitioner"))
-    if person is None or name is None:
-        return None
-    specialty = r.get("specialty") or r.get("code")
+    specialties = r.get("specialty") or r.get("code")
+    system, code, specialty = codeable(specialties[0]) if specialties else (None, None, None)
     mobile, phone, email, _line, _rest = _telecom(r.get("telecom"))
+    if person is not None and name is not None:
+        place = at.ref(r.get("organization"))
+        row = (
+            at.part,
+            at.line,
+            person,
+            name,
+            None,
+            specialty,
+            r.get("active"),
+            mobile or phone,
+            email,
+            place,
+        )
+        at.extra.append(("practitioner", row))
     return (
-        at.part, at.line, person, name, None, words_of(specialty[0]) if specialty else None, r.get("active"),
-        mobile or phone, email, at.ref(r.get("organization")),
+        at.part, at.line, at.rid, "PractitionerRole", None, None, None, None,
+        system, code, joined((name, specialty), ", "), None, None, None, None, None,
     )  # fmt: skip
 
 
@@ -273,9 +272,3 @@ def location(at: Reading, r: Resource) -> Row:
     address = r.get("address")
     _postal, text, city, _district, _country = _address([address] if address else None)
     return (at.part, at.line, rid, name, phone or mobile, text, city, at.ref(r.get("managingOrganization")))
-
-
-def medication_item(at: Reading, r: Resource) -> None:
-    """A Medication is no record of a patient; prescriptions in other documents may refer to it."""
-    if at.rid is not None and len(at.directory.medications) < at.directory.limit:
-        at.directory.medications[at.rid] = codeable(r.get("code"))

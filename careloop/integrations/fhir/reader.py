@@ -1,10 +1,13 @@
 """Reads FHIR R4 in JSON from wherever it lies: file, folder, tar, zip, gz, NDJSON; one document at a time.
 
-`read(path)` yields documents and, between them, what could not be read. Memory depends on the largest document, not on the
+`read(path)` yields documents and, between them, what could not be read. Memory depends on the largest
+document, not on the
 source. Nothing is unpacked to disk under a name from the archive, so no name can do harm.
 
-Order: documents come so that what others refer to comes first (organizations and practitioners, then patients, then
-encounters, then the rest), as far as the beginning of each document tells. Inside an archive that cannot be read in any
+Order: documents come so that what others refer to comes first (organizations and practitioners, then
+patients, then
+encounters, then the rest), as far as the beginning of each document tells. Inside an archive that cannot
+be read in any
 order (tar) this takes one pass per step, and one pass only if the order is right already.
 """
 
@@ -67,7 +70,7 @@ Read = Document | Refused | Warned
 
 @dataclass(slots=True)
 class Meter:
-    """What has been read so far: for the guards, and for a progress bar (`position` of `size` bytes as packed)."""
+    """What has been read: for the guards, and for a progress bar (`position` of `size` bytes as packed)."""
 
     size: int = 0
     position: int = 0
@@ -238,7 +241,7 @@ class Source:
             yield Warned(part, 0, "", "fhir.not_read", {"what": Path(name).suffix.lstrip(".") or "binary"})
 
     def _lines(self, stream: "_Guarded", part: str) -> Iterator[Read]:
-        """NDJSON, sorted so that what others refer to comes first; several passes only if it is not in order."""
+        """NDJSON, what others refer to first; several passes only if it is not in that order already."""
         with stream if stream.rewindable else _spooled(stream) as lines:
             for step in _steps(lines):
                 lines.rewind()
@@ -362,7 +365,7 @@ class _Guarded:
 
 def _spooled(stream: "_Guarded") -> "_Guarded":
     """Copy a stream that cannot be rewound into a nameless temporary file."""
-    spare = tempfile.TemporaryFile()
+    spare = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the stream that is made of it)
     while block := stream.read(MIB):
         spare.write(block)
     spare.seek(0)
@@ -469,7 +472,7 @@ def _steps(lines: Any) -> list[int | None]:
 
 
 def read(path: Path, *, limits: Limits | None = None, meter: Meter | None = None) -> Iterator[Read]:
-    """Yield the documents of a source in the order in which they can be imported, with refusals and warnings between.
+    """Yield the documents of a source in the order in which they can be imported, with problems between.
 
     Args:
         path: a JSON or NDJSON file, a folder of them, or a tar(.gz, .xz, .bz2) or zip archive of them.

@@ -1,6 +1,7 @@
 """The page on which one document is read: looks up references, checks times, collects warnings and rows.
 
-Pickers are written for well-shaped resources and go straight at the fields. What is not well-shaped makes them stumble;
+Pickers are written for well-shaped resources and go straight at the fields. What is not well-shaped makes
+them stumble;
 only then `shapes.py` looks for the place, so that the usual case pays nothing for it.
 """
 
@@ -14,6 +15,8 @@ from careloop.integrations.imports.rows import Row, Warned
 
 Coded = tuple[str | None, str | None, str | None]
 NOTHING: Coded = (None, None, None)
+
+UCUM = "http://unitsofmeasure.org"
 
 #: PostgreSQL knows no offset beyond this; none is in use beyond 14 hours.
 LARGEST_OFFSET = timedelta(hours=15)
@@ -102,7 +105,7 @@ class Reading:
         return target.id
 
     def named(self, reference: Any) -> tuple[str | None, str | None]:
-        """Return the external id and the name of a person or place: as the reference calls it, else as it calls itself."""
+        """Return id and name of a person or place: as the reference calls it, else as it calls itself."""
         if reference is None:
             return None, None
         target = self.target(reference)
@@ -190,7 +193,7 @@ class Reading:
         return start, end
 
     def first_time(self, path: str, *names: str) -> str | None:
-        """Return the first time found under one of the names: a date, a dateTime, the start of a period, a timing's event."""
+        """Return the first time under one of the names: dateTime, start of a period, event of a timing."""
         resource = self.resource
         for name in names:
             value = resource.get(name)
@@ -205,7 +208,7 @@ class Reading:
 
 
 def codeable(concept: Any) -> Coded:
-    """Return system, code and words of a CodeableConcept: the first coding that has a code, the text before its display."""
+    """Return system, code and words of a CodeableConcept: first coding with a code, text before display."""
     if concept is None:
         return NOTHING
     for coding in concept.get("coding", ()):
@@ -276,6 +279,14 @@ def whole(value: Any, path: str) -> int | None:
     return int(found)
 
 
+def unit_of(quantity: Any) -> str | None:
+    """Return the unit of a Quantity: its UCUM code, else as written."""
+    code = quantity.get("code")
+    if code and quantity.get("system") == UCUM:
+        return str(code)
+    return quantity.get("unit") or code or None
+
+
 def notes(annotations: Any) -> str | None:
     """Return the texts of a list of Annotations, one a line."""
     if not annotations:
@@ -304,7 +315,8 @@ USES = {"official": 0, "usual": 1, None: 2, "anonymous": 5, "temp": 6, "nickname
 def human_name(names: Any) -> Coded:
     """Return the name as shown, the family name and the given names.
 
-    The text is taken as it is. Without one, Chinese names are joined family first without a blank, others given first.
+    The text is taken as it is. Without one, Chinese names are joined family first without a blank, others
+    given first.
     Prefixes are left out: a list sorted by name should not begin with Mr.
 
     >>> human_name([{"family": "Koepp521", "given": ["Abdul218"], "prefix": ["Mr."]}])

@@ -1,6 +1,7 @@
 """What an import says about FHIR it could not take or doubts: code → sentence with the cure in it.
 
-They are registered with the import's reasons, which makes the sentence in the reader's language. Placeholders carry names, numbers and paths, never patient data.
+They are registered with the import's reasons, which makes the sentence in the reader's language.
+Placeholders carry names, numbers and paths, never patient data.
 """
 
 from typing import Any
@@ -31,7 +32,8 @@ REASONS: dict[str, Any] = {
         "genuine, unpack it yourself and import the folder."
     ),
     "fhir.document_too_large": _(
-        "The document has more than %(limit)d MB. Export one Bundle per patient, or NDJSON (one resource a line)."
+        "The document has more than %(limit)d MB. "
+        "Export one Bundle per patient, or NDJSON (one resource a line)."
     ),
     "fhir.resource_too_large": _("The resource has more than %(limit)d MB. Take attachments out of it."),
     "fhir.not_read": _("The file is not FHIR in JSON (%(what)s) and was left out."),
@@ -42,7 +44,8 @@ REASONS: dict[str, Any] = {
     ),
     "fhir.empty": _("The document is empty."),
     "fhir.not_well_formed": _(
-        "Not well-formed JSON at line %(row)d, column %(column)d: %(what)s. Export it again, or mend it in an editor."
+        "Not well-formed JSON at line %(row)d, column %(column)d: %(what)s. "
+        "Export it again, or mend it in an editor."
     ),
     "fhir.cut_off": _("The document ends in the middle. Export or copy it again."),
     "fhir.not_utf8": _("The document is not in UTF-8. Export it again in UTF-8."),
@@ -81,11 +84,6 @@ REASONS: dict[str, Any] = {
     "fhir.id_not_allowed": _("The id has characters that FHIR does not allow; it was kept."),
     "fhir.time_without_zone": _("The time has no zone; the clinic's zone was taken."),
     "fhir.unknown_code": _("“%(value)s” is no code that FHIR R4 has here; “%(taken)s” was taken."),
-    "fhir.check_digit": _(
-        "The check digit of the national ID or resident certificate number is wrong; it was kept."
-    ),
-    "fhir.not_an_id": _("This is not built like a national ID or resident certificate number; it was kept."),
-    "fhir.sex_conflict": _("The national ID says another sex than “gender”; both were kept."),
     "fhir.no_name_placeholder": _("The patient has no name; a placeholder was taken."),
     "fhir.replaced_patient": _(
         "The source says that this patient was merged into another; merge them here by hand."

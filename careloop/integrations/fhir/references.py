@@ -1,7 +1,9 @@
 """How resources name each other, and what is found under a name.
 
-A reference in a Bundle may be a `urn:uuid:` that only the entry's fullUrl explains, `Type/id`, an absolute address, `#id` of a
-contained resource, a search (`Practitioner?identifier=system|value`, allowed in transactions) or an identifier alone. Whatever
+A reference in a Bundle may be a `urn:uuid:` that only the entry's fullUrl explains, `Type/id`, an absolute
+address, `#id` of a
+contained resource, a search (`Practitioner?identifier=system|value`, allowed in transactions) or an
+identifier alone. Whatever
 the form, the answer is the type, if it is said, and the id by which the thing was or will be imported.
 """
 
@@ -15,7 +17,7 @@ Resource = dict[str, Any]
 
 
 class Target(NamedTuple):
-    """What a reference points to; `type` is empty where the reference does not say and the document does not know."""
+    """What a reference points to; `type` is empty where neither the reference nor the document says it."""
 
     type: str
     id: str

@@ -1,4 +1,4 @@
-"""Finds its way in JSON without parsing it: where the entries of a Bundle are, and which path is open at a position."""
+"""Finds its way in JSON without parsing it: where entries are, and which path is open at a position."""
 
 import re
 from array import array
@@ -66,9 +66,9 @@ def entry_places(content: bytearray) -> tuple[Places | None, bytes]:
     Raises:
         FhirRefusal: the document ends in the middle.
 
-    >>> places, rest = entry_places(bytearray(b'{"resourceType":"Bundle","entry":[{"a":1},{"b":[2]}],"id":"x"}'))
+    >>> places, rest = entry_places(bytearray(b'{"type":"batch","entry":[{"a":1},{"b":[2]}],"id":"x"}'))
     >>> list(places.some(0, 2)), rest
-    ([(34, 41), (42, 51)], b'{"resourceType":"Bundle","entry":[],"id":"x"}')
+    ([(25, 32), (33, 42)], b'{"type":"batch","entry":[],"id":"x"}')
     """
     places = Places()
     depth = 0

@@ -1,6 +1,7 @@
 """Finds the place where a resource is not built as FHIR R4 says, once a picker has stumbled over it.
 
-Only the elements that pickers use are described. Notation: "s" text, "n" number, "b" true/false, [x] a list of x,
+Only the elements that pickers use are described. Notation: "s" text, "n" number, "b" true/false,
+[x] a list of x,
 {name: x} an object.
 """
 
@@ -20,7 +21,8 @@ MONEY = {"value": "n", "currency": "s"}
 NAME = {"use": "s", "text": "s", "family": "s", "given": ["s"]}
 TELECOM = {"system": "s", "use": "s", "value": "s"}
 ADDRESS = {
-    "use": "s", "text": "s", "line": ["s"], "city": "s", "district": "s", "state": "s", "postalCode": "s", "country": "s",
+    "use": "s", "text": "s", "line": ["s"], "city": "s", "district": "s", "state": "s", "postalCode": "s",
+    "country": "s",
     "_postalCode": {"extension": [{"url": "s", "valueCodeableConcept": CONCEPT}]},
 }  # fmt: skip
 NOTE = {"text": "s"}
@@ -34,12 +36,15 @@ DOSAGE = {
     },
 }  # fmt: skip
 VALUE = {
-    "valueQuantity": QUANTITY, "valueCodeableConcept": CONCEPT, "valueString": "s", "valueBoolean": "b", "valueInteger": "n",
-    "valueRange": RANGE, "valueRatio": {"numerator": QUANTITY, "denominator": QUANTITY}, "valueTime": "s", "valueDateTime": "s",
+    "valueQuantity": QUANTITY, "valueCodeableConcept": CONCEPT, "valueString": "s", "valueBoolean": "b",
+    "valueInteger": "n",
+    "valueRange": RANGE, "valueRatio": {"numerator": QUANTITY, "denominator": QUANTITY}, "valueTime": "s",
+    "valueDateTime": "s",
     "valuePeriod": PERIOD, "valueSampledData": {"data": "s"}, "dataAbsentReason": CONCEPT, "code": CONCEPT,
 }  # fmt: skip
 CARE = {
-    "subject": REFERENCE, "patient": REFERENCE, "encounter": REFERENCE, "status": "s", "category": [CONCEPT], "code": CONCEPT,
+    "subject": REFERENCE, "patient": REFERENCE, "encounter": REFERENCE, "status": "s", "category": [CONCEPT],
+    "code": CONCEPT,
     "reasonCode": [CONCEPT], "reasonReference": [REFERENCE], "note": [NOTE],
 }  # fmt: skip
 PERSON = {
@@ -67,62 +72,81 @@ SHAPES: dict[str, dict[str, Shape]] = {
     "RelatedPerson": {**PERSON, "patient": REFERENCE, "relationship": [CONCEPT]},
     "Practitioner": {**PERSON, "qualification": [{"code": CONCEPT}]},
     "PractitionerRole": {
-        "practitioner": REFERENCE, "organization": REFERENCE, "code": [CONCEPT], "specialty": [CONCEPT], "telecom": [TELECOM],
+        "practitioner": REFERENCE, "organization": REFERENCE, "code": [CONCEPT], "specialty": [CONCEPT],
+        "telecom": [TELECOM],
         "active": "b",
     },
     "Organization": {
-        "identifier": [IDENTIFIER], "type": [CONCEPT], "name": "s", "alias": ["s"], "telecom": [TELECOM], "address": [ADDRESS],
+        "identifier": [IDENTIFIER], "type": [CONCEPT], "name": "s", "alias": ["s"], "telecom": [TELECOM],
+        "address": [ADDRESS],
         "partOf": REFERENCE,
     },
     "Location": {
-        "identifier": [IDENTIFIER], "name": "s", "description": "s", "alias": ["s"], "telecom": [TELECOM], "address": ADDRESS,
+        "identifier": [IDENTIFIER], "name": "s", "description": "s", "alias": ["s"], "telecom": [TELECOM],
+        "address": ADDRESS,
         "managingOrganization": REFERENCE,
     },
     "Medication": {"code": CONCEPT},
     "Encounter": {
-        **CARE, "class": CODING, "type": [CONCEPT], "serviceType": CONCEPT, "period": PERIOD, "serviceProvider": REFERENCE,
+        **CARE, "class": CODING, "type": [CONCEPT], "serviceType": CONCEPT, "period": PERIOD,
+        "serviceProvider": REFERENCE,
         "participant": [{"type": [CONCEPT], "individual": REFERENCE}], "location": [{"location": REFERENCE}],
     },
     "Condition": {
-        **CARE, "clinicalStatus": CONCEPT, "verificationStatus": CONCEPT, "severity": CONCEPT, "onsetDateTime": "s", "onsetPeriod": PERIOD,
-        "onsetString": "s", "abatementDateTime": "s", "abatementPeriod": PERIOD, "abatementString": "s", "recordedDate": "s",
+        **CARE, "clinicalStatus": CONCEPT, "verificationStatus": CONCEPT, "severity": CONCEPT,
+        "onsetDateTime": "s", "onsetPeriod": PERIOD,
+        "onsetString": "s", "abatementDateTime": "s", "abatementPeriod": PERIOD, "abatementString": "s",
+        "recordedDate": "s",
     },
     "AllergyIntolerance": {
-        **CARE, "clinicalStatus": CONCEPT, "verificationStatus": CONCEPT, "type": "s", "category": ["s"], "criticality": "s",
+        **CARE, "clinicalStatus": CONCEPT, "verificationStatus": CONCEPT, "type": "s", "category": ["s"],
+        "criticality": "s",
         "recordedDate": "s", "onsetDateTime": "s", "onsetPeriod": PERIOD,
         "reaction": [{"substance": CONCEPT, "manifestation": [CONCEPT], "severity": "s"}],
     },
     "MedicationRequest": {
-        **CARE, **MEDICINE, "intent": "s", "authoredOn": "s", "requester": REFERENCE, "dosageInstruction": [DOSAGE],
-        "dispenseRequest": {"validityPeriod": PERIOD, "numberOfRepeatsAllowed": "n", "quantity": QUANTITY, "expectedSupplyDuration": QUANTITY},
+        **CARE, **MEDICINE, "intent": "s", "authoredOn": "s", "requester": REFERENCE,
+        "dosageInstruction": [DOSAGE],
+        "dispenseRequest": {
+            "validityPeriod": PERIOD, "numberOfRepeatsAllowed": "n", "quantity": QUANTITY,
+            "expectedSupplyDuration": QUANTITY,
+        },
     },
     "MedicationStatement": {
-        **CARE, **MEDICINE, "context": REFERENCE, "effectiveDateTime": "s", "effectivePeriod": PERIOD, "dateAsserted": "s",
+        **CARE, **MEDICINE, "context": REFERENCE, "effectiveDateTime": "s", "effectivePeriod": PERIOD,
+        "dateAsserted": "s",
         "informationSource": REFERENCE, "dosage": [DOSAGE],
     },
     "Observation": {
-        **CARE, **VALUE, "effectiveDateTime": "s", "effectivePeriod": PERIOD, "effectiveInstant": "s", "effectiveTiming": {"event": ["s"]},
+        **CARE, **VALUE, "effectiveDateTime": "s", "effectivePeriod": PERIOD, "effectiveInstant": "s",
+        "effectiveTiming": {"event": ["s"]},
         "issued": "s", "referenceRange": [RANGE], "interpretation": [CONCEPT], "component": [VALUE],
     },
     "Procedure": {
-        **CARE, "performedDateTime": "s", "performedPeriod": PERIOD, "bodySite": [CONCEPT], "performer": [{"actor": REFERENCE}],
+        **CARE, "performedDateTime": "s", "performedPeriod": PERIOD, "bodySite": [CONCEPT],
+        "performer": [{"actor": REFERENCE}],
     },
     "Immunization": {
-        **CARE, "vaccineCode": CONCEPT, "occurrenceDateTime": "s", "occurrenceString": "s", "lotNumber": "s", "site": CONCEPT,
-        "performer": [{"actor": REFERENCE}], "protocolApplied": [{"doseNumberPositiveInt": "n", "doseNumberString": "s"}],
+        **CARE, "vaccineCode": CONCEPT, "occurrenceDateTime": "s", "occurrenceString": "s", "lotNumber": "s",
+        "site": CONCEPT,
+        "performer": [{"actor": REFERENCE}],
+        "protocolApplied": [{"doseNumberPositiveInt": "n", "doseNumberString": "s"}],
     },
     "DiagnosticReport": {
-        **CARE, "effectiveDateTime": "s", "effectivePeriod": PERIOD, "issued": "s", "conclusion": "s", "presentedForm": [ATTACHMENT],
+        **CARE, "effectiveDateTime": "s", "effectivePeriod": PERIOD, "issued": "s", "conclusion": "s",
+        "presentedForm": [ATTACHMENT],
         "result": [REFERENCE], "performer": [REFERENCE],
     },
     "CarePlan": {
-        **CARE, "intent": "s", "title": "s", "description": "s", "period": PERIOD, "created": "s", "addresses": [REFERENCE],
+        **CARE, "intent": "s", "title": "s", "description": "s", "period": PERIOD, "created": "s",
+        "addresses": [REFERENCE],
         "activity": [{"detail": {"code": CONCEPT, "description": "s", "status": "s"}}],
     },
     "Claim": {**BILL, "total": MONEY},
     "ExplanationOfBenefit": {**BILL, "total": [{"category": CONCEPT, "amount": MONEY}]},
     "Invoice": {
-        "subject": REFERENCE, "status": "s", "identifier": [IDENTIFIER], "date": "s", "totalGross": MONEY, "totalNet": MONEY,
+        "subject": REFERENCE, "status": "s", "identifier": [IDENTIFIER], "date": "s", "totalGross": MONEY,
+        "totalNet": MONEY,
         "note": [NOTE],
         "lineItem": [{"chargeItemCodeableConcept": CONCEPT, "priceComponent": [{"amount": MONEY}]}],
     },

@@ -6,7 +6,8 @@ import random
 from typing import Any
 
 import orjson
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from careloop.bench.fhir_map import bundle as clinic_bundle
 from careloop.integrations.fhir.documents import parse
@@ -17,7 +18,12 @@ from careloop.integrations.fhir.shapes import SHAPES
 from careloop.integrations.fhir.tests.building import NOW, TAIPEI, coded, of_patient, patient
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["2024-01-01", "Patient/p1", "x\0"]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["2024-01-01", "Patient/p1", "x\0"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
@@ -32,16 +38,16 @@ RICH: list[dict[str, Any]] = [
         deceasedDateTime="2024",
     ),
     of_patient("RelatedPerson", name=[{"text": "a"}], relationship=[coded("MTH")], birthDate="1999-01-01"),
-    of_patient("AllergyIntolerance", code=coded("1"), reaction=[{"manifestation": [coded("2")], "severity": "mild"}], note=[{"text": "a"}]),
-    of_patient("Immunization", vaccineCode=coded("1"), occurrenceDateTime="2024", protocolApplied=[{"doseNumberPositiveInt": 1}], site=coded("1")),
-    of_patient("DiagnosticReport", code=coded("1"), presentedForm=[{"contentType": "text/plain", "data": "5ZC2"}], result=[{"reference": "a"}]),
-    of_patient("CarePlan", category=[coded("1")], period={"start": "2024"}, activity=[{"detail": {"code": coded("1")}}], addresses=[{"reference": "Condition/1"}]),
-    of_patient("MedicationStatement", medicationReference={"reference": "#m"}, contained=[{"id": "m", "code": coded("1")}], dosage=[{"text": "a"}]),
-    of_patient("Invoice", date="2024", totalNet={"value": 1}, lineItem=[{"chargeItemCodeableConcept": coded("1"), "priceComponent": [{"amount": {"value": 1}}]}]),
-    of_patient("Claim", created="2024", total={"value": 1}, item=[{"encounter": [{"reference": "a"}], "net": {"value": 1}}]),
-    {"resourceType": "ExplanationOfBenefit", "id": "e", "patient": {"reference": "Patient/p1"}, "created": "2024", "payment": {"amount": {"value": 1}}, "total": [{"amount": {"value": 2}}]},
-    {"resourceType": "PractitionerRole", "practitioner": {"reference": "Practitioner/1", "display": "a"}, "specialty": [coded("1")]},
-    {"resourceType": "Location", "id": "l", "name": "a", "address": {"text": "b"}, "managingOrganization": {"reference": "Organization/1"}},
+    of_patient("AllergyIntolerance", code=coded("1"), reaction=[{"manifestation": [coded("2")], "severity": "mild"}], note=[{"text": "a"}]),  # noqa: E501
+    of_patient("Immunization", vaccineCode=coded("1"), occurrenceDateTime="2024", protocolApplied=[{"doseNumberPositiveInt": 1}], site=coded("1")),  # noqa: E501
+    of_patient("DiagnosticReport", code=coded("1"), presentedForm=[{"contentType": "text/plain", "data": "5ZC2"}], result=[{"reference": "a"}]),  # noqa: E501
+    of_patient("CarePlan", category=[coded("1")], period={"start": "2024"}, activity=[{"detail": {"code": coded("1")}}], addresses=[{"reference": "Condition/1"}]),  # noqa: E501
+    of_patient("MedicationStatement", medicationReference={"reference": "#m"}, contained=[{"id": "m", "code": coded("1")}], dosage=[{"text": "a"}]),  # noqa: E501
+    of_patient("Invoice", date="2024", totalNet={"value": 1}, lineItem=[{"chargeItemCodeableConcept": coded("1"), "priceComponent": [{"amount": {"value": 1}}]}]),  # noqa: E501
+    of_patient("Claim", created="2024", total={"value": 1}, item=[{"encounter": [{"reference": "a"}], "net": {"value": 1}}]),  # noqa: E501
+    {"resourceType": "ExplanationOfBenefit", "id": "e", "patient": {"reference": "Patient/p1"}, "created": "2024", "payment": {"amount": {"value": 1}}, "total": [{"amount": {"value": 2}}]},  # noqa: E501
+    {"resourceType": "PractitionerRole", "practitioner": {"reference": "Practitioner/1", "display": "a"}, "specialty": [coded("1")]},  # noqa: E501
+    {"resourceType": "Location", "id": "l", "name": "a", "address": {"text": "b"}, "managingOrganization": {"reference": "Organization/1"}},  # noqa: E501
     of_patient("Goal", description={"text": "a"}),
     of_patient("Device", deviceName=[{"name": "a"}], period={"end": "2024"}, quantity={"value": 1}),
 ]  # fmt: skip
@@ -92,12 +98,22 @@ def test_one_odd_value_anywhere_is_refused_or_kept(resource, odd, rng):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(sorted(PICKERS) + ["ExplanationOfBenefit", "Goal", "Media"]), st.data())
+@given(st.sampled_from([*sorted(PICKERS), "ExplanationOfBenefit", "Goal", "Media"]), st.data())
 def test_any_value_in_any_field_is_refused_or_kept(kind, data):
-    fields = [*SHAPES.get(kind, {"subject": {}, "code": {}, "period": {}, "status": "s", "participant": []}), "id", "contained"]
+    fields = [
+        *SHAPES.get(kind, {"subject": {}, "code": {}, "period": {}, "status": "s", "participant": []}),
+        "id",
+        "contained",
+    ]
     content = data.draw(st.dictionaries(st.sampled_from(fields), JSON, max_size=4))
 
-    check({**of_patient(kind, code=coded("1"), period={"start": "2024"}, name=[{"text": "a"}]), **content, "resourceType": kind})
+    check(
+        {
+            **of_patient(kind, code=coded("1"), period={"start": "2024"}, name=[{"text": "a"}]),
+            **content,
+            "resourceType": kind,
+        }
+    )
 
 
 @settings(max_examples=200, deadline=None)
@@ -105,7 +121,12 @@ def test_any_value_in_any_field_is_refused_or_kept(kind, data):
 def test_any_json_at_all_is_refused_or_kept(value):
     check(value)
     check({"resourceType": "Bundle", "entry": value})
-    check({"resourceType": "Bundle", "entry": [{"fullUrl": value, "resource": {"resourceType": "Patient", "id": value}}]})
+    check(
+        {
+            "resourceType": "Bundle",
+            "entry": [{"fullUrl": value, "resource": {"resourceType": "Patient", "id": value}}],
+        }
+    )
 
 
 @settings(max_examples=200, deadline=None)

@@ -34,7 +34,9 @@ def counts(path: Path, **limits: int) -> dict[str, int]:
     return {kind: len(found) for kind, found in loaded.rows.items()}
 
 
-@pytest.mark.parametrize("kind", ["transaction", "batch", "collection", "searchset", "document", "message", "history"])
+@pytest.mark.parametrize(
+    "kind", ["transaction", "batch", "collection", "searchset", "document", "message", "history"]
+)
 def test_a_bundle_of_any_type_gives_its_resources(tmp_path, kind):
     path = write(tmp_path / "bundle.json", bundle(patient(), VISIT, kind=kind))
 
@@ -93,7 +95,14 @@ def test_documents_before_others_are_in_earlier_chunks_too(tmp_path, monkeypatch
 def test_mixed_lines_in_the_wrong_order_are_sorted(tmp_path, monkeypatch):
     monkeypatch.setattr("careloop.integrations.fhir.documents.LINES_TOGETHER", 1)
     monkeypatch.setattr("careloop.integrations.fhir.loading.CHUNK_ROWS", 1)
-    content = lines([VISIT, patient(), of_patient("Observation", code=coded("1")), {"resourceType": "Organization", "name": "x"}])
+    content = lines(
+        [
+            VISIT,
+            patient(),
+            of_patient("Observation", code=coded("1")),
+            {"resourceType": "Organization", "name": "x"},
+        ]
+    )
 
     for path in (
         write(tmp_path / "mixed.ndjson", content),
@@ -120,7 +129,11 @@ def test_a_folder_is_read_with_its_archives_and_without_its_litter(tmp_path):
 
 
 def test_names_in_an_archive_lead_nowhere(tmp_path):
-    path = tar(tmp_path / "a.tar", {"../../outside.json": orjson.dumps(patient()), "/etc/evil.json": orjson.dumps(VISIT)}, "w")
+    path = tar(
+        tmp_path / "a.tar",
+        {"../../outside.json": orjson.dumps(patient()), "/etc/evil.json": orjson.dumps(VISIT)},
+        "w",
+    )
 
     assert counts(path) == {"patient": 1, "encounter": 1}
     assert sorted(found.name for found in tmp_path.iterdir()) == ["a.tar"]
@@ -139,12 +152,18 @@ def test_broken_json_says_line_column_and_path_and_the_others_go_on(tmp_path):
 
     assert len(loaded.rows["patient"]) == 1
     (refused,) = loaded.refused
-    assert (refused.part, refused.code, refused.field) == ("bad.json", "fhir.not_well_formed", "name[0].given[1]")
+    assert (refused.part, refused.code, refused.field) == (
+        "bad.json",
+        "fhir.not_well_formed",
+        "name[0].given[1]",
+    )
     assert (refused.values["row"], refused.values["column"]) == (2, 27)
 
 
 def test_a_broken_line_is_refused_with_its_number_and_text(tmp_path):
-    path = write(tmp_path / "a.ndjson", lines([patient()]) + b'{"resourceType": "Patient", "id": \n' + lines([VISIT]))
+    path = write(
+        tmp_path / "a.ndjson", lines([patient()]) + b'{"resourceType": "Patient", "id": \n' + lines([VISIT])
+    )
 
     loaded = load(path)
 
@@ -189,7 +208,9 @@ def test_a_missing_source_and_one_with_nothing_in_it_are_refused(tmp_path):
 
 
 def test_an_archive_that_was_cut_off_gives_what_is_whole(tmp_path):
-    whole = tar(tmp_path / "whole.tar", {"a.json": orjson.dumps(patient()), "b.json": BOTH * 50}, "w").read_bytes()
+    whole = tar(
+        tmp_path / "whole.tar", {"a.json": orjson.dumps(patient()), "b.json": BOTH * 50}, "w"
+    ).read_bytes()
 
     loaded = load(write(tmp_path / "cut.tar", whole[:2000]))
 
@@ -273,7 +294,9 @@ def test_limits_are_said_with_a_cure(tmp_path):
     one = write(tmp_path / "one.json", patient(note="x" * 3 * MIB))
     limits = Limits(resource_bytes=MIB, split_bytes=MIB)
     assert load(one, limits).reasons() == ["fhir.resource_too_large"]
-    line = write(tmp_path / "line.ndjson", lines([patient("a"), patient("b", note="x" * 3 * MIB), patient("c")]))
+    line = write(
+        tmp_path / "line.ndjson", lines([patient("a"), patient("b", note="x" * 3 * MIB), patient("c")])
+    )
     loaded = load(line, limits)
     assert loaded.reasons() == ["fhir.resource_too_large"]
     assert [row["external_id"] for row in loaded.rows["patient"]] == ["a", "c"]
@@ -296,7 +319,12 @@ def test_an_archive_in_an_archive_and_a_locked_one_are_not_opened(tmp_path):
 def test_a_large_bundle_is_taken_apart_entry_by_entry_with_the_same_result(tmp_path):
     people = [patient(f"p{place}") for place in range(1200)]
     visits = [
-        {"resourceType": "Encounter", "id": f"e{place}", "subject": {"reference": f"urn:uuid:p{place}"}, "period": {"start": "2024"}}
+        {
+            "resourceType": "Encounter",
+            "id": f"e{place}",
+            "subject": {"reference": f"urn:uuid:p{place}"},
+            "period": {"start": "2024"},
+        }
         for place in range(1200)
     ]
     bad = {"resourceType": "Pateint", "id": "x"}
@@ -305,12 +333,17 @@ def test_a_large_bundle_is_taken_apart_entry_by_entry_with_the_same_result(tmp_p
     whole, split = load(path), load(path, Limits(split_bytes=1))
 
     assert split.rows == whole.rows
-    assert [(found.line, found.code) for found in split.refused] == [(2401, "fhir.unknown_type"), (2402, "fhir.duplicate_id")]
+    assert [(found.line, found.code) for found in split.refused] == [
+        (2401, "fhir.unknown_type"),
+        (2402, "fhir.duplicate_id"),
+    ]
     assert split.reasons() == whole.reasons()
 
 
 def test_what_is_wrong_in_a_large_bundle_costs_only_its_entry(tmp_path):
-    content = orjson.dumps(bundle(patient("p1"), patient("p2"), patient("p3"))).replace(b'"id":"p2"', b'"id":#', 1)
+    content = orjson.dumps(bundle(patient("p1"), patient("p2"), patient("p3"))).replace(
+        b'"id":"p2"', b'"id":#', 1
+    )
 
     loaded = load(write(tmp_path / "a.json", content), Limits(split_bytes=1))
 
