@@ -14,7 +14,7 @@ import orjson
 
 from careloop.integrations.imports.rows import PATIENT, RELATED_PERSON, Row, RowChunk, Warned
 from careloop.integrations.imports.writing import (
-    Outcome, Run, _Bad, _fetch, _refused, drop, find_patients, limits, moment_text, stage,
+    Outcome, Run, _Bad, _fetch, _refused, drop, find_patients, limits, moment_text, note_growth, stage,
 )  # fmt: skip
 from careloop.kernel import vault
 from careloop.kernel.ids import uuid7
@@ -83,6 +83,8 @@ def write_patients(chunk: RowChunk, run: Run) -> Outcome:
     _write_keys(keys)
     _write_tags(found, run)
     drop("stage")
+    for table in (TABLE, sealing.CONTACT_TABLE, sealing.IDENTIFIER_TABLE, "patients_key"):
+        note_growth(run, table, outcome.created)
     outcome.patients.update(patient for _row, patient, _new in found)
     return outcome
 
@@ -333,7 +335,7 @@ def _insert_patients(run: Run, outcome: Outcome) -> None:
             insert into events_event (kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source, batch_id,
                                       historical, payload)
             select 'patient.registered', id, coalesce(registered_on::timestamp at time zone %(zone)s, %(now)s), %(now)s,
-                   %(actor_kind)s, %(actor_id)s, %(source)s, %(batch)s, true, jsonb_build_object('source', %(source)s::text)
+                   %(actor_kind)s, %(actor_id)s, %(source)s, %(batch)s, true, jsonb_build_object('how', 'import')
               from new
         )
         select count(*) from new
@@ -375,7 +377,7 @@ def _update_patients(run: Run, outcome: Outcome, known: int) -> None:
         ), published as (
             insert into events_event (kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source, batch_id,
                                       historical, payload)
-            select 'patient.changed', id, %(now)s, %(now)s, %(actor_kind)s, %(actor_id)s, %(source)s, %(batch)s, true,
+            select 'patient.updated', id, %(now)s, %(now)s, %(actor_kind)s, %(actor_id)s, %(source)s, %(batch)s, true,
                    jsonb_build_object('fields', '[]'::jsonb)
               from updated
         )

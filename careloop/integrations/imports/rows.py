@@ -129,6 +129,8 @@ class RowChunk:
     warned: list[Warned] = field(default_factory=list)
     #: how much of the source has been read when this chunk is complete, in bytes, for the progress bar
     position: int = 0
+    #: the rows as they stood in the file, one for each of `rows`, where the loader has them: a refusal found later shows it
+    originals: list[list[str]] = field(default_factory=list)
 
 
 RowStream = Iterator[RowChunk]

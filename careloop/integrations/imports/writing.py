@@ -40,6 +40,9 @@ class Run:
     encounters: dict[str, UUID] = field(default_factory=dict)
     #: tables that held rows of other batches when the import began
     had_rows: dict[str, bool] = field(default_factory=dict)
+    #: table → rows written since the planner last counted it, and how many it counted then
+    grown: dict[str, int] = field(default_factory=dict)
+    counted: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -231,6 +234,17 @@ def _fetch(statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         return cursor.fetchall()
 
 
+def note_growth(run: Run, table: str, rows: int) -> None:
+    """Have a table counted again once it has grown by a fifth: plans made for an empty table are a hundred times slower."""
+    run.grown[table] = run.grown.get(table, 0) + rows
+    if table not in run.counted:
+        run.counted[table] = max(0, int(_fetch("select reltuples from pg_class where oid = %s::regclass", [table])[0][0]))
+    if run.grown[table] > max(500, run.counted[table] // 5):
+        _fetch("select imports_analyze(%s)", [[table]])
+        run.counted[table] += run.grown[table]
+        run.grown[table] = 0
+
+
 # --- references -----------------------------------------------------------------------------------------------------
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
@@ -410,7 +424,7 @@ def _once_per_id(rows: list[Row], kind: Kind, outcome: Outcome) -> list[Row]:
     for place, row in enumerate(rows):
         if row[at] and last[row[at]] != place:
             outcome.unchanged += 1
-            if row != rows[last[row[at]]]:
+            if row[2:] != rows[last[row[at]]][2:]:
                 outcome.warned.append(Warned(str(row[0] or ""), int(row[1] or 0), "external_id", "row.duplicate_in_file"))
         else:
             kept.append(row)
@@ -561,56 +575,78 @@ def _match(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
                 "where s.external_id is not null and not exists (select 1 from match where match.n = s.n)",
                 parameters,
             )
-            # Two records of one source never become one: a row with an id does not meet a record that has a name here already.
             for has_id in (True, False):
-                other = (
-                    "and not (r.source = %(source)s and r.external_id <> '') and not exists (select 1 from imports_name m "
-                    "where m.record_id = r.id and m.kind = %(kind)s and m.source = %(source)s)"
-                    if has_id
-                    else "and not exists (select 1 from imports_claim c where c.batch_id = %(batch)s and c.record_id = r.id)"
-                )
-                cursor.execute(_PAIR.format(table=table, time=target.time, other=other, is_null="not null" if has_id else "null"),
-                               {**parameters, "how": "alias" if has_id else "claim"})
+                _pair(target, has_id=has_id, by_day=kind.name in CALENDAR_KINDS, parameters=parameters)
             cursor.execute(
                 "insert into imports_name (kind, source, external_id, record_id, batch_id) "
                 "select %(kind)s, %(source)s, s.external_id, m.id, %(batch)s from match m join stage s using (n) "
                 "where m.how = 'alias' on conflict do nothing",
                 parameters,
             )
+            note_growth(run, "imports_name", cursor.rowcount)
             cursor.execute(
                 "insert into imports_claim (batch_id, record_id) select %(batch)s, id from match where how = 'claim' "
                 "on conflict do nothing",
                 parameters,
             )
+            note_growth(run, "imports_claim", cursor.rowcount)
         cursor.execute("analyze match")
 
 
-_PAIR = """
-with incoming as (
-    select s.n, s.patient_id, s.natural_key, s."{time}"::timestamptz as at,
-           row_number() over (partition by s.patient_id, s.natural_key order by s.n) as place
-      from stage s
-     where s.external_id is {is_null} and s.natural_key <> '|' and not exists (select 1 from match where match.n = s.n)
-), wanted as materialized (
-    select distinct patient_id, natural_key, at from incoming
-), known as (
-    select r.id, r.patient_id, r.natural_key from wanted w join {table} r
-        on r.patient_id = w.patient_id and r.natural_key = w.natural_key
-           and r."{time}" >= date_trunc('second', w.at) and r."{time}" < date_trunc('second', w.at) + interval '1 second'
-     where w.at is not null and r.batch_id is distinct from %(batch)s {other}
-    union
-    select r.id, r.patient_id, r.natural_key from wanted w join {table} r
-        on r.patient_id = w.patient_id and r.natural_key = w.natural_key
-     where (w.at is null or %(kind)s = any(array['condition', 'allergy', 'care_plan']))
-       and r.batch_id is distinct from %(batch)s {other}
-), ordered as (
-    select id, patient_id, natural_key,
-           row_number() over (partition by patient_id, natural_key order by id) as place
-      from known
-)
-insert into match
-select i.n, o.id, %(how)s from incoming i join ordered o using (patient_id, natural_key, place)
+# The look-ups are lateral with `offset 0`, so that each wanted key is one walk down the index (organization, patient, time) however
+# little the planner knows of a table that was empty a minute ago.
+_WANTED = """
+create temp table wanted on commit drop as
+select s.n, s.patient_id, s.natural_key, s."{time}"::timestamptz as at,
+       row_number() over (partition by s.patient_id, s.natural_key order by s.n) as place
+  from stage s
+ where s.external_id is {is_null} and s.natural_key <> '|' and not exists (select 1 from match where match.n = s.n)
 """
+_KNOWN = """
+create temp table known on commit drop as
+with keys as materialized (select patient_id, natural_key, min(at) as at from wanted group by patient_id, natural_key),
+there as (
+    select k.patient_id, k.natural_key, found.id
+      from keys k cross join lateral (
+        select r.id, r.source, r.external_id, r.batch_id from {table} r
+         where r.patient_id = k.patient_id and r.natural_key = k.natural_key {when}
+        offset 0
+      ) as found
+     where found.batch_id is distinct from %(batch)s {other}
+)
+select id, patient_id, natural_key, row_number() over (partition by patient_id, natural_key order by id) as place from there
+"""
+_AT = """and r."{time}" >= date_trunc('second', k.at) and r."{time}" < date_trunc('second', k.at) + interval '1 second'"""
+_PAIR = "insert into match select w.n, o.id, %(how)s from wanted w join known o using (patient_id, natural_key, place)"
+
+
+def _pair(target: Target, *, has_id: bool, by_day: bool, parameters: dict[str, Any]) -> None:
+    """Match rows by natural key: the n-th incoming row of a key to the n-th known record of it that is still free."""
+    # Two records of one source never become one: a row with an id does not meet a record that has a name here already.
+    other = (
+        "and not (found.source = %(source)s and found.external_id <> '') and (select m.id from imports_name m "
+        "where m.record_id = found.id and m.kind = %(kind)s and m.source = %(source)s limit 1) is null"
+        if has_id
+        else "and (select c.id from imports_claim c where c.batch_id = %(batch)s and c.record_id = found.id limit 1) is null"
+    )
+    when = "" if by_day else _AT.format(time=target.time)
+    with connection.cursor() as cursor:
+        cursor.execute(_WANTED.format(time=target.time, is_null="not null" if has_id else "null"))
+        if by_day or cursor.rowcount:
+            cursor.execute("analyze wanted")
+            cursor.execute("set local enable_seqscan = off; set local enable_bitmapscan = off")
+            cursor.execute(_KNOWN.format(table=target.table, when=when, other=other), parameters)
+            cursor.execute("set local enable_seqscan = on; set local enable_bitmapscan = on")
+            cursor.execute("analyze known")
+            cursor.execute(_PAIR, {**parameters, "how": "alias" if has_id else "claim"})
+            if not by_day:
+                # a row without any time is compared with the patient's other records of its key
+                cursor.execute("drop table known")
+                cursor.execute("delete from wanted where at is not null")
+                if len(_fetch("select 1 from wanted limit 1")):
+                    cursor.execute(_KNOWN.format(table=target.table, when="", other=other), parameters)
+                    cursor.execute(_PAIR, {**parameters, "how": "alias" if has_id else "claim"})
+    drop("wanted", "known")
 
 
 def _had_rows(table: str, run: Run) -> bool:
@@ -635,6 +671,14 @@ def _value(name: str, how: str, table: str, *, alias: str = "s") -> str:
     return f"{staged}{_CAST[how]}"
 
 
+#: what else a fact carries, beside the record's id, code and display: field → column
+_PAYLOADS = {
+    "encounter": {"class_code": "class_code", "department": "department"},
+    "medication": {"refillable": "is_refillable"},
+    "invoice": {"self_pay": "self_pay_amount", "total": "total_amount", "currency": "currency"},
+}
+
+
 def _insert(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
     """Insert the rows that speak of nothing known, and publish what happened, in one statement."""
     table = target.table
@@ -648,17 +692,20 @@ def _insert(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
     names = ", ".join(f'"{name}"' for name in columns)
     code = "code" if "code" in target.columns or kind.name == "invoice" else "''"
     resource = "resource_type" if kind.name == "other" else "''"
+    extra = _PAYLOADS.get(kind.name, {})
+    more = "".join(f", {column}" for column in extra.values())
+    payload = "".join(f", '{name}', {column}" for name, column in extra.items())
     found = _fetch(
         f"""
         with new as (
             insert into {table} ({names}) select {", ".join(columns.values())}
               from stage s where not exists (select 1 from match where match.n = s.n) order by s.n
-            returning id, patient_id, "{target.time}" as at, {code} as code, display, {resource} as resource
+            returning id, patient_id, "{target.time}" as at, {code} as code, display, {resource} as resource{more}
         ), published as (
             insert into events_event (kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source, batch_id,
                                       historical, payload)
             select %(event)s, patient_id, coalesce(at, %(now)s), %(now)s, %(actor_kind)s, %(actor_id)s, %(source)s,
-                   %(batch)s, true, jsonb_build_object('record_id', id, 'code', code, 'display', display)
+                   %(batch)s, true, jsonb_build_object('record_id', id, 'code', code, 'display', display{payload})
               from new
         )
         select resource, count(*) from new group by resource
@@ -672,6 +719,7 @@ def _insert(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
         outcome.created += count
         if resource_type:
             outcome.created_by[resource_type] = count
+    note_growth(run, table, outcome.created)
 
 
 def _update(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
@@ -686,9 +734,10 @@ def _update(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
         if how == "text" and (limit := limits(table).get(name)):
             value = f'left(s."{name}", {limit})'
         new[name] = f'coalesce({value}, r."{name}")'
-        if name == target.time and kind.name in CALENDAR_KINDS:
+        if how == "at" and kind.name in CALENDAR_KINDS:
             # a bare day does not overwrite the time of day that another source knows
-            new[name] = f'case when s.day_only and r."{name}" is not null and r.natural_key = s.natural_key then r."{name}" else {new[name]} end'
+            near = f"""abs(extract(epoch from r."{name}" - s."{name}"::timestamptz)) < 129600"""
+            new[name] = f'case when s.day_only and {near} then r."{name}" else {new[name]} end'
     new["natural_key"] = "left(s.natural_key, 200)"
     if kind.name != "encounter":
         new["encounter_id"] = "coalesce(s.encounter_id, r.encounter_id)"

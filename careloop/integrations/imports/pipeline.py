@@ -1,0 +1,363 @@
+"""Run an import: chunk after chunk, a transaction each, until the source ends, somebody stops it, or the machine does.
+
+A chunk is written, counted, audited and published in one transaction with the number of chunks done, so a process that dies leaves
+whole chunks behind and the next run goes on after them: loaders cut a source into the same chunks every time. A dry run is the
+same work in one transaction that is rolled back, so its report is exactly what the import would do.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import orjson
+import structlog
+from django.db import connection, transaction
+
+from careloop.audit import services as audit
+from careloop.events.models import Event  # noqa: F401  (the table every chunk publishes to)
+from careloop.integrations.imports.errors import BatchBusy
+from careloop.integrations.imports.models import ImportBatch
+from careloop.integrations.imports.people import write_patients, write_related
+from careloop.integrations.imports.rows import Refused, RowChunk, Warned
+from careloop.integrations.imports.writing import (
+    Outcome,
+    Run,
+    is_record,
+    stage,
+    write_directory,
+    write_practitioners,
+    write_records,
+)
+from careloop.kernel import sql, vault
+from careloop.tenancy.context import in_organization
+from careloop.tenancy.models import Organization
+
+log = structlog.get_logger(__name__)
+
+#: Warnings kept row by row; beyond that they are counted only.
+MOST_WARNINGS_KEPT = 2_000
+
+Progress = Callable[["Tally"], None]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What an import has done so far."""
+
+    created: Counter[str] = field(default_factory=Counter)
+    updated: Counter[str] = field(default_factory=Counter)
+    unchanged: Counter[str] = field(default_factory=Counter)
+    rows: int = 0
+    refused: int = 0
+    warnings: int = 0
+    chunks: int = 0
+    position: int = 0
+
+    @classmethod
+    def of(cls, batch: ImportBatch) -> "Tally":
+        counts = batch.counts or {}
+        return cls(
+            *(Counter(counts.get(name, {})) for name in ("created", "updated", "unchanged")),
+            batch.rows_read, batch.refused, batch.warnings, batch.chunks_done, batch.position,
+        )  # fmt: skip
+
+    def add(self, outcome: Outcome, chunk: RowChunk) -> None:
+        for resource, count in (outcome.created_by or {outcome.resource: outcome.created}).items():
+            if count:
+                self.created[resource or "Other"] += count
+        for name, count in (("updated", outcome.updated), ("unchanged", outcome.unchanged)):
+            if count:
+                getattr(self, name)[outcome.resource or "Other"] += count
+        self.rows += len(chunk.rows) + len(chunk.refused)
+        self.refused += len(outcome.refused)
+        self.warnings += len(outcome.warned)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        return {name: dict(sorted(getattr(self, name).items())) for name in ("created", "updated", "unchanged")}
+
+
+class _Stopped(Exception):
+    """Somebody asked the import to stop; what is committed stays."""
+
+
+class _DryRunOver(Exception):
+    """The end of a dry run: everything it wrote is rolled back."""
+
+
+def run(
+    batch: ImportBatch,
+    chunks: Iterable[RowChunk],
+    *,
+    organization_id: UUID,
+    now: Callable[[], datetime],
+    actor: audit.Actor | None = None,
+    progress: Progress = lambda _tally: None,
+) -> Tally:
+    """Write every chunk of a source that the batch has not written yet.
+
+    Called outside any transaction. The batch must be RUNNING (see `services.start`).
+    """
+    actor = actor or audit.current_actor()
+    tally = Tally.of(batch)
+    if batch.dry_run:
+        return _dry_run(batch, chunks, organization_id=organization_id, now=now, actor=actor, progress=progress)
+    learnt: Run | None = None
+    for number, chunk in enumerate(chunks):
+        if number < batch.chunks_done:
+            continue
+        with in_organization(organization_id), audit.acting_as(actor):
+            _lock(batch, number)
+            learnt = _context(batch, organization_id, actor, now(), learnt)
+            after = _copy(tally)
+            _write(chunk, learnt, after, batch)
+            after.chunks, after.position = number + 1, chunk.position
+            _note_progress(batch, after)
+        # only now is it true
+        tally = after
+        progress(tally)
+    return tally
+
+
+def _copy(tally: Tally) -> Tally:
+    return Tally(
+        Counter(tally.created), Counter(tally.updated), Counter(tally.unchanged), tally.rows, tally.refused,
+        tally.warnings, tally.chunks, tally.position,
+    )  # fmt: skip
+
+
+def _lock(batch: ImportBatch, number: int) -> None:
+    """Hold the batch: one import at a time writes in an organization, and none writes a chunk twice."""
+    sql.value("select pg_advisory_xact_lock(hashtextextended('imports ' || current_setting('careloop.organization'), 0))")
+    row = sql.row("select state, stop_requested, chunks_done from imports_batch where id = %s for update", [batch.id])
+    if row is None or row["state"] != ImportBatch.State.RUNNING or row["chunks_done"] != number:
+        raise BatchBusy
+    if row["stop_requested"]:
+        raise _Stopped
+
+
+def _context(
+    batch: ImportBatch, organization_id: UUID, actor: audit.Actor, now: datetime, before: Run | None
+) -> Run:
+    if before is not None:
+        before.now = now
+        return before
+    organization = Organization.objects.get(id=organization_id)
+    return Run(
+        organization_id=organization_id,
+        batch_id=batch.id,
+        source=batch.source.code,
+        zone=ZoneInfo(organization.time_zone),
+        currency=organization.currency,
+        now=now,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+    )
+
+
+def _write(chunk: RowChunk, learnt: Run, tally: Tally, batch: ImportBatch) -> None:
+    outcomes = []
+    for part in _by_writer(chunk):
+        outcome = _writer(part)(part, learnt)
+        _show_originals(outcome.refused, chunk)
+        outcomes.append(outcome)
+    first = outcomes[0]
+    first.refused[:0] = chunk.refused
+    first.warned[:0] = chunk.warned
+    patients: set[UUID] = set()
+    for place, outcome in enumerate(outcomes):
+        tally.add(outcome, chunk if place == 0 else RowChunk(chunk.kind, []))
+        patients |= outcome.patients
+    _keep_findings(outcomes, batch, tally)
+    audit.record(
+        "import.chunk_written",
+        target=("import", batch.id),
+        patients=sorted(patients),
+        details={
+            "kind": chunk.kind.name, "chunk": tally.chunks + 1,
+            "created": sum(one.created for one in outcomes), "updated": sum(one.updated for one in outcomes),
+            "refused": sum(len(one.refused) for one in outcomes),
+        },
+        now=learnt.now,
+    )  # fmt: skip
+
+
+def _by_writer(chunk: RowChunk) -> list[RowChunk]:
+    """Split rows about no patient from the others: they are kept in the directory."""
+    if chunk.kind.name != "other":
+        return [chunk]
+    at = chunk.kind.index["patient_external_id"]
+    about = [row for row in chunk.rows if row[at]]
+    if len(about) == len(chunk.rows):
+        return [chunk]
+    rest = [row for row in chunk.rows if not row[at]]
+    return [RowChunk(chunk.kind, about), RowChunk(chunk.kind, rest)]
+
+
+def _writer(chunk: RowChunk) -> Callable[[RowChunk, Run], Outcome]:
+    name = chunk.kind.name
+    if name == "patient":
+        return write_patients
+    if name == "related_person":
+        return write_related
+    if name == "practitioner":
+        return write_practitioners
+    if name in {"organization", "location"}:
+        return write_directory
+    if name == "other" and chunk.rows and not chunk.rows[0][chunk.kind.index["patient_external_id"]]:
+        return write_directory
+    assert is_record(chunk.kind)
+    return write_records
+
+
+def _show_originals(refused: list[Refused], chunk: RowChunk) -> None:
+    """Put the row as it stood in the file into refusals that were found after the loader."""
+    if not refused or not chunk.originals:
+        return
+    originals = {(row[0], row[1]): original for row, original in zip(chunk.rows, chunk.originals, strict=True)}
+    for refusal in refused:
+        refusal.raw = originals.get((refusal.part, refusal.line), refusal.raw)
+
+
+# --- findings -------------------------------------------------------------------------------------------------------
+
+
+def _keep_findings(outcomes: list[Outcome], batch: ImportBatch, tally: Tally) -> None:
+    """Keep refused rows, sealed, and the first warnings."""
+    refused = [one for outcome in outcomes for one in outcome.refused]
+    warned = [one for outcome in outcomes for one in outcome.warned]
+    room = max(0, MOST_WARNINGS_KEPT - (tally.warnings - len(warned)))
+    rows = [_finding("REFUSED", one, seal_row(batch, one.raw)) for one in refused]
+    rows += [_finding("WARNED", one, None) for one in warned[:room]]
+    if not rows:
+        return
+    names = ("kind", "part", "line", "field", "code", "values", "raw_sealed")
+    kinds = ("text", "text", "bigint", "text", "text", "jsonb", "bytea")
+    stage("stage_findings", list(zip(names, kinds, strict=True)), rows)
+    sql.execute(
+        """insert into imports_finding (batch_id, kind, part, line, field, code, values, raw_sealed)
+           select %s, kind, coalesce(part, ''), coalesce(line, 0), coalesce(field, ''), code, coalesce(values, '{}'), raw_sealed
+             from stage_findings""",
+        [batch.id],
+    )
+    sql.execute("drop table stage_findings")
+
+
+def _finding(kind: str, one: Refused | Warned, sealed: str | None) -> tuple[Any, ...]:
+    values = orjson.dumps(one.values).decode()
+    return (kind, one.part[:255], one.line, one.field[:60], one.code, values, sealed)
+
+
+def batch_key(batch: ImportBatch) -> bytes:
+    """Return the batch's data key."""
+    assert batch.key_wrapped is not None
+    return vault.keyring().unwrap(bytes(batch.key_wrapped), owner=batch.id.bytes)
+
+
+def seal_row(batch: ImportBatch, raw: Any) -> str | None:
+    """Return a refused row sealed under the batch's key, as bytea text."""
+    if not raw:
+        return None
+    text = orjson.dumps(raw if isinstance(raw, str) else [str(cell) for cell in raw]).decode()
+    return "\\x" + vault.seal(batch_key(batch), text, place=f"imports_finding.raw_sealed.{batch.id}").hex()
+
+
+def open_row(batch: ImportBatch, sealed: bytes | None) -> list[str] | str:
+    """Return a refused row as it stood in the file."""
+    if not sealed:
+        return ""
+    text = vault.open_sealed(batch_key(batch), bytes(sealed), place=f"imports_finding.raw_sealed.{batch.id}")
+    found: list[str] | str = orjson.loads(text)
+    return found
+
+
+def _note_progress(batch: ImportBatch, tally: Tally) -> None:
+    sql.execute(
+        """update imports_batch set chunks_done = %s, position = %s, rows_read = %s, counts = %s::jsonb, refused = %s,
+                  warnings = %s where id = %s""",
+        [
+            tally.chunks, tally.position, tally.rows, orjson.dumps(tally.counts()).decode(), tally.refused, tally.warnings,
+            batch.id,
+        ],
+    )  # fmt: skip
+
+
+# --- dry run --------------------------------------------------------------------------------------------------------
+
+
+def _dry_run(
+    batch: ImportBatch,
+    chunks: Iterable[RowChunk],
+    *,
+    organization_id: UUID,
+    now: Callable[[], datetime],
+    actor: audit.Actor,
+    progress: Progress,
+) -> Tally:
+    """Do everything and take it back; what is kept is the report with its findings."""
+    tally = Tally()
+    findings: list[tuple[list[Refused], list[Warned]]] = []
+    try:
+        with in_organization(organization_id) as scope, transaction.atomic():
+            learnt = _context(batch, organization_id, actor, now(), None)
+            for chunk in chunks:
+                for part in _by_writer(chunk):
+                    outcome = _writer(part)(part, learnt)
+                    _show_originals(outcome.refused, chunk)
+                    if part is chunk or part.rows == [] or part.rows[0] in chunk.rows[:1]:
+                        outcome.refused[:0] = chunk.refused
+                        outcome.warned[:0] = chunk.warned
+                        tally.add(outcome, chunk)
+                    else:
+                        tally.add(outcome, RowChunk(chunk.kind, []))
+                    kept = sum(len(refused) for refused, _warned in findings)
+                    findings.append((outcome.refused[: max(0, 20_000 - kept)], outcome.warned[:200]))
+                tally.chunks += 1
+                tally.position = chunk.position
+                if _in_another_connection(_note_dry_progress, organization_id, batch.id, _copy(tally)):
+                    break
+                progress(tally)
+            scope.notes.clear()
+            scope.before_commit.clear()
+            raise _DryRunOver
+    except _DryRunOver:
+        pass
+    with in_organization(organization_id), audit.acting_as(actor):
+        outcome = Outcome("")
+        for refused, warned in findings:
+            outcome.refused += refused
+            outcome.warned += warned
+        _keep_findings([outcome], batch, tally)
+        _note_progress(batch, tally)
+    return tally
+
+
+def _note_dry_progress(organization_id: UUID, batch_id: UUID, tally: Tally) -> bool:
+    """Show how far a dry run is; return whether somebody asked to stop it."""
+    with in_organization(organization_id):
+        sql.execute(
+            "update imports_batch set position = %s, rows_read = %s where id = %s", [tally.position, tally.rows, batch_id]
+        )
+        return bool(sql.value("select stop_requested from imports_batch where id = %s", [batch_id]))
+
+
+def _in_another_connection(work: Callable[..., bool], *arguments: Any) -> bool:
+    """Run `work` in a thread of its own: the transaction of a dry run must not hold what the screen reads."""
+    if connection.savepoint_ids and len(connection.savepoint_ids) > 2:
+        return False  # inside a test's transaction, where another connection sees nothing
+    answer: list[bool] = []
+
+    def enter() -> None:
+        try:
+            answer.append(work(*arguments))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    return bool(answer and answer[0])
