@@ -3,11 +3,15 @@
 import re
 import unicodedata
 import zlib
+from datetime import date
 
 from django import template
 from django.templatetags.static import static
+from django.utils import translation
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString, mark_safe
+
+from careloop.kernel.dates import roc_year
 
 register = template.Library()
 
@@ -69,6 +73,25 @@ def initials(name: object) -> str:
 def tint(key: object) -> int:
     """A stable colour number (1 to 5) for a person or thing, so that it looks the same on every page."""
     return zlib.crc32(str(key).encode()) % AVATAR_TINTS + 1
+
+
+@register.filter
+def day_shown(day: date | None) -> str:
+    """A day as the reader writes it: in Traditional Chinese with the ROC year beside it, as in Taiwan.
+
+    >>> with translation.override("en"):
+    ...     day_shown(date(1990, 3, 5))
+    '1990-03-05'
+    >>> with translation.override("zh-hant"):
+    ...     day_shown(date(1990, 3, 5))
+    '1990-03-05（79/3/5）'
+    """
+    if day is None:
+        return ""
+    text = f"{day:%Y-%m-%d}"
+    if translation.get_language() != "zh-hant" or roc_year(day) < 1:
+        return text
+    return f"{text}（{roc_year(day)}/{day.month}/{day.day}）"
 
 
 @register.filter

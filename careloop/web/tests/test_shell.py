@@ -7,7 +7,9 @@ from django.urls import NoReverseMatch
 
 from careloop.accounts.models import Membership
 from careloop.accounts.permissions import PERMISSIONS, ROLES
-from careloop.web import navigation
+from careloop.audit.models import AuditEvent
+from careloop.patients.tests.make import patient
+from careloop.web import navigation, slots
 from careloop.web.context_processors import LANGUAGE_NAMES
 from careloop.web.search import Found, Provider, search
 from careloop.web.templatetags.careloop import initials, share, tint, width
@@ -139,6 +141,22 @@ def test_the_search_asks_only_what_the_role_may_see(monkeypatch):
     assert [answers.label for answers in search(request_of("it"), "王") if answers.label == "Patients"] == []
     assert [one.label for one in search(request_of("nurse"), "王")[0].found] == ["王小明"]
     assert asked == ["王"]
+
+
+def test_patients_are_found_masked_and_the_search_is_audited_without_what_was_typed(
+    client_for, organization, monkeypatch
+):
+    patient_id = patient("王小明", phone="0912345678")
+    monkeypatch.setattr(slots, "reverse", lambda name, args: f"/patients/{args[0]}/")
+
+    ask = {"path": "/search/?q=0912345678", "headers": {"HX-Request": "true"}}
+    answer = client_for("nurse").get(**ask).content.decode()
+    audited = AuditEvent.objects.get(action="patients.searched")
+
+    assert f"/patients/{patient_id}/" in answer
+    assert "王小明" in answer
+    assert "0912345678" not in answer + str(audited.details)
+    assert "王小明" not in client_for("it").get(**ask).content.decode()
 
 
 def test_a_form_with_a_mistake_is_shown_again_and_keeps_what_was_typed(client_for):
