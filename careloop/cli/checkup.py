@@ -177,8 +177,8 @@ def _audit() -> Iterator[Finding]:
 
 
 def _channels() -> Iterator[Finding]:
-    for slug, rows in _everywhere("select kind, name, paused_reason from messaging_channel_account where enabled"):
-        paused = [f"{row['name']} ({row['paused_reason']})" for row in rows if row["paused_reason"]]
+    for slug, rows in _everywhere("select kind, name, pause_reason from messaging_channel_account where enabled"):
+        paused = [f"{row['name']} ({row['pause_reason']})" for row in rows if row["pause_reason"]]
         if paused:
             yield Finding("warning", f"{slug}: channels are paused: {', '.join(paused)}", "open Settings, Channels and test them")
         elif not rows:

@@ -72,7 +72,7 @@ class Supervisor:
             "web": [
                 python, "-m", "granian", "--interface", "wsgi", "careloop.config.wsgi:application", "--host", self.host,
                 "--port", str(self.port), "--workers", str(self.workers), "--blocking-threads", str(BLOCKING_THREADS),
-                "--no-ws", "--log-level", "warning", "--respawn-failed-workers", "--process-name", "careloop-web",
+                "--no-ws", "--log-level", "warning", "--respawn-failed-workers",
             ],
             "worker": [python, "-m", "careloop", "worker"],
         }  # fmt: skip

@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from django.db import connection
 from django.utils import timezone
+from procrastinate import App
 from procrastinate.contrib.django import app
 
 from careloop.audit.services import Actor, acting_as
@@ -88,10 +89,19 @@ def _visit(name: str, work: Round, organization: UUID) -> int:
             log.warning("round.slow", round=name, seconds=round(took))
 
 
+def job_queue() -> App:
+    """Return the job queue with a connection of its own for fetching work.
+
+    Jobs that are queued by code running here still go through Django's connection, in the transaction of the change that wants
+    them: the tasks stay bound to Django's app, only the fetching app is another one.
+    """
+    return app.with_connector(app.connector.get_worker_connector())
+
+
 async def _run_jobs(stop: threading.Event) -> None:
     """Run the job queue until a signal arrives."""
     loop = asyncio.get_running_loop()
-    async with app.replace_connector(app.connector.get_worker_connector()).open_async() as queue:
+    async with job_queue().open_async() as queue:
         task = asyncio.create_task(
             queue.run_worker_async(
                 concurrency=JOBS_AT_ONCE, install_signal_handlers=False, wait=True, listen_notify=True,
