@@ -47,3 +47,19 @@ def patient(*, now, line=False, phone=False, email=False, reach="unknown", guard
     if guardian:
         RelatedPerson.objects.create(patient_id=someone.pk, relative_id=guardian, name="母親", relationship="MTH", is_guardian=True)
     return someone.pk
+
+
+def phone_of(patient_id):
+    """What lies on one patient's sandbox phone, the oldest first: dicts with text, subject, quick_replies …"""
+    import orjson
+
+    from careloop.integrations.channels.sandbox import services as sandbox
+    from careloop.integrations.channels.sandbox.models import SandboxDelivery
+
+    key = sealing.key_of(patient_id)
+    return [
+        orjson.loads(
+            sealing.unseal(key, one.content_sealed, table=sandbox.TABLE, column=sandbox.COLUMN, row_id=one.message_key)
+        )
+        for one in SandboxDelivery.objects.filter(patient_id=patient_id).order_by("id")
+    ]

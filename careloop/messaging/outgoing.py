@@ -1,0 +1,503 @@
+"""Claiming and recording: the database's half of sending, each step one statement over a batch.
+
+`due` locks and judges what is due; `take` turns the good ones into messages ready to leave; `record` writes down what the
+channel said. A claimed message carries a lease: when its process dies, `recover` decides what may be sent again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from careloop.audit.services import current_actor
+from careloop.consent.selectors import NEEDS_PERMIT, PURPOSE_OF
+from careloop.kernel import sql
+from careloop.kernel.ids import token_hash, uuid7
+from careloop.kernel.vault import VaultError
+from careloop.messaging import links, planning, rendering, sealing
+from careloop.messaging.ports import Ambiguous, Capabilities, ChannelError, Outgoing, Reason, Result, Sent, refusal
+from careloop.messaging.preview import given_values
+from careloop.messaging.rules import MARKETING_CAP_DAYS, UNKNOWN_IS_LEFT, UNKNOWN_SETTLED_AFTER, next_try
+from careloop.patients import services as patients
+from careloop.patients.sealing import CONTACT_TABLE, RELATED_TABLE, open_key, unseal
+from careloop.policy.answers import MessageClass
+from careloop.policy.services import Checker, checker_for
+from careloop.policy.timing import next_allowed_at, waits_in_quiet_hours
+from careloop.policy.selectors import quiet_window
+from careloop.tenancy.context import current_organization_id
+from careloop.tenancy.models import Organization
+
+LEASE = timedelta(minutes=5)
+BATCH = 500
+OTHER_WAY_HELPS = {"unreachable", "no_contact", "consent_refused", "consent_missing"}
+
+_PURPOSES = " ".join(f"when '{name}' then '{purpose.value}'" for name, purpose in PURPOSE_OF.items())
+
+_DUE = f"""
+with picked as materialized (
+    select m.* from messaging_message m
+     where m.account_id = %(account)s and m.state = 'planned' and m.due_at <= %(now)s
+     order by m.due_at, m.id limit %(limit)s for update skip locked
+),
+decision as materialized (
+    select c.patient_id,
+           coalesce(array_agg(c.purpose || ':' || c.channel) filter (where c.decision = 'deny'), '{{}}') as denied,
+           coalesce(array_agg(c.purpose || ':' || c.channel) filter (where c.decision = 'permit'), '{{}}') as permitted
+      from consent_consent c
+     where c.ended_at is null and c.patient_id in (select patient_id from picked)
+     group by c.patient_id
+),
+recent as materialized (
+    select m.patient_id, count(*) as had from messaging_message m
+     where m.message_class = 'MARKETING' and m.state in ('accepted', 'unknown', 'claimed') and m.due_at > %(cap_from)s
+       and m.patient_id in (select patient_id from picked where message_class = 'MARKETING')
+     group by m.patient_id
+),
+used as (
+    select count(*) as n from messaging_message m, tenancy_organization o
+     where m.account_id = %(account)s and o.id = m.organization_id and %(budget)s::int is not null
+       and (m.accepted_at >= date_trunc('month', %(now)s at time zone o.time_zone) at time zone o.time_zone
+            or m.state in ('claimed', 'unknown'))
+)
+select k.id, k.patient_id, k.related_person_id, k.contact_point_id, k.template_version_id, k.message_class, k.language,
+       k.params, k.content_sealed, k.at_once, k.fixed_channel, k.origin, k.origin_id, k.attempts, k.due_at, k.expires_at,
+       p.name, p.sex, p.birth_date, key.wrapped, coalesce(t.key, '') as template,
+       c.value_sealed, c.patient_id as contact_patient_id, case when c.patient_id = k.patient_id then null else ck.wrapped end as contact_wrapped,
+       case when %(channel)s = 'email' then r.email_sealed else r.phone_sealed end as related_sealed,
+       case when p.merged_into_id is not null then 'merged' when p.deceased then 'deceased' when not p.active then 'inactive'
+            when k.expires_at < %(now)s then 'too_late'
+            when c.id is null and (case when %(channel)s = 'email' then r.email_sealed else r.phone_sealed end) is null then 'no_contact'
+            when c.reach in ('blocked', 'bounced') then 'unreachable'
+            when u.purpose || ':' || %(channel)s = any(d.denied) or u.purpose || ':any' = any(d.denied) then 'consent_refused'
+            when u.purpose = any(%(needing_permit)s)
+                 and not coalesce(u.purpose || ':' || %(channel)s = any(d.permitted) or u.purpose || ':any' = any(d.permitted), false)
+            then 'consent_missing'
+            when k.message_class = 'MARKETING' and k.attempts = 0 and coalesce(n.had, 0)
+                 + row_number() over (partition by k.patient_id, k.message_class order by k.due_at, k.id) > o.marketing_cap then 'cap'
+            when %(budget)s::int is not null
+                 and row_number() over (order by k.due_at, k.id) > greatest(0, %(budget)s::int - used.n) then 'budget'
+            else '' end as reason
+  from picked k
+  join patients_patient p on p.id = k.patient_id
+  join tenancy_organization o on o.id = k.organization_id
+  cross join used
+  cross join lateral (select case k.message_class {_PURPOSES} end as purpose) as u
+  left join patients_key key on key.patient_id = k.patient_id
+  left join patients_contact_point c on c.id = k.contact_point_id
+  left join patients_key ck on ck.patient_id = c.patient_id
+  left join patients_related_person r on r.id = k.related_person_id
+  left join decision d on d.patient_id = k.patient_id
+  left join recent n on n.patient_id = k.patient_id
+  left join messaging_template_version v on v.id = k.template_version_id
+  left join messaging_template t on t.id = v.template_id
+ order by k.due_at, k.id
+"""
+
+_TAKE = """
+with given as (
+    select * from unnest(%(ids)s::uuid[], %(states)s::text[], %(reasons)s::text[], %(dues)s::timestamptz[], %(details)s::jsonb[])
+           as g(id, state, reason, due_at, details)
+),
+moved as (
+    update messaging_message m
+       set state = g.state, reason = g.reason, due_at = g.due_at, details = g.details,
+           lease_id = case when g.state = 'claimed' then %(lease)s::uuid end,
+           lease_until = case when g.state = 'claimed' then %(until)s::timestamptz end,
+           handed_at = null,
+           attempts = m.attempts + case when g.state = 'claimed' then 1 else 0 end,
+           first_tried_at = case when g.state = 'claimed' then coalesce(m.first_tried_at, %(now)s) else m.first_tried_at end,
+           closed_at = case when g.state in ('blocked', 'cancelled') then %(now)s::timestamptz end
+      from given g where m.id = g.id
+    returning m.id, m.patient_id, m.state, m.reason, m.channel, m.message_class, m.origin, m.origin_id, m.template_version_id
+),
+told as (
+    insert into events_event (kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source, payload)
+    select 'message.blocked', m.patient_id, %(now)s, %(now)s, %(actor_kind)s, %(actor_id)s, m.origin,
+           jsonb_build_object('message_id', m.id, 'channel', m.channel, 'message_class', m.message_class,
+                              'template', coalesce(t.key, ''), 'origin', m.origin, 'origin_id', m.origin_id, 'reason', m.reason)
+      from moved m left join messaging_template_version v on v.id = m.template_version_id
+      left join messaging_template t on t.id = v.template_id
+     where m.state = 'blocked'
+),
+noted as (
+    insert into messaging_note (message_id, at, what, reason)
+    select m.id, %(now)s, 'delayed', 'quiet_hours' from moved m join given g on g.id = m.id
+     where m.state = 'planned' and jsonb_exists(g.details, 'delay')
+)
+select count(*) from moved
+"""
+
+
+@dataclass(slots=True)
+class Ready:
+    """One claimed message: what leaves, and what is needed to write down how it went."""
+
+    outgoing: Outgoing
+    template: str
+    message_class: str
+    origin: str
+    origin_id: str
+    patient_id: UUID
+    contact_point_id: UUID | None
+    key: bytes
+    attempts: int
+    fixed_channel: bool
+
+
+@dataclass(frozen=True)
+class Account:
+    """What sending needs to know of an account."""
+
+    id: UUID
+    channel: str
+    capabilities: Capabilities
+    monthly_budget: int | None
+
+
+def claim(account: Account, *, lease: UUID, now: datetime, limit: int = BATCH) -> list[Ready]:
+    """Claim what is due on this account: every rule is asked again, what may not go says why, the rest is rendered.
+
+    One transaction; nothing has left when it commits. A message whose way is closed meanwhile takes another one.
+    """
+    rows = sql.rows(
+        _DUE,
+        {
+            "account": account.id, "channel": account.channel, "now": now, "limit": limit, "budget": account.monthly_budget,
+            "cap_from": now - timedelta(days=MARKETING_CAP_DAYS), "needing_permit": [str(one) for one in NEEDS_PERMIT],
+        },
+    )  # fmt: skip
+    if not rows:
+        return []
+    rerouted = _reroute(rows, now=now)
+    workshop = Workshop(account, now=now)
+    ready: list[Ready] = []
+    ids, states, reasons, dues, details = [], [], [], [], []
+    for row in rows:
+        if row["id"] in rerouted:
+            continue
+        state, reason, due_at, detail = "claimed", row["reason"], row["due_at"], {}
+        if reason:
+            state = "cancelled" if reason == "too_late" else "blocked"
+        elif (later := workshop.not_before(row)) > now:
+            state, due_at, detail = "planned", later, {"delay": "quiet_hours", "asked_for": row["due_at"].isoformat()}
+        else:
+            try:
+                ready.append(workshop.make(row))
+            except rendering.RenderProblem as problem:
+                state, reason, detail = "blocked", problem.reason, problem.details
+        ids.append(row["id"])
+        states.append(state)
+        reasons.append(reason)
+        dues.append(due_at)
+        details.append(orjson.dumps(detail).decode())
+    actor = current_actor()
+    sql.execute(
+        _TAKE,
+        {
+            "ids": ids, "states": states, "reasons": reasons, "dues": dues, "details": details, "lease": lease,
+            "until": now + LEASE, "now": now, "actor_kind": actor.kind, "actor_id": actor.id,
+        },
+    )  # fmt: skip
+    workshop.keep_links()
+    return ready
+
+
+def _reroute(rows: Sequence[Mapping[str, Any]], *, now: datetime) -> set[UUID]:
+    """Give messages whose way has closed another one; they are due on that account at once."""
+    stuck = [row["id"] for row in rows if row["reason"] in OTHER_WAY_HELPS and not row["fixed_channel"]]
+    if not stuck:
+        return set()
+    found = planning.choose_ways(stuck, now=now)
+    if found:
+        sql.execute(
+            "insert into messaging_note (message_id, at, what, reason) select unnest(%s::uuid[]), %s, 'rerouted', 'rerouted'",
+            [list(found), now],
+        )
+    return found
+
+
+class Workshop:
+    """Makes the messages of one batch: opens addresses, renders words, issues links."""
+
+    def __init__(self, account: Account, *, now: datetime) -> None:
+        self.account = account
+        self.now = now
+        self.organization = Organization.objects.get(pk=current_organization_id())
+        self.zone = ZoneInfo(self.organization.time_zone)
+        self.today = now.astimezone(self.zone).date()
+        self.window = quiet_window(self.organization)
+        self._quiet_until = next_allowed_at(now, zone=self.zone, window=self.window)
+        self._checker: Checker | None = None
+        self._links: list[tuple[bytes, UUID]] = []
+
+    def not_before(self, row: Mapping[str, Any]) -> datetime:
+        """Return when this message may leave: now, or after the quiet hours."""
+        if not waits_in_quiet_hours(MessageClass(row["message_class"]), urgent=row["at_once"]):
+            return self.now
+        return self._quiet_until
+
+    def make(self, row: Mapping[str, Any]) -> Ready:
+        """Return one message ready to leave.
+
+        Raises:
+            RenderProblem: it cannot be made; the reason is a reason code.
+        """
+        patient_id, message_id, channel = row["patient_id"], row["id"], self.account.channel
+        if row["wrapped"] is None or row["template_version_id"] is None:
+            raise rendering.RenderProblem("no_contact" if row["wrapped"] is None else "render")
+        key = open_key(patient_id, row["wrapped"])
+        try:
+            to = self._address(row, key)
+        except VaultError:
+            raise rendering.RenderProblem("no_contact") from None
+        params, subject = dict(row["params"]), ""
+        written = None
+        if row["content_sealed"] is not None:
+            written = sealing.open_under(key, f"{sealing.CONTENT_PLACE}.{message_id}", row["content_sealed"])
+            params |= written.get("params", {})
+            subject = written.get("subject", "")
+        compiled = rendering.compiled(row["template_version_id"])
+        language = compiled.language(row["language"], self.organization.language)
+        doors = links.doors(self.organization.pk, message_id)
+        values = given_values(
+            row, self.organization, language=language, today=self.today, doors=doors,
+            to_family=row["related_person_id"] is not None,
+        )  # fmt: skip
+        context = rendering.context_of(values, params, language=language, zone=self.zone)
+        words = compiled.words(channel=channel, language=language, context=context)
+        if "text" in params:
+            self._judge(words.text, row["message_class"])
+        dressed = rendering.dress(
+            words, channel=channel, language=language, message_class=row["message_class"], doors=doors,
+            clinic=self.organization.name, color=self.organization.accent_color,
+        )  # fmt: skip
+        if doors.answer in dressed.text or doors.preferences in dressed.text or channel == "email":
+            self._links.append((token_hash(links.token_of(self.organization.pk, message_id)), message_id))
+        outgoing = Outgoing(
+            id=message_id, key=message_id, to=to, text=dressed.text, subject=subject or dressed.subject, html=dressed.html,
+            quick_replies=dressed.quick_replies, buttons=dressed.buttons, links=dressed.links, language=_tag(language),
+            message_class=row["message_class"], unsubscribe_url=dressed.unsubscribe_url, patient_id=patient_id,
+        )  # fmt: skip
+        if (refused := refusal(self.account.capabilities, outgoing)) is not None:
+            raise rendering.RenderProblem(str(refused.reason))
+        return Ready(
+            outgoing, row["template"], row["message_class"], row["origin"], row["origin_id"], patient_id,
+            row["contact_point_id"], key, row["attempts"] + 1, row["fixed_channel"],
+        )  # fmt: skip
+
+    def _address(self, row: Mapping[str, Any], key: bytes) -> str:
+        if row["value_sealed"] is not None:
+            if row["contact_wrapped"] is not None:
+                key = open_key(row["contact_patient_id"], row["contact_wrapped"])
+            text = unseal(key, row["value_sealed"], table=CONTACT_TABLE, column="value_sealed", row_id=row["contact_point_id"])
+            return text.partition(";ext=")[0]
+        column = "email_sealed" if self.account.channel == "email" else "phone_sealed"
+        return unseal(key, row["related_sealed"], table=RELATED_TABLE, column=column, row_id=row["related_person_id"])
+
+    def _judge(self, text: str, message_class: str) -> None:
+        """Ask policy about words that somebody wrote by hand: the template was asked when it was published."""
+        if self._checker is None:
+            self._checker = checker_for(self.organization, on=self.today)
+        marketing = message_class == "MARKETING"
+        verdict = self._checker.check(
+            text, message_class=message_class, channel=self.account.channel, opt_out=marketing,
+            one_click=self.account.channel == "email",
+        )  # fmt: skip
+        if not verdict.may_be_sent:
+            raise rendering.RenderProblem("policy", rules=verdict.reasons)
+
+    def keep_links(self) -> None:
+        """Keep the hashes of the links in these messages, before the first of them leaves."""
+        if self._links:
+            sql.execute(
+                """insert into messaging_answer_link (token_hash, message_id, expires_at)
+                   select h, m, %s from unnest(%s::bytea[], %s::uuid[]) as l(h, m) on conflict do nothing""",
+                [self.now + links.VALID_FOR, [one for one, _m in self._links], [one for _h, one in self._links]],
+            )
+
+
+def _tag(language: str) -> str:
+    return {"zh-hant": "zh-Hant", "zh-hans": "zh-Hans"}.get(language, language)
+
+
+def hand_over(ids: Sequence[UUID], *, lease: UUID, now: datetime) -> None:
+    """Note that these are about to leave on a channel that cannot tell copies apart: from now on they are not resent."""
+    sql.execute(
+        "update messaging_message set handed_at = %s, lease_until = %s where id = any(%s) and lease_id = %s and state = 'claimed'",
+        [now, now + LEASE, list(ids), lease],
+    )
+
+
+def release(ids: Sequence[UUID], *, lease: UUID) -> None:
+    """Put claimed messages back that were not handed over: the process is stopping."""
+    sql.execute(
+        """update messaging_message set state = 'planned', lease_id = null, lease_until = null, attempts = greatest(0, attempts - 1)
+            where id = any(%s) and lease_id = %s and state = 'claimed' and handed_at is null""",
+        [list(ids), lease],
+    )
+
+
+_RECORD = """
+with given as (
+    select * from unnest(%(ids)s::uuid[], %(states)s::text[], %(reasons)s::text[], %(dues)s::timestamptz[], %(providers)s::text[],
+                         %(contents)s::bytea[], %(details)s::jsonb[], %(templates)s::text[], %(accepted)s::timestamptz[],
+                         %(uncounted)s::boolean[])
+           as g(id, state, reason, due_at, provider_id, content, details, template, accepted_at, uncounted)
+),
+changed as (
+    update messaging_message m
+       set state = g.state, reason = g.reason, due_at = coalesce(g.due_at, m.due_at), provider_id = g.provider_id,
+           content_sealed = coalesce(g.content, m.content_sealed), details = g.details, accepted_at = g.accepted_at,
+           lease_until = null, handed_at = case when g.state = 'planned' then null else m.handed_at end,
+           attempts = m.attempts - case when g.uncounted then 1 else 0 end,
+           closed_at = case when g.state in ('failed', 'unknown') then %(now)s::timestamptz end
+      from given g
+     where m.id = g.id and m.lease_id = %(lease)s and m.state in ('claimed', 'unknown')
+    returning m.id, m.patient_id, m.state, m.reason, m.channel, m.message_class, m.origin, m.origin_id, g.template, g.details
+),
+told as (
+    insert into events_event (kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source, payload)
+    select case state when 'accepted' then 'message.sent' else 'message.failed' end, patient_id, %(now)s, %(now)s,
+           %(actor_kind)s, %(actor_id)s, channel,
+           jsonb_build_object('message_id', id, 'channel', channel, 'message_class', message_class, 'template', template,
+                              'origin', origin, 'origin_id', origin_id)
+             || case state when 'failed' then jsonb_build_object('reason', reason) else '{}'::jsonb end
+      from changed where state in ('accepted', 'failed')
+),
+noted as (
+    insert into messaging_note (message_id, at, what, reason, details)
+    select id, %(now)s, case state when 'planned' then 'retry' else state end, reason, details from changed where state <> 'accepted'
+)
+select id from changed
+"""
+
+
+def record(ready: Sequence[Ready], results: Sequence[Result], *, lease: UUID, now: datetime) -> dict[str, int]:
+    """Write down what the channel said, its events in the same transaction; return counts by outcome.
+
+    A result that comes after the lease was taken away still counts when nobody sent the message since.
+    """
+    columns: dict[str, list[Any]] = {name: [] for name in (
+        "ids", "states", "reasons", "dues", "providers", "contents", "details", "templates", "accepted", "uncounted",
+    )}  # fmt: skip
+    counts: dict[str, int] = {}
+    dead: dict[str, list[UUID]] = {"blocked": [], "bounced": []}
+    rerouting: list[UUID] = []
+    for one, result in zip(ready, results, strict=True):
+        state, reason, due_at, provider, content, detail, accepted, uncounted = _outcome(one, result, now=now)
+        if isinstance(result, ChannelError) and result.reason in (Reason.BLOCKED, Reason.BAD_ADDRESS) and one.contact_point_id:
+            dead["blocked" if result.reason is Reason.BLOCKED else "bounced"].append(one.contact_point_id)
+            if not one.fixed_channel:
+                rerouting.append(one.outgoing.id)  # type: ignore[arg-type]
+        counts[state] = counts.get(state, 0) + 1
+        for name, value in zip(
+            columns, (one.outgoing.id, state, reason, due_at, provider, content, detail, one.template, accepted, uncounted),
+            strict=True,
+        ):  # fmt: skip
+            columns[name].append(value)
+    actor = current_actor()
+    sql.rows(_RECORD, {**columns, "lease": lease, "now": now, "actor_kind": actor.kind, "actor_id": actor.id})
+    for reach, contacts in dead.items():
+        if contacts:
+            patients.set_reach(contact_point_ids=contacts, reach=reach, now=now)
+    if rerouting:
+        _try_another_way(rerouting, now=now)
+    return counts
+
+
+def _outcome(
+    one: Ready, result: Result, *, now: datetime
+) -> tuple[str, str, datetime | None, str, bytes | None, str, datetime | None, bool]:
+    """State, reason, new due time, provider's id, sealed words, details, accepted at, whether the try does not count."""
+    if isinstance(result, Sent):
+        content = sealing.seal_under(
+            one.key, f"{sealing.CONTENT_PLACE}.{one.outgoing.id}",
+            {
+                "text": one.outgoing.text, "subject": one.outgoing.subject,
+                "quick_replies": [item.label for item in one.outgoing.quick_replies],
+                "buttons": [item.label for item in one.outgoing.buttons],
+            },
+        )  # fmt: skip
+        return "accepted", "", None, result.provider_id[:200], content, "{}", result.accepted_at, False
+    detail = orjson.dumps({"said": result.message[:200]}).decode()
+    if isinstance(result, Ambiguous):
+        return "unknown", "ambiguous", None, "", None, detail, None, False
+    if result.reason in (Reason.QUOTA, Reason.AUTH):
+        return "planned", str(result.reason), now, "", None, detail, None, True
+    if result.retry:
+        again = next_try(one.attempts, now=now, retry_after_seconds=result.retry_after)
+        if again is not None:
+            return "planned", str(result.reason), again, "", None, detail, None, False
+    return "failed", str(result.reason), None, "", None, detail, None, False
+
+
+def _try_another_way(message_ids: Sequence[UUID], *, now: datetime) -> None:
+    """Send by another channel what an address refused for good: the patient should still get it."""
+    found = planning.choose_ways(message_ids, now=now)
+    if found:
+        sql.execute(
+            """with again as (
+                   update messaging_message set state = 'planned', reason = '', due_at = %(now)s, closed_at = null, attempts = 0,
+                          lease_id = null, first_tried_at = null, handed_at = null
+                    where id = any(%(ids)s) and state = 'failed' returning id
+               )
+               insert into messaging_note (message_id, at, what, reason) select id, %(now)s, 'rerouted', 'rerouted' from again""",
+            {"ids": list(found), "now": now},
+        )
+
+
+def recover(account: Account, *, now: datetime) -> dict[str, int]:
+    """Decide about claimed messages whose process is gone: their lease has run out.
+
+    Not handed over, or the channel knows copies by their key (for as long as it remembers): planned again. Otherwise it may
+    have arrived: `unknown`, and never sent again by itself.
+    """
+    capabilities = account.capabilities
+    remembered = now - timedelta(hours=capabilities.deduplicates_for_hours or 0)
+    found = sql.rows(
+        """
+        with gone as (
+            select id, (%(deduplicates)s and first_tried_at > %(remembered)s)
+                       or (not %(deduplicates)s and handed_at is null) as again
+              from messaging_message where account_id = %(account)s and state = 'claimed' and lease_until <= %(now)s
+             order by id for update skip locked
+        ), moved as (
+            update messaging_message m
+               set state = case when g.again then 'planned' else 'unknown' end,
+                   reason = case when g.again then '' else 'crashed' end,
+                   closed_at = case when g.again then null else %(now)s::timestamptz end,
+                   lease_until = null, lease_id = case when g.again then null else m.lease_id end
+              from gone g where m.id = g.id
+            returning m.id, m.state
+        ), noted as (
+            insert into messaging_note (message_id, at, what, reason)
+            select id, %(now)s, case state when 'planned' then 'retry' else state end, 'crashed' from moved
+        )
+        select state, count(*) as n from moved group by state
+        """,
+        {
+            "account": account.id, "now": now, "deduplicates": capabilities.deduplicates, "remembered": remembered,
+        },
+    )  # fmt: skip
+    return {row["state"]: int(row["n"]) for row in found}
+
+
+def settle_unknown(*, now: datetime) -> int:
+    """Close messages that stayed unknown for a day and whose class says that a second copy would do more harm."""
+    left = [name for name, is_left in UNKNOWN_IS_LEFT.items() if is_left]
+    return sql.execute(
+        """with settled as (
+               update messaging_message set state = 'cancelled', reason = 'left', closed_at = %(now)s
+                where state = 'unknown' and closed_at <= %(before)s and message_class = any(%(left)s) returning id
+           )
+           insert into messaging_note (message_id, at, what, reason) select id, %(now)s, 'settled', 'left' from settled""",
+        {"now": now, "before": now - UNKNOWN_SETTLED_AFTER, "left": left},
+    )
+
+
+def new_lease() -> UUID:
+    return uuid7()
