@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "careloop.insights",
     "careloop.integrations",
     "careloop.integrations.channels",
+    "careloop.integrations.fhir",
     "careloop.integrations.imports",
     "careloop.portal",
     "careloop.api",

@@ -9,7 +9,6 @@ count of what is not kept.
 """
 
 import gc
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -64,7 +63,6 @@ PICKERS: dict[str, tuple[str, Picker]] = {
 SCALARS = frozenset({str, int, float, bool, type(None)})
 #: What a picker raises when a resource is not well-shaped; `explain` then says where.
 STUMBLES = (AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError, RecursionError)
-ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 #: How much of a path a report shows.
 PATH_LENGTH = 60

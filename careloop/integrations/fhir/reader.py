@@ -106,6 +106,8 @@ class Source:
                 yield from self._file(file, name, before)
             except FhirRefusal as refusal:
                 yield Refused(name, 0, refusal.path, refusal.reason, refusal.values)
+            except PermissionError as error:
+                yield Refused(name, 0, "", "fhir.unreadable", {"what": type(error).__name__})
             except BROKEN as error:
                 yield Refused(name, 0, "", "fhir.not_an_archive", {"what": type(error).__name__})
             before += file.stat().st_size

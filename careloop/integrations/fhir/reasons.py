@@ -81,7 +81,6 @@ REASONS: dict[str, Any] = {
     "fhir.no_name": _("There is no name."),
     # kept, but look at it
     "fhir.id_too_long": _("The id is longer than the 64 characters that FHIR allows; it was kept."),
-    "fhir.id_not_allowed": _("The id has characters that FHIR does not allow; it was kept."),
     "fhir.time_without_zone": _("The time has no zone; the clinic's zone was taken."),
     "fhir.unknown_code": _("“%(value)s” is no code that FHIR R4 has here; “%(taken)s” was taken."),
     "fhir.no_name_placeholder": _("The patient has no name; a placeholder was taken."),
