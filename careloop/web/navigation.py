@@ -67,10 +67,8 @@ SECTIONS: list[Section] = [
         Item(pgettext_lazy("navigation", "Segments"), "segments:list", "filter", "segments.view"),
         Item(pgettext_lazy("navigation", "Care journeys"), "journeys:list", "route", "journeys.view"),
     )),
-    Section(pgettext_lazy("navigation", "Messages"), (
+    Section("", (
         Item(pgettext_lazy("navigation", "Messages"), "messaging:list", "messages", "messages.view"),
-    )),
-    Section(pgettext_lazy("navigation", "Data"), (
         Item(pgettext_lazy("navigation", "Imports"), "imports:list", "file-import", "imports.run"),
         Item(pgettext_lazy("navigation", "Reports"), "insights:home", "chart-bar", "reports.view"),
     )),
