@@ -128,7 +128,7 @@ def _find(rows: list[Row], run: Run, outcome: Outcome) -> list[tuple[Row, UUID, 
             patient = by_identity.found.get(identity)
             if patient is None:
                 outcome.warned.append(_warn(row, "", "row.no_identity"))
-        if patient is None and chart and f"c:{chart}" in fresh and external:
+        if patient is None and external and fresh.get(f"c:{chart}") not in (None, fresh.get(key)):
             outcome.refused.append(_refused(row, PATIENT, "chart_number", "row.chart_number_taken"))
             continue
         is_new = patient is None
