@@ -7,7 +7,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from careloop.events.registry import Published, reader
-from careloop.facts import services
+from careloop.facts import selectors, services
 from careloop.kernel import sql
 from careloop.tenancy.loops import daily
 
@@ -24,7 +24,10 @@ CHANGES_FACTS = frozenset({
 SENT, ANSWERED, UNDONE = "message.sent", "message.received", "import.undone"
 
 
-@reader(READER, kinds=(*sorted(CHANGES_FACTS), SENT, ANSWERED, UNDONE), batch_size=5000)
+WATCHED = CHANGES_FACTS | {SENT, ANSWERED, UNDONE}
+
+
+@reader(READER, kinds=tuple(sorted(WATCHED)), batch_size=5000)
 def keep_facts(batch: list[Published]) -> None:
     """Work out the rows of everybody these events are about."""
     now = timezone.now()
@@ -45,6 +48,15 @@ def keep_facts(batch: list[Published]) -> None:
     services.refresh(touched | _patients_of(undone), now=now)
     services.note_messages(sent, answered)
     services.recount_messages(sorted(_patients_of(undone)))
+
+
+def catch_up(batch: list[Published]) -> None:
+    """For readers of slices above that may be ahead: make sure that the facts know of these events.
+
+    Where the facts' own reader has been already this is one look; otherwise the work is done twice, which changes nothing.
+    """
+    if batch and not selectors.reader_is_past(batch[-1], reader=READER):
+        keep_facts([event for event in batch if event.kind in WATCHED])
 
 
 def _patients_of(batches: Iterable[UUID]) -> set[UUID]:

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from careloop.events.registry import Published
 from careloop.facts.models import PatientFacts, Stage
 from careloop.kernel import sql
 
@@ -19,10 +20,13 @@ def stage_counts() -> dict[Stage, int]:
     return {stage: counts.get(stage.value, 0) for stage in Stage}
 
 
-def reader_is_past(*, xid: int, event_id: int, reader: str) -> bool:
-    """Whether the facts' reader has already worked on the event at this place of the log."""
+def reader_is_past(event: Published, *, reader: str) -> bool:
+    """Whether the facts' reader has already worked on this event."""
     return bool(
         sql.value(
-            "select (xid, event_id) >= (%s, %s) from events_position where reader = %s", [xid, event_id, reader]
+            """select (p.xid, p.event_id) >= (e.xid, e.id)
+                 from events_position as p join events_event as e on e.id = %s and e.recorded_at = %s
+                where p.reader = %s""",
+            [event.id, event.recorded_at, reader],
         )
     )
