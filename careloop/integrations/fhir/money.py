@@ -32,7 +32,8 @@ def claim(at: Reading, r: Resource) -> Row:
     payer = _payer(r.get("insurance"))
     if payer == "self-pay" and self_pay is None:
         self_pay = total
-    issued = at.first_time("Claim", "created", "billablePeriod")
+    # The day of the service, not of the paperwork: tables of claims agree on it too (NATURAL_KEYS.md).
+    issued = at.first_time("Claim", "billablePeriod", "created")
     if issued is None:
         raise FhirRefusal("fhir.missing", "Claim.created")
     items = r.get("item") or ()
