@@ -127,7 +127,7 @@ class Enrollment(TenantModel):
             ),
         ]
         indexes = [
-            models.Index(fields=["organization", "due_at", "id"], name="enrollment_due", condition=models.Q(state="ACTIVE")),
+            models.Index(fields=["organization", "journey", "due_at", "id"], name="enrollment_due", condition=models.Q(state="ACTIVE")),
             models.Index(fields=["organization", "patient", "-entered_at"], name="enrollment_by_patient"),
             models.Index(fields=["organization", "journey", "-entered_at", "-id"], name="enrollment_by_journey"),
         ]  # fmt: skip
