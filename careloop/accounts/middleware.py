@@ -54,7 +54,10 @@ def enter_as(user_id: UUID, wanted: str | None) -> Membership | None:
     found: dict[str, Any] | None = sql.row("select * from accounts_enter(%s, %s)", [user_id, wanted])
     if found is None or found["id"] is None:
         return None
-    return Membership(
+    member = Membership(
         id=found["id"], organization_id=found["organization_id"], user_id=user_id, role=found["role"],
         title=found["title"], is_active=True, created_at=found["created_at"],
     )  # fmt: skip
+    member.location_limit = frozenset(found["locations"] or ()) or None  # type: ignore[attr-defined]
+    member.workplaces = found["workplaces"]  # type: ignore[attr-defined]
+    return member

@@ -1,9 +1,11 @@
 """Staff users and their memberships of organizations."""
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from careloop.accounts.passwords import ALONE
 from careloop.accounts.permissions import ROLE_CHOICES, ROLES
 from careloop.kernel.ids import uuid7
 from careloop.tenancy.models import Location, TenantModel
@@ -31,6 +33,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     language = models.CharField(_("language"), max_length=10, blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
+    short_password = models.BooleanField(default=False, help_text="the password may be used with a second factor only")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = UserManager()
@@ -40,6 +43,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         db_table = "accounts_user"
+
+    def set_password(self, raw_password: str | None) -> None:
+        """Hash the password, and remember whether it is too short to be used without a second factor."""
+        super().set_password(raw_password)
+        self.short_password = raw_password is not None and len(raw_password) < ALONE
 
 
 class Membership(TenantModel):
@@ -75,3 +83,29 @@ class MembershipLocation(TenantModel):
     class Meta:
         db_table = "accounts_membership_location"
         constraints = [models.UniqueConstraint(fields=["organization", "membership", "location"], name="membership_location_once")]
+
+
+class Invitation(TenantModel):
+    """An offer to work here, opened by a secret link. Of the link's token only a hash is kept."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField(_("e-mail address"))
+    name = models.CharField(_("name"), max_length=80, blank=True)
+    role = models.CharField(max_length=20, choices=ROLE_CHOICES)
+    title = models.CharField(_("title"), max_length=60, blank=True)
+    location_ids = ArrayField(models.UUIDField(), default=list)
+    token_hash = models.BinaryField(max_length=32)
+    invited_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    invited_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    accepted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "accounts_invitation"
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "token_hash"], name="invitation_token_once"),
+            models.CheckConstraint(condition=models.Q(role__in=list(ROLES)), name="invitation_role_known"),
+        ]
+        indexes = [models.Index(fields=["token_hash"], name="invitation_by_token")]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from careloop.accounts.trail import address_of
 from careloop.audit.services import Actor, acting_as
 
 
@@ -19,7 +20,7 @@ class AuditActor:
             return self.get_response(request)
         user = request.user
         actor = Actor(
-            "staff", user.pk, user.name or user.email, via="web", address=request.META.get("REMOTE_ADDR", "")
+            "staff", user.pk, user.name or user.email, via="web", address=address_of(request)
         )  # fmt: skip
         with acting_as(actor):
             return self.get_response(request)

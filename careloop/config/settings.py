@@ -1,6 +1,7 @@
 """Django's settings. What can be changed from outside is in `environment.py`."""
 
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
@@ -64,7 +65,9 @@ MIDDLEWARE = [
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "careloop.accounts.sessions.SessionAge",
     "careloop.accounts.middleware.OrganizationMiddleware",
+    "careloop.api.middleware.TokenOrganization",
     "careloop.web.middleware.Language",
     "careloop.audit.middleware.AuditActor",
 ]
@@ -108,7 +111,12 @@ CARELOOP_LINE_API = ENV.line_api
 
 CACHES = {
     # rate limits are counted over all processes and machines
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "careloop_cache"},
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "careloop_cache",
+        # 300 is Django's own limit: an attacker who tries 300 addresses would push the counts of the first ones out
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    },
 }
 
 PROCRASTINATE_IMPORT_PATHS: list[str] = []
@@ -139,6 +147,10 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
+ALLAUTH_TRUSTED_PROXY_COUNT = ENV.trusted_proxies
+MFA_ADAPTER = "careloop.accounts.adapter.StaffMFAAdapter"
+# addresses come from invitations, not from strangers who sign up
+MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "CareLoop"
@@ -146,7 +158,8 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG or not ENV.https
 USERSESSIONS_TRACK_ACTIVITY = False
 
 SESSION_COOKIE_NAME = "careloop_session"
-SESSION_COOKIE_AGE = 12 * 60 * 60
+SESSION_COOKIE_AGE = CARELOOP_SESSION_SECONDS = ENV.session_hours * 60 * 60
+CARELOOP_SESSION_IDLE_SECONDS = ENV.session_idle_minutes * 60
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = ENV.https
@@ -189,7 +202,15 @@ WHITENOISE_MAX_AGE = 0 if DEBUG else 3600
 
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = ENV.files / "mail"
-DEFAULT_FROM_EMAIL = "CareLoop <no-reply@localhost>"
+if ENV.mail_url:
+    EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    _mail = urlsplit(ENV.mail_url)
+    EMAIL_HOST, EMAIL_PORT = _mail.hostname or "localhost", _mail.port or (465 if _mail.scheme == "smtps" else 587)
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_mail.username or ""), unquote(_mail.password or "")
+    EMAIL_USE_SSL = _mail.scheme == "smtps"
+    EMAIL_USE_TLS = not EMAIL_USE_SSL and EMAIL_PORT != 25
+    EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = ENV.mail_from
 
 # -- logs -----------------------------------------------------------------------------------------------------
 
