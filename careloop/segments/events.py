@@ -21,7 +21,7 @@ class SegmentEntered:
 
 
 @fact(
-    "segment.left", label=_("Left a segment"), group="profile", icon="filter-off",
+    "segment.left", label=_("Left a segment"), group="profile", icon="door-exit",
     sentence=_("Left the segment “%(segment)s”."),
 )  # fmt: skip
 @dataclass(frozen=True)
