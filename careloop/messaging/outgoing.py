@@ -43,20 +43,6 @@ with picked as materialized (
      where m.account_id = %(account)s and m.state = 'planned' and m.due_at <= %(now)s
      order by m.due_at, m.id limit %(limit)s for update skip locked
 ),
-decision as materialized (
-    select c.patient_id,
-           coalesce(array_agg(c.purpose || ':' || c.channel) filter (where c.decision = 'deny'), '{{}}') as denied,
-           coalesce(array_agg(c.purpose || ':' || c.channel) filter (where c.decision = 'permit'), '{{}}') as permitted
-      from consent_consent c
-     where c.ended_at is null and c.patient_id in (select patient_id from picked)
-     group by c.patient_id
-),
-recent as materialized (
-    select m.patient_id, count(*) as had from messaging_message m
-     where m.message_class = 'MARKETING' and m.state in ('accepted', 'unknown', 'claimed') and m.due_at > %(cap_from)s
-       and m.patient_id in (select patient_id from picked where message_class = 'MARKETING')
-     group by m.patient_id
-),
 used as (
     select count(*) as n from messaging_message m, tenancy_organization o
      where m.account_id = %(account)s and o.id = m.organization_id and %(budget)s::int is not null
@@ -72,9 +58,9 @@ select k.id, k.patient_id, k.related_person_id, k.contact_point_id, k.template_v
             when k.expires_at < %(now)s then 'too_late'
             when c.id is null and (case when %(channel)s = 'email' then r.email_sealed else r.phone_sealed end) is null then 'no_contact'
             when c.reach in ('blocked', 'bounced') then 'unreachable'
-            when u.purpose || ':' || %(channel)s = any(d.denied) or u.purpose || ':any' = any(d.denied) then 'consent_refused'
+            when %(channel)s = any(d.denied) or 'any' = any(d.denied) then 'consent_refused'
             when u.purpose = any(%(needing_permit)s)
-                 and not coalesce(u.purpose || ':' || %(channel)s = any(d.permitted) or u.purpose || ':any' = any(d.permitted), false)
+                 and not (%(channel)s = any(d.permitted) or 'any' = any(d.permitted))
             then 'consent_missing'
             when k.message_class = 'MARKETING' and k.attempts = 0 and coalesce(n.had, 0)
                  + row_number() over (partition by k.patient_id, k.message_class order by k.due_at, k.id) > o.marketing_cap then 'cap'
@@ -90,8 +76,16 @@ select k.id, k.patient_id, k.related_person_id, k.contact_point_id, k.template_v
   left join patients_contact_point c on c.id = k.contact_point_id
   left join patients_key ck on ck.patient_id = c.patient_id
   left join patients_related_person r on r.id = k.related_person_id
-  left join decision d on d.patient_id = k.patient_id
-  left join recent n on n.patient_id = k.patient_id
+  cross join lateral (
+    select coalesce(array_agg(c.channel) filter (where c.decision = 'deny'), '{{}}') as denied,
+           coalesce(array_agg(c.channel) filter (where c.decision = 'permit'), '{{}}') as permitted
+      from consent_consent c where c.patient_id = k.patient_id and c.ended_at is null and c.purpose = u.purpose
+  ) as d
+  left join lateral (
+    select count(*) as had from messaging_message m
+     where m.patient_id = k.patient_id and m.message_class = 'MARKETING' and m.due_at > %(cap_from)s
+       and m.state in ('accepted', 'unknown', 'claimed')
+  ) as n on k.message_class = 'MARKETING'
   left join messaging_template_version v on v.id = k.template_version_id
   left join messaging_template t on t.id = v.template_id
  order by k.due_at, k.id

@@ -94,53 +94,52 @@ _ACCOUNTS = """
      where a.enabled and a.is_default and (%(channel)s = '' or a.channel = %(channel)s)
 """
 
-_WAYS = """decision as materialized (
-    select c.patient_id,
-           coalesce(array_agg(c.purpose || ':' || c.channel) filter (where c.decision = 'deny'), '{{}}') as denied,
-           coalesce(array_agg(c.purpose || ':' || c.channel) filter (where c.decision = 'permit'), '{{}}') as permitted,
+_DECISION = """
+    select coalesce(array_agg(c.channel) filter (where c.decision = 'deny' and c.purpose = {purpose}), '{{}}') as denied,
+           coalesce(array_agg(c.channel) filter (where c.decision = 'permit' and c.purpose = {purpose}), '{{}}') as permitted,
            coalesce(bool_or(c.decision = 'permit' and c.source = any(%(written)s)) filter (where c.purpose = 'HEALTH_MARKETING'), false)
              and not coalesce(bool_or(c.decision = 'deny') filter (where c.purpose = 'HEALTH_MARKETING'), false) as health
-      from consent_consent c
-     where c.ended_at is null and c.patient_id in (select patient_id from person)
-     group by c.patient_id
-),
-way as (
-    select w.*, a.account_id, a.channel, a.rank as channel_rank,
-           case when w.purpose || ':' || a.channel = any(d.denied) or w.purpose || ':any' = any(d.denied) then 'consent_refused'
-                when w.purpose = any(%(needing_permit)s)
-                     and not coalesce(w.purpose || ':' || a.channel = any(d.permitted) or w.purpose || ':any' = any(d.permitted), false)
+      from consent_consent c where c.patient_id = {patient} and c.ended_at is null
+"""
+"""One patient's decisions in force. Looked up per patient by index: joins between sets whose size the planner cannot know
+went wrong by a factor of ten before the tables had statistics."""
+
+_WAY = """
+    select a.account_id, a.channel, a.budget_left, w.contact_id, w.related_id, w.value_index, w.dead,
+           case when a.channel = any(d.denied) or 'any' = any(d.denied) then 'consent_refused'
+                when {purpose} = any(%(needing_permit)s) and not (a.channel = any(d.permitted) or 'any' = any(d.permitted))
                 then 'consent_missing' end as consent_reason
       from (
-        select p.n, p.patient_id, p.purpose, p.preferred_channel, p.only_channel, c.id as contact_id, null::uuid as related_id, c.system, c.is_mobile,
-               c.rank as contact_rank, c.value_index, c.reach in ('blocked', 'bounced') as dead,
-               c.warning <> '' as odd
-          from person p join patients_contact_point c on c.patient_id = p.patient_id
+        select c.id as contact_id, null::uuid as related_id, c.system, c.is_mobile, c.rank as contact_rank, c.value_index,
+               c.reach in ('blocked', 'bounced') as dead, c.warning <> '' as odd
+          from patients_contact_point c where c.patient_id = {patient}
         union all
-        select p.n, p.patient_id, p.purpose, p.preferred_channel, p.only_channel, c.id, r.id, c.system, c.is_mobile, c.rank, c.value_index,
-               c.reach in ('blocked', 'bounced'), c.warning <> ''
-          from person p
-          join patients_related_person r on r.patient_id = p.patient_id and (r.is_guardian or r.may_act)
-          join patients_contact_point c on c.patient_id = r.relative_id
-         where %(guardians)s
+        select c.id, r.id, c.system, c.is_mobile, c.rank, c.value_index, c.reach in ('blocked', 'bounced'), c.warning <> ''
+          from patients_related_person r join patients_contact_point c on c.patient_id = r.relative_id
+         where r.patient_id = {patient} and (r.is_guardian or r.may_act) and %(guardians)s
         union all
-        select p.n, p.patient_id, p.purpose, p.preferred_channel, p.only_channel, null, r.id, s.system, true, 9, null, false, false
-          from person p
-          join patients_related_person r on r.patient_id = p.patient_id and (r.is_guardian or r.may_act)
-               and r.relative_id is null
+        select null, r.id, s.system, true, 9, null, false, false
+          from patients_related_person r
           join (values ('phone'), ('email')) as s(system)
                on (s.system = 'phone' and r.phone_sealed is not null) or (s.system = 'email' and r.email_sealed is not null)
-         where %(guardians)s
+         where r.patient_id = {patient} and (r.is_guardian or r.may_act) and r.relative_id is null and %(guardians)s
       ) as w
-      join account a on a.system = w.system and (a.channel <> 'sms' or w.is_mobile) and w.only_channel in ('', a.channel)
-      left join decision d on d.patient_id = w.patient_id
-),
-chosen as (
-    select distinct on (n) *
-      from way
-     order by n, (dead or consent_reason is not null), dead, (consent_reason is not null),
-              (related_id is not null), (channel = preferred_channel) desc, channel_rank, odd, contact_rank, contact_id
-),
+      join account a on a.system = w.system and (a.channel <> 'sms' or w.is_mobile) and {only_channel}
+     order by (dead or {refused}), dead, (related_id is not null),
+              (a.channel = {preferred}) desc, a.rank, odd, contact_rank, contact_id
+     limit 1
 """
+_REFUSED = (
+    "a.channel = any(d.denied) or 'any' = any(d.denied) or ({purpose} = any(%(needing_permit)s) "
+    "and not (a.channel = any(d.permitted) or 'any' = any(d.permitted)))"
+)
+
+
+def _way(*, purpose: str, patient: str, preferred: str, only_channel: str) -> str:
+    """Return the query for the best way to one patient, given their decisions as `d`."""
+    refused = _REFUSED.format(purpose=purpose)
+    return _WAY.format(purpose=purpose, patient=patient, preferred=preferred, only_channel=only_channel, refused=refused)
+
 
 _DECIDE = """
 with account as materialized ({accounts}),
@@ -150,7 +149,7 @@ given as (
       from ({audience}) as a
 ),
 person as materialized (
-    select g.*, p.preferred_channel, ''::text as only_channel, %(purpose)s::text as purpose,
+    select g.*, p.preferred_channel,
            case when lower(p.language) like 'en%%' then 'en'
                 when replace(lower(p.language), '_', '-') ~ '^zh-(hans|cn|sg)' then 'zh-hans'
                 when lower(p.language) like 'zh%%' then 'zh-hant'
@@ -166,31 +165,28 @@ person as materialized (
       join patients_patient p on p.id = g.patient_id
       join tenancy_organization o on o.id = p.organization_id
 ),
-{ways}recent as materialized (
-    select m.patient_id, count(*) as had
-      from messaging_message m
-     where %(capped)s and m.message_class = 'MARKETING' and m.state in ('planned', 'claimed', 'accepted', 'unknown')
-       and m.due_at > %(cap_from)s and m.patient_id in (select patient_id from person)
-     group by m.patient_id
-),
 first_look as (
-    select p.*, c.account_id, c.channel, c.contact_id, c.related_id, c.value_index,
+    select p.*, c.account_id, c.channel, c.contact_id, c.related_id, c.value_index, c.budget_left,
            case when p.wanted_language = any(%(languages)s) then p.wanted_language
                 when p.default_language = any(%(languages)s) then p.default_language
                 else (%(languages)s::text[])[1] end as language,
            coalesce(p.person_reason,
                     case when not jsonb_exists_all(p.params, %(required)s::text[]) then 'missing_variable'
                          when not exists (select from account) then 'no_channel'
-                         when c.n is null then 'no_contact'
+                         when c.account_id is null then 'no_contact'
                          when c.dead then 'unreachable'
                          when c.consent_reason is not null then c.consent_reason
-                         when %(uses_health)s and not coalesce(d.health, false) then 'health_consent_missing'
+                         when %(uses_health)s and not d.health then 'health_consent_missing'
                     end) as reason,
            coalesce(r.had, 0) as had
       from person p
-      left join chosen c on c.n = p.n
-      left join decision d on d.patient_id = p.patient_id
-      left join recent r on r.patient_id = p.patient_id
+      cross join lateral ({decision}) as d
+      left join lateral ({way}) as c on true
+      left join lateral (
+        select count(*) as had from messaging_message m
+         where m.patient_id = p.patient_id and m.message_class = 'MARKETING' and m.due_at > %(cap_from)s
+           and m.state in ('planned', 'claimed', 'accepted', 'unknown')
+      ) as r on %(capped)s
 ),
 limited as (
     select f.*,
@@ -215,10 +211,10 @@ decided as (
     select l.*,
            case when l.reason_2 is not null then l.reason_2
                 when %(expires_at)s::timestamptz is not null and l.due_at > %(expires_at)s then 'too_late'
-                when a.budget_left is not null
-                     and row_number() over (partition by l.account_id, l.reason_2 order by l.due_at, l.n) > a.budget_left
+                when l.budget_left is not null
+                     and row_number() over (partition by l.account_id, l.reason_2 order by l.due_at, l.n) > l.budget_left
                 then 'budget' end as final_reason
-      from limited l left join account a on a.account_id = l.account_id
+      from limited l
 )
 """
 
@@ -276,7 +272,10 @@ def run(what: What, audience: Audience, *, now: datetime, dry_run: bool = False)
     actor = current_actor()
     statement = _DECIDE.format(
         accounts=_ACCOUNTS,
-        ways=_WAYS.format(),
+        decision=_DECISION.format(purpose="%(purpose)s::text", patient="p.patient_id"),
+        way=_way(
+            purpose="%(purpose)s::text", patient="p.patient_id", preferred="p.preferred_channel", only_channel="true"
+        ),
         audience=audience.query,
         key="a.key" if "key" in audience.columns else "%(key_prefix)s || ':' || a.patient_id::text",
         due_at="coalesce(a.due_at, %(due_at)s)" if "due_at" in audience.columns else "%(due_at)s::timestamptz",
@@ -307,18 +306,25 @@ _PURPOSES = " ".join(f"when '{name}' then '{purpose.value}'" for name, purpose i
 
 _CHOOSE_AGAIN = f"""
 with account as materialized ({_ACCOUNTS}),
-person as materialized (
-    select m.id as n, m.patient_id, p.preferred_channel, case when m.fixed_channel then m.channel else '' end as only_channel,
-           case m.message_class {_PURPOSES} end as purpose
-      from messaging_message m join patients_patient p on p.id = m.patient_id
+chosen as (
+    select m.id, c.*
+      from messaging_message m
+      join patients_patient p on p.id = m.patient_id
+      cross join lateral (
+        select case when m.fixed_channel then m.channel else '' end as only_channel, case m.message_class {_PURPOSES} end as purpose
+      ) as u
+      cross join lateral ({_DECISION.format(purpose="u.purpose", patient="m.patient_id")}) as d
+      cross join lateral ({_way(
+          purpose="u.purpose", patient="m.patient_id", preferred="p.preferred_channel",
+          only_channel="u.only_channel in ('', a.channel)",
+      )}) as c
      where m.id = any(%(ids)s)
 ),
-{_WAYS.format()}
 found as (
     update messaging_message m
        set channel = c.channel, account_id = c.account_id, contact_point_id = c.contact_id, related_person_id = c.related_id
       from chosen c
-     where m.id = c.n and not c.dead and c.consent_reason is null
+     where m.id = c.id and not c.dead and c.consent_reason is null
     returning m.id
 )
 select id from found
