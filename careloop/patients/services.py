@@ -501,6 +501,13 @@ def create_tag(*, name: str, color: str = "teal", now: datetime, by: UUID | None
     return tag
 
 
+@transaction.atomic
+def archive_tag(*, tag_id: UUID, now: datetime) -> None:
+    """Stop offering a tag; patients who have it keep it, and making it again brings it back."""
+    if Tag.objects.filter(pk=tag_id, is_archived=False).update(is_archived=True):
+        audit.record("tag.archived", target=("tag", tag_id), now=now)
+
+
 def give_tag(
     *, patient_ids: Iterable[UUID], tag_id: UUID, now: datetime, by: UUID | None, rule: str = "", source: str = "staff"
 ) -> int:
