@@ -52,7 +52,7 @@ check: setup-dev ## format, lint, types, floors, migrations, translations
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/djlint --check --quiet careloop
+	$(BIN)/djlint --lint --quiet --profile django careloop
 	$(BIN)/python scripts/check_messages.py
 	$(BIN)/python scripts/check_migrations.py
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Access:
     why: str = ""
 
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def requires(permission: str) -> Callable[[View], View]:
@@ -27,7 +28,7 @@ def requires(permission: str) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
-        def check(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def check(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             member = getattr(request, "member", None)
             if member is None:
                 return _turn_away(request)
@@ -45,7 +46,7 @@ def members_only(view: View) -> View:
     """Let in every member of the organization."""
 
     @functools.wraps(view)
-    def check(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def check(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if getattr(request, "member", None) is None:
             return _turn_away(request)
         return view(request, *args, **kwargs)
@@ -64,7 +65,7 @@ def public(why: str) -> Callable[[View], View]:
     return decorate
 
 
-def _turn_away(request: HttpRequest) -> HttpResponse:
+def _turn_away(request: HttpRequest) -> HttpResponseBase:
     if request.user.is_authenticated:
         raise PermissionDenied("no membership")
     response = redirect_to_login(request.get_full_path())

@@ -1,0 +1,149 @@
+"""The shapes of the API: what it takes and gives. Identifiers are masked; a token never reads them in clear."""
+
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from ninja import Field, Schema
+
+
+class Problem(Schema):
+    """A refusal: a stable code, a sentence, and its numbers."""
+
+    code: str
+    message: str
+    details: dict[str, Any] = {}
+
+
+class PatientOut(Schema):
+    id: UUID
+    chart_number: str
+    name: str
+    sex: Literal["male", "female", "other", "unknown"]
+    birth_date: date | None
+    deceased: bool
+    active: bool
+    language: str
+    stage: str | None = Field(None, description="life-cycle stage: prospect, new, active, at_risk, lapsed, closed, deceased")
+    last_visit_on: date | None = None
+    visits: int = 0
+    tags: list[str] = []
+    version: int
+    updated_at: datetime
+
+
+class PatientPage(Schema):
+    items: list[PatientOut]
+    next: str | None = Field(None, description="cursor of the next page; null at the end")
+
+
+class ContactIn(Schema):
+    system: Literal["phone", "email", "line", "wechat"]
+    value: str = Field(max_length=254)
+    use: Literal["", "mobile", "home", "work"] = ""
+
+
+class IdentifierIn(Schema):
+    kind: Literal["national_id", "resident_certificate", "passport", "insurance_card", "other"]
+    value: str = Field(max_length=80)
+    system: str = Field("", max_length=160)
+
+
+class PatientIn(Schema):
+    name: str = Field(min_length=1, max_length=160)
+    chart_number: str = Field("", max_length=60)
+    sex: Literal["male", "female", "other", "unknown"] = "unknown"
+    birth_date: date | None = None
+    language: Literal["", "zh-hant", "zh-hans", "en"] = ""
+    contacts: list[ContactIn] = Field([], max_length=20)
+    identifiers: list[IdentifierIn] = Field([], max_length=20)
+    even_if_similar: bool = Field(False, description="true: somebody looked at the possible duplicates")
+
+
+class PatientChange(Schema):
+    version: int = Field(description="the version the change was made from; another one is refused")
+    name: str | None = Field(None, min_length=1, max_length=160)
+    chart_number: str | None = Field(None, max_length=60)
+    sex: Literal["male", "female", "other", "unknown"] | None = None
+    birth_date: date | None = None
+    language: Literal["", "zh-hant", "zh-hans", "en"] | None = None
+    note: str | None = Field(None, max_length=5000)
+
+
+class Made(Schema):
+    id: UUID
+    is_new: bool
+    warnings: list[str] = []
+
+
+class EventOut(Schema):
+    id: int
+    kind: str
+    patient_id: UUID | None
+    occurred_at: datetime
+    recorded_at: datetime
+    source: str
+    historical: bool
+    payload: dict[str, Any]
+
+
+class EventPage(Schema):
+    items: list[EventOut]
+    next: str | None = None
+
+
+class SegmentOut(Schema):
+    id: UUID
+    name: str
+    description: str
+    purpose: Literal["CARE", "MARKETING"]
+    size: int | None
+    refreshed_at: datetime | None
+    version: int
+
+
+class SegmentIn(Schema):
+    name: str = Field(min_length=1, max_length=80)
+    description: str = Field("", max_length=400)
+    purpose: Literal["CARE", "MARKETING"]
+    rule: dict[str, Any] = Field(description="the rule tree; see the reference “Segment rules”")
+
+
+class RuleIn(Schema):
+    rule: dict[str, Any]
+
+
+class CountOut(Schema):
+    count: int
+
+
+class MemberPage(Schema):
+    items: list[UUID]
+    next: str | None = None
+
+
+class MessageOut(Schema):
+    id: UUID
+    key: str
+    patient_id: UUID
+    channel: str
+    message_class: str
+    state: str
+    reason: str
+    due_at: datetime
+    accepted_at: datetime | None
+    answered_at: datetime | None
+    answer: str
+
+
+class MessagePage(Schema):
+    items: list[MessageOut]
+    next: str | None = None
+
+
+class MessageIn(Schema):
+    template: str = Field(max_length=80, description="key of a published template")
+    patient_id: UUID
+    key: str = Field(min_length=1, max_length=120, description="what the message is for; the same key sends once")
+    due_at: datetime | None = None
+    params: dict[str, str] = {}

@@ -1,0 +1,302 @@
+"""Version 1: patients, events, segments, messages."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from ninja import Header, NinjaAPI, Query, Status
+from ninja.errors import AuthenticationError, ValidationError
+from ninja.security import HttpBearer
+
+from careloop.api import schemas
+from careloop.api.errors import NotFound, ScopeNeeded, TokenNeeded
+from careloop.api.pages import MOST, page_of, read_cursor
+from careloop.audit import services as audit
+from careloop.facts.rules import Stage
+from careloop.kernel import sql
+from careloop.kernel.errors import DomainError
+from careloop.kernel.ids import uuid7
+from careloop.messaging import services as messaging
+from careloop.patients import services as patients
+from careloop.patients.services import NewContact
+from careloop.segments import language
+from careloop.segments import selectors as segment_selectors
+from careloop.segments import services as segments
+
+
+class Token(HttpBearer):
+    """The token the middleware found; cookies and other schemes count for nothing."""
+
+    openapi_description = "A token made in Settings, API tokens."
+
+    def authenticate(self, request: HttpRequest, token: str) -> Any:
+        return request.api_token  # type: ignore[attr-defined]
+
+
+api = NinjaAPI(
+    title="CareLoop", version="1", urls_namespace="api-v1", auth=Token(), docs_url=None, openapi_url="/openapi.json",
+    description="Patients, events, segments and messages of one organization.",
+)  # fmt: skip
+
+PROBLEMS = {400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem, 409: schemas.Problem, 422: schemas.Problem}
+Limit = Query(50, ge=1, le=MOST)
+Cursor = Query("", max_length=400)
+
+
+def needs(scope: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let in tokens with `scope`."""
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def check(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if scope not in request.api_token["scopes"]:  # type: ignore[attr-defined]
+                raise ScopeNeeded(scope=scope)
+            return view(request, *args, **kwargs)
+
+        check.scope = scope  # type: ignore[attr-defined]
+        return check
+
+    return decorate
+
+
+@api.exception_handler(DomainError)
+def refuse(request: HttpRequest, error: DomainError) -> HttpResponse:
+    details = {name: _plain(value) for name, value in error.details.items()}
+    return api.create_response(request, {"code": error.code, "message": str(error), "details": details}, status=error.status)
+
+
+@api.exception_handler(ValidationError)
+def refuse_form(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    places = [{"place": ".".join(map(str, one["loc"])), "what": one["msg"]} for one in error.errors]
+    body = {"code": "api.bad_request", "message": "; ".join(f"{p['place']}: {p['what']}" for p in places), "details": {"places": places}}
+    return api.create_response(request, body, status=422)
+
+
+@api.exception_handler(AuthenticationError)
+def refuse_stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    return refuse(request, TokenNeeded())
+
+
+# -- patients --------------------------------------------------------------------------------------------------
+
+PATIENT = """
+    select p.id, p.chart_number, p.name, p.sex, p.birth_date, p.deceased, p.active, p.language, p.version, p.updated_at,
+           f.stage as stage_number, f.last_visit_on, coalesce(f.visits, 0) as visits,
+           array(select t.name from patients_patient_tag l join patients_tag t on t.id = l.tag_id
+                  where l.patient_id = p.id order by t.name) as tags
+      from patients_patient p left join facts_patient f on f.patient_id = p.id
+"""
+STAGES = {stage.value: stage.name.lower() for stage in Stage}
+
+
+def _with_stage(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"stage": STAGES.get(row["stage_number"])}
+
+
+@api.get("/patients", response={200: schemas.PatientPage, **PROBLEMS}, tags=["patients"])
+@needs("patients:read")
+def list_patients(
+    request: HttpRequest, chart_number: str = Query("", max_length=60), updated_since: datetime | None = None, cursor: str = Cursor,
+    limit: int = Limit,
+) -> Any:  # fmt: skip
+    """Patients, in the order in which they were made. `chart_number` finds one exactly."""
+    where, params = ["p.merged_into_id is null"], {"limit": limit + 1}
+    if chart_number:
+        where.append("p.chart_number = %(chart)s")
+        params["chart"] = chart_number.replace("\0", "")  # type: ignore[assignment]
+    if updated_since:
+        where.append("p.updated_at >= %(since)s")
+        params["since"] = updated_since  # type: ignore[assignment]
+    if cursor:
+        where.append("p.id > %(after)s")
+        (params["after"],) = read_cursor(cursor, UUID)
+    rows = sql.rows(f"{PATIENT} where {' and '.join(where)} order by p.id limit %(limit)s", params)
+    page = page_of([_with_stage(row) for row in rows], limit, "id")
+    audit.record("patient.listed", patients=[row["id"] for row in page["items"]])
+    return page
+
+
+@api.post("/patients", response={201: schemas.Made, 200: schemas.Made, **PROBLEMS}, tags=["patients"])
+@needs("patients:write")
+def register_patient(
+    request: HttpRequest, body: schemas.PatientIn, idempotency_key: UUID | None = Header(None, alias="Idempotency-Key")
+) -> Any:
+    """Register a patient. With the same `Idempotency-Key` a second call makes no second record."""
+    done = patients.register(
+        details=body.dict(include={"name", "chart_number", "sex", "birth_date", "language"}),
+        contacts=[NewContact(one.system, one.value, use=one.use) for one in body.contacts],
+        identifiers=[patients.NewIdentifier(one.kind, one.value, system=one.system) for one in body.identifiers],
+        idempotency_key=idempotency_key or uuid7(), now=timezone.now(), by=None, even_if_similar=body.even_if_similar, how="api",
+    )  # fmt: skip
+    return Status(201 if done.is_new else 200, {"id": done.patient_id, "is_new": done.is_new, "warnings": done.warnings})
+
+
+@api.get("/patients/{uuid:patient_id}", response={200: schemas.PatientOut, **PROBLEMS}, tags=["patients"])
+@needs("patients:read")
+def get_patient(request: HttpRequest, patient_id: UUID) -> Any:
+    """One patient."""
+    row = sql.row(f"{PATIENT} where p.id = %s", [patient_id])
+    if row is None:
+        raise NotFound
+    audit.record("patient.viewed", patients=[patient_id])
+    return _with_stage(row)
+
+
+@api.patch("/patients/{uuid:patient_id}", response={200: schemas.PatientOut, **PROBLEMS}, tags=["patients"])
+@needs("patients:write")
+def change_patient(request: HttpRequest, patient_id: UUID, body: schemas.PatientChange) -> Any:
+    """Change fields; those not sent stay."""
+    changes = body.dict(exclude_unset=True, exclude={"version"})
+    changes = {name: "" if value is None and name != "birth_date" else value for name, value in changes.items()}
+    patients.update(patient_id=patient_id, changes=changes, version=body.version, now=timezone.now(), by=None)
+    return _with_stage(sql.row(f"{PATIENT} where p.id = %s", [patient_id]) or {})
+
+
+# -- events ----------------------------------------------------------------------------------------------------
+
+EVENT = "select id, kind, patient_id, occurred_at, recorded_at, source, historical, payload from events_event"
+SHOWN_EVENTS = "(batch_id is null or batch_id not in (select batch_id from events_retraction))"
+
+
+@api.get("/events", response={200: schemas.EventPage, **PROBLEMS}, tags=["events"])
+@needs("events:read")
+def list_events(
+    request: HttpRequest, kind: str = Query("", max_length=60), patient_id: UUID | None = None, cursor: str = Cursor, limit: int = Limit
+) -> Any:  # fmt: skip
+    """The event log, oldest first: keep the last cursor and ask again to follow it. Every event is given once."""
+    where = [SHOWN_EVENTS, "xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"]
+    params: dict[str, Any] = {"limit": limit + 1}
+    for name, value in (("kind", kind.replace("\0", "")), ("patient_id", patient_id)):
+        if value:
+            where.append(f"{name} = %({name})s")
+            params[name] = value
+    if cursor:
+        where.append("(xid, id) > (%(xid)s, %(after)s)")
+        params["xid"], params["after"] = read_cursor(cursor, int, int)
+    rows = sql.rows(
+        f"select xid, {EVENT[7:]} where {' and '.join(where)} order by xid, id limit %(limit)s", params
+    )
+    page = page_of(rows, limit, "xid", "id")
+    audit.record("event.listed", patients={row["patient_id"] for row in page["items"] if row["patient_id"]})
+    return page
+
+
+@api.get("/patients/{uuid:patient_id}/events", response={200: schemas.EventPage, **PROBLEMS}, tags=["events"])
+@needs("events:read")
+def patient_events(request: HttpRequest, patient_id: UUID, cursor: str = Cursor, limit: int = Limit) -> Any:
+    """One patient's timeline, newest first."""
+    if not sql.value("select 1 from patients_patient where id = %s", [patient_id]):
+        raise NotFound
+    where, params = [SHOWN_EVENTS, "patient_id = %(patient)s"], {"patient": patient_id, "limit": limit + 1}
+    if cursor:
+        where.append("(occurred_at, id) < (%(at)s, %(after)s)")
+        params["at"], params["after"] = read_cursor(cursor, datetime, int)
+    rows = sql.rows(f"{EVENT} where {' and '.join(where)} order by occurred_at desc, id desc limit %(limit)s", params)
+    audit.record("patient.viewed", patients=[patient_id])
+    return page_of(rows, limit, "occurred_at", "id")
+
+
+# -- segments --------------------------------------------------------------------------------------------------
+
+SEGMENT = "select id, name, description, purpose, size, refreshed_at, version from segments_segment where archived_at is null"
+
+
+@api.get("/segments", response={200: list[schemas.SegmentOut], **PROBLEMS}, tags=["segments"])
+@needs("segments:read")
+def list_segments(request: HttpRequest) -> Any:
+    """All segments in use, by name."""
+    return sql.rows(f"{SEGMENT} order by name")
+
+
+@api.post("/segments", response={201: schemas.SegmentOut, **PROBLEMS}, tags=["segments"])
+@needs("segments:write")
+def create_segment(request: HttpRequest, body: schemas.SegmentIn) -> Any:
+    """Make a segment. A marketing segment may not read clinical fields without written consent."""
+    made = segments.create_segment(
+        name=body.name, rule=body.rule, purpose=body.purpose, description=body.description, by=None, now=timezone.now()
+    )
+    return Status(201, sql.row(f"{SEGMENT} and id = %s", [made.pk]))
+
+
+@api.post("/segments/count", response={200: schemas.CountOut, **PROBLEMS}, tags=["segments"])
+@needs("segments:read")
+def count_rule(request: HttpRequest, body: schemas.RuleIn) -> Any:
+    """How many patients a rule would select now."""
+    return {"count": segment_selectors.count(language.read(body.rule), now=timezone.now())}
+
+
+@api.get("/segments/{uuid:segment_id}/members", response={200: schemas.MemberPage, **PROBLEMS}, tags=["segments"])
+@needs("segments:read")
+def list_members(request: HttpRequest, segment_id: UUID, cursor: str = Cursor, limit: int = Limit) -> Any:
+    """The patients in a segment, by id."""
+    if not sql.value("select 1 from segments_segment where id = %s and archived_at is null", [segment_id]):
+        raise NotFound
+    after = read_cursor(cursor, UUID)[0] if cursor else None
+    rows = sql.rows(
+        """select patient_id from segments_member where segment_id = %(segment)s and (%(after)s::uuid is null or patient_id > %(after)s)
+            order by patient_id limit %(limit)s""",
+        {"segment": segment_id, "after": after, "limit": limit + 1},
+    )
+    page = page_of(rows, limit, "patient_id")
+    page["items"] = [row["patient_id"] for row in page["items"]]
+    audit.record("segment.members_listed", patients=page["items"], target=("segment", segment_id))
+    return page
+
+
+# -- messages --------------------------------------------------------------------------------------------------
+
+MESSAGE = """select id, key, patient_id, channel, message_class, state, reason, due_at, accepted_at, answered_at, answer
+               from messaging_message"""
+
+
+@api.get("/messages", response={200: schemas.MessagePage, **PROBLEMS}, tags=["messages"])
+@needs("messages:read")
+def list_messages(
+    request: HttpRequest, state: str = Query("", max_length=10), patient_id: UUID | None = None, cursor: str = Cursor, limit: int = Limit
+) -> Any:  # fmt: skip
+    """Messages, those due last first. What was said is not given."""
+    where, params = ["true"], {"limit": limit + 1}
+    for name, value in (("state", state.replace("\0", "")), ("patient_id", patient_id)):
+        if value:
+            where.append(f"{name} = %({name})s")
+            params[name] = value  # type: ignore[assignment]
+    if cursor:
+        where.append("(due_at, id) < (%(at)s, %(after)s)")
+        params["at"], params["after"] = read_cursor(cursor, datetime, UUID)
+    rows = sql.rows(f"{MESSAGE} where {' and '.join(where)} order by due_at desc, id desc limit %(limit)s", params)
+    page = page_of(rows, limit, "due_at", "id")
+    audit.record("message.listed", patients={row["patient_id"] for row in page["items"]})
+    return page
+
+
+@api.get("/messages/{uuid:message_id}", response={200: schemas.MessageOut, **PROBLEMS}, tags=["messages"])
+@needs("messages:read")
+def get_message(request: HttpRequest, message_id: UUID) -> Any:
+    """One message and its state."""
+    row = sql.row(f"{MESSAGE} where id = %s", [message_id])
+    if row is None:
+        raise NotFound
+    audit.record("message.viewed", patients=[row["patient_id"]], target=("message", message_id))
+    return row
+
+
+@api.post("/messages", response={201: schemas.MessageOut, **PROBLEMS}, tags=["messages"])
+@needs("messages:write")
+def plan_message(request: HttpRequest, body: schemas.MessageIn) -> Any:
+    """Plan one message from a template. Consent, quiet hours, cap and policy hold as everywhere; a blocked one says why."""
+    if not sql.value("select 1 from patients_patient where id = %s", [body.patient_id]):
+        raise NotFound
+    now = timezone.now()
+    message = messaging.plan_one(
+        template_key=body.template, patient_id=body.patient_id, key=f"api:{request.api_token['id']}:{body.key}",  # type: ignore[attr-defined]
+        due_at=body.due_at or now, now=now, params=body.params, origin="api",
+    )  # fmt: skip
+    return Status(201, sql.row(f"{MESSAGE} where id = %s", [message.pk]))
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, int | float | bool | list | dict | None) else str(value)
