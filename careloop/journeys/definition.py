@@ -126,7 +126,10 @@ class Step:
 
     def target(self, name: str, default: str = NEXT) -> str:
         """Return the id of the step to which `name` leads; "" is the end."""
-        wanted = self.values.get(name) or default
+        return self.resolve(self.values.get(name) or default)
+
+    def resolve(self, wanted: str) -> str:
+        """Return the id of the step meant by `next`, `end` or a name."""
         return self.below if wanted == NEXT else "" if wanted == END else wanted
 
 
