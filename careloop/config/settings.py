@@ -17,6 +17,11 @@ ALLOWED_HOSTS = [name.strip() for name in ENV.allowed_hosts.split(",") if name.s
     "localhost", "127.0.0.1", "[::1]", "testserver",
 ]  # fmt: skip
 
+# each group of staff pages is an app of its own, for its templates and words
+SCREENS = sorted(
+    f"careloop.web.screens.{file.parent.name}" for file in (PACKAGE / "web" / "screens").glob("*/apps.py")
+)
+
 INSTALLED_APPS = [
     "careloop.tenancy",
     "careloop.accounts",
@@ -39,6 +44,7 @@ INSTALLED_APPS = [
     "careloop.portal",
     "careloop.api",
     "careloop.web",
+    *SCREENS,
     "careloop.config",
     "django.contrib.auth",
     "django.contrib.contenttypes",

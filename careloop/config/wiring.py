@@ -3,6 +3,8 @@
 from importlib import import_module
 from importlib.util import find_spec
 
+from django.conf import settings
+
 # Importing these declares facts, readers, and what a slice adds to the pages of those below it.
 DECLARATIONS = ("events", "handlers", "slots")
 SLICES = (
@@ -13,7 +15,7 @@ SLICES = (
 
 def connect() -> None:
     """Import each slice's declarations. Called once, when Django is ready."""
-    for name in SLICES:
+    for name in (*SLICES, *(screens.removeprefix("careloop.") for screens in settings.SCREENS)):
         if find_spec(f"careloop.{name}") is None:
             continue
         for part in DECLARATIONS:
