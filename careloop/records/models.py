@@ -78,7 +78,11 @@ class Encounter(Record):
 class OfEncounter(Record):
     """A record that may belong to an encounter."""
 
-    encounter = models.ForeignKey(Encounter, models.SET_NULL, null=True, related_name="+", db_index=False)
+    # No constraint in the database: it would look up every row of an import once more, and an undone import of visits would
+    # search all records once a visit. The import sets it only to visits it has found; undo refuses while others refer to them.
+    encounter = models.ForeignKey(
+        Encounter, models.SET_NULL, null=True, related_name="+", db_index=False, db_constraint=False
+    )
 
     class Meta:
         abstract = True
