@@ -79,13 +79,14 @@ def advance(*, now: datetime) -> list[UUID]:
     return refresh([row["patient_id"] for row in due], now=now)
 
 
-def rebuild(organization_id: UUID, *, now: datetime) -> int:
+def rebuild(organization_id: UUID | None = None, *, now: datetime) -> int:
     """Make every row anew from the records; return how many patients there are.
 
-    Works in steps of its own transactions and may be run while the clinic works: readers only wait for the step at hand.
+    Called outside an organization it works in steps of its own transactions, and the clinic works on: readers only wait
+    for the step at hand. Called inside one it is part of that transaction.
     """
+    organization_id = organization_id or current_organization_id()
     last = UUID(int=0)
-    rebuilt = 0
     while True:
         with in_organization(organization_id):
             # all patients, and rows that have none any more
@@ -104,8 +105,7 @@ def rebuild(organization_id: UUID, *, now: datetime) -> int:
             break
         last = ids[-1]
     with in_organization(organization_id):
-        rebuilt = sql.value("select count(*) from facts_patient")
-    return int(rebuilt)
+        return int(sql.value("select count(*) from facts_patient"))
 
 
 def clinic_day(now: datetime) -> date:
