@@ -66,7 +66,7 @@ STUMBLES = (AttributeError, KeyError, IndexError, TypeError, ValueError, Overflo
 
 #: How much of a path a report shows.
 PATH_LENGTH = 60
-CHUNK_ROWS = 20_000
+CHUNK_ROWS = 40_000
 #: Rows with long texts fill memory sooner than their number says.
 CHUNK_CHARACTERS = 24 * 1024 * 1024
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,9 +15,10 @@ import structlog
 from careloop.audit import services as audit
 from careloop.integrations.fhir import loading as fhir
 from careloop.integrations.imports import pipeline
+from careloop.integrations.imports.ahead import ahead
 from careloop.integrations.imports.errors import BatchBusy, BatchUnknown, NoSuchFile
 from careloop.integrations.imports.models import ImportBatch, ImportSource
-from careloop.integrations.imports.rows import RowStream
+from careloop.integrations.imports.rows import RowChunk
 from careloop.integrations.tabular import loader
 from careloop.integrations.tabular import mapping as mappings
 from careloop.kernel import vault
@@ -123,7 +124,7 @@ def get_batch(batch_id: UUID | str) -> ImportBatch:
 class Opened:
     """A source that can be read: its chunks, its size for the progress bar, and what was noticed about it."""
 
-    chunks: RowStream
+    chunks: Iterator[RowChunk]
     size: int
     notices: list[dict[str, Any]]
     tables: dict[str, Any]
@@ -141,7 +142,8 @@ def opened(batch: ImportBatch, path: Path, *, organization_id: UUID, now: dateti
         zone = ZoneInfo(organization.time_zone)
         saved = ImportSource.objects.values_list("mappings", flat=True).get(id=batch.source_id)
     if batch.kind == ImportBatch.Kind.FHIR:
-        yield Opened(fhir.rows(path, zone=zone, now=now), batch.file_size, [], {})
+        with closing(ahead(fhir.rows(path, zone=zone, now=now))) as chunks:
+            yield Opened(chunks, batch.file_size, [], {})
         return
     document = (batch.mapping or {}).get("document")
     with loader.open_source(path, name=batch.file_name, document=document) as source:
@@ -154,7 +156,8 @@ def opened(batch: ImportBatch, path: Path, *, organization_id: UUID, now: dateti
             table.name: {"headers": table.report.headers, "mapping": table.mapping.as_json()} for table in source.tables
         }
         today = now.astimezone(zone).date()
-        yield Opened(loader.stream(source, zone=zone, today=today), source.size, notices, tables)
+        with closing(ahead(loader.stream(source, zone=zone, today=today))) as chunks:
+            yield Opened(chunks, source.size, notices, tables)
 
 
 def start(batch: ImportBatch, *, now: datetime) -> None:

@@ -38,16 +38,16 @@ RICH: list[dict[str, Any]] = [
         deceasedDateTime="2024",
     ),
     of_patient("RelatedPerson", name=[{"text": "a"}], relationship=[coded("MTH")], birthDate="1999-01-01"),
-    of_patient("AllergyIntolerance", code=coded("1"), reaction=[{"manifestation": [coded("2")], "severity": "mild"}], note=[{"text": "a"}]),  # noqa: E501
-    of_patient("Immunization", vaccineCode=coded("1"), occurrenceDateTime="2024", protocolApplied=[{"doseNumberPositiveInt": 1}], site=coded("1")),  # noqa: E501
-    of_patient("DiagnosticReport", code=coded("1"), presentedForm=[{"contentType": "text/plain", "data": "5ZC2"}], result=[{"reference": "a"}]),  # noqa: E501
-    of_patient("CarePlan", category=[coded("1")], period={"start": "2024"}, activity=[{"detail": {"code": coded("1")}}], addresses=[{"reference": "Condition/1"}]),  # noqa: E501
-    of_patient("MedicationStatement", medicationReference={"reference": "#m"}, contained=[{"id": "m", "code": coded("1")}], dosage=[{"text": "a"}]),  # noqa: E501
-    of_patient("Invoice", date="2024", totalNet={"value": 1}, lineItem=[{"chargeItemCodeableConcept": coded("1"), "priceComponent": [{"amount": {"value": 1}}]}]),  # noqa: E501
-    of_patient("Claim", created="2024", total={"value": 1}, item=[{"encounter": [{"reference": "a"}], "net": {"value": 1}}]),  # noqa: E501
-    {"resourceType": "ExplanationOfBenefit", "id": "e", "patient": {"reference": "Patient/p1"}, "created": "2024", "payment": {"amount": {"value": 1}}, "total": [{"amount": {"value": 2}}]},  # noqa: E501
-    {"resourceType": "PractitionerRole", "practitioner": {"reference": "Practitioner/1", "display": "a"}, "specialty": [coded("1")]},  # noqa: E501
-    {"resourceType": "Location", "id": "l", "name": "a", "address": {"text": "b"}, "managingOrganization": {"reference": "Organization/1"}},  # noqa: E501
+    of_patient("AllergyIntolerance", code=coded("1"), reaction=[{"manifestation": [coded("2")], "severity": "mild"}], note=[{"text": "a"}]),
+    of_patient("Immunization", vaccineCode=coded("1"), occurrenceDateTime="2024", protocolApplied=[{"doseNumberPositiveInt": 1}], site=coded("1")),
+    of_patient("DiagnosticReport", code=coded("1"), presentedForm=[{"contentType": "text/plain", "data": "5ZC2"}], result=[{"reference": "a"}]),
+    of_patient("CarePlan", category=[coded("1")], period={"start": "2024"}, activity=[{"detail": {"code": coded("1")}}], addresses=[{"reference": "Condition/1"}]),
+    of_patient("MedicationStatement", medicationReference={"reference": "#m"}, contained=[{"id": "m", "code": coded("1")}], dosage=[{"text": "a"}]),
+    of_patient("Invoice", date="2024", totalNet={"value": 1}, lineItem=[{"chargeItemCodeableConcept": coded("1"), "priceComponent": [{"amount": {"value": 1}}]}]),
+    of_patient("Claim", created="2024", total={"value": 1}, item=[{"encounter": [{"reference": "a"}], "net": {"value": 1}}]),
+    {"resourceType": "ExplanationOfBenefit", "id": "e", "patient": {"reference": "Patient/p1"}, "created": "2024", "payment": {"amount": {"value": 1}}, "total": [{"amount": {"value": 2}}]},
+    {"resourceType": "PractitionerRole", "practitioner": {"reference": "Practitioner/1", "display": "a"}, "specialty": [coded("1")]},
+    {"resourceType": "Location", "id": "l", "name": "a", "address": {"text": "b"}, "managingOrganization": {"reference": "Organization/1"}},
     of_patient("Goal", description={"text": "a"}),
     of_patient("Device", deviceName=[{"name": "a"}], period={"end": "2024"}, quantity={"value": 1}),
 ]  # fmt: skip

@@ -693,15 +693,15 @@ def test_what_has_no_page_is_one_line_and_what_is_about_nobody_is_counted(tmp_pa
 @pytest.mark.parametrize(
     ("resource", "code", "path"),
     [
-        (of_patient("Encounter", period={"start": "2024"}, reasonCode={"text": "x"}), "fhir.expected_list", "Encounter.reasonCode"),  # noqa: E501
+        (of_patient("Encounter", period={"start": "2024"}, reasonCode={"text": "x"}), "fhir.expected_list", "Encounter.reasonCode"),
         (patient(name="王"), "fhir.expected_list", "Patient.name"),
         (patient(name=[{"given": [1]}]), "fhir.expected_text", "Patient.name[0].given[0]"),
         (patient(telecom=[None]), "fhir.expected_object", "Patient.telecom[0]"),
         (patient(birthDate="not a date"), "fhir.not_a_date", "Patient.birthDate"),
         ({**patient(), "id": 7}, "fhir.expected_text", "Patient.id"),
         (of_patient("Observation", code="x"), "fhir.expected_object", "Observation.code"),
-        (of_patient("Observation", code=coded("1"), valueQuantity={"value": "many"}), "fhir.not_a_number", "Observation.valueQuantity.value"),  # noqa: E501
-        (of_patient("Observation", code=coded("1"), valueString={"a": 1}), "fhir.expected_text", "Observation.valueString"),  # noqa: E501
+        (of_patient("Observation", code=coded("1"), valueQuantity={"value": "many"}), "fhir.not_a_number", "Observation.valueQuantity.value"),
+        (of_patient("Observation", code=coded("1"), valueString={"a": 1}), "fhir.expected_text", "Observation.valueString"),
         (of_patient("Condition"), "fhir.no_code", "Condition.code"),
         (of_patient("Encounter"), "fhir.missing", "Encounter.period.start"),
         (of_patient("RelatedPerson"), "fhir.no_name", "RelatedPerson.name"),

@@ -1,4 +1,4 @@
-"""The shared sources: Synthea's patients, official examples, the reference validator's cases, hostile text."""  # noqa: E501
+"""The shared sources: Synthea's patients, official examples, the reference validator's cases, hostile text."""
 
 import csv
 import json
@@ -192,7 +192,7 @@ def test_the_validators_cases_are_refused_with_reasons_or_kept():
     assert set(found) == broken
     assert found["bad-json-close-2.json"].field == "entry[0].resource.name[0].given"
     assert all(refused.values["row"] > 1 and refused.values["what"] for refused in found.values())
-    # What the reference validator finds no fault with is not refused either, but for two versions of one resource.  # noqa: E501
+    # What the reference validator finds no fault with is not refused either, but for two versions of one resource.
     good = {row["file"] for row in expected if row["reference_errors"] == "0"}
     assert {refused.part for refused in loaded.refused} & good <= {
         "bundle-document-versioned-references-good.json",

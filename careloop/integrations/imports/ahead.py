@@ -1,0 +1,74 @@
+"""Read ahead: the loader makes the next chunk while the database writes this one.
+
+A loader only computes and the writer mostly waits for the database, so one thread beside the writer hides most
+of the reading. Order and content stay the same; at most `chunks` wait, so memory stays bounded.
+"""
+
+import threading
+from collections.abc import Generator, Iterable
+from queue import Empty, Full, Queue
+
+from careloop.integrations.imports.rows import RowChunk
+
+_END = object()
+
+
+def ahead(source: Iterable[RowChunk], *, chunks: int = 16) -> Generator[RowChunk, None, None]:
+    """Yield the chunks of a source that is read in a thread of its own.
+
+    Raises whatever the source raises. When the caller stops early, the source is closed and the thread ends.
+
+    Args:
+        source: a loader's stream; it must not touch the database.
+        chunks: how many finished chunks may wait.
+
+    >>> list(ahead(range(3)))
+    [0, 1, 2]
+    """
+    waiting: Queue[object] = Queue(maxsize=chunks)
+    stopped = threading.Event()
+
+    def put(found: object) -> bool:
+        while not stopped.is_set():
+            try:
+                waiting.put(found, timeout=0.2)
+            except Full:
+                continue
+            return True
+        return False
+
+    def read() -> None:
+        stream = iter(source)
+        try:
+            for chunk in stream:
+                if not put(chunk):
+                    return
+            put(_END)
+        except BaseException as error:  # handed to the caller, who raises it
+            put(error)
+        finally:
+            if hasattr(stream, "close"):
+                stream.close()
+
+    thread = threading.Thread(target=read, name="import-reader", daemon=True)
+    thread.start()
+    try:
+        while True:
+            found = waiting.get()
+            if found is _END:
+                return
+            if isinstance(found, BaseException):
+                raise found
+            yield found  # type: ignore[misc]
+    finally:
+        stopped.set()
+        _drain(waiting)
+        thread.join()
+
+
+def _drain(waiting: "Queue[object]") -> None:
+    try:
+        while True:
+            waiting.get_nowait()
+    except Empty:
+        return
