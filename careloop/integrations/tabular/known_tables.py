@@ -183,7 +183,7 @@ SYNTHEA: dict[str, dict[str, Any]] = {
     },
     "claims": {
         "kind": "invoice",
-        "signature": "Id PATIENTID PROVIDERID APPOINTMENTID SERVICEDATE STATUS1",
+        "signature": "Id PATIENTID PROVIDERID APPOINTMENTID SERVICEDATE LASTBILLEDDATE1",
         "columns": {
             "external_id": "Id",
             "patient_external_id": "PATIENTID",

@@ -345,6 +345,9 @@ def converter(table: Table, *, zone: tzinfo, today: date) -> Callable[[Block], R
                     Refused(table.name, block.lines[place], name, problem.code, problem.values, block.rows[place])
                 )
             rows = [row for place, row in enumerate(rows) if place not in refused]
+            chunk.originals = [row for place, row in enumerate(block.rows) if place not in refused]
+        else:
+            chunk.originals = block.rows
         chunk.rows = rows
         return chunk
 
