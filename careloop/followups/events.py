@@ -8,7 +8,13 @@ from django.utils.translation import gettext_lazy as _
 from careloop.events.registry import fact
 
 
-@fact("follow_up.created", label=_("Follow-up opened"), group="tasks", icon="checklist", sentence=_("A follow-up was opened for staff."))
+@fact(
+    "follow_up.created",
+    label=_("Follow-up opened"),
+    group="tasks",
+    icon="checklist",
+    sentence=_("A follow-up was opened for staff."),
+)
 @dataclass(frozen=True)
 class FollowUpCreated:
     """Staff have something to do. `origin`: staff, journey or message."""
@@ -18,7 +24,13 @@ class FollowUpCreated:
     origin: str
 
 
-@fact("follow_up.done", label=_("Follow-up done"), group="tasks", icon="circle-check", sentence=_("A follow-up was done."))
+@fact(
+    "follow_up.done",
+    label=_("Follow-up done"),
+    group="tasks",
+    icon="circle-check",
+    sentence=_("A follow-up was done."),
+)
 @dataclass(frozen=True)
 class FollowUpDone:
     """Staff did it; `outcome` is a code of `FollowUp.Outcome`."""
@@ -27,7 +39,13 @@ class FollowUpDone:
     outcome: str
 
 
-@fact("follow_up.snoozed", label=_("Follow-up put off"), group="tasks", icon="alarm-snooze", sentence=_("A follow-up was put off."))
+@fact(
+    "follow_up.snoozed",
+    label=_("Follow-up put off"),
+    group="tasks",
+    icon="alarm-snooze",
+    sentence=_("A follow-up was put off."),
+)
 @dataclass(frozen=True)
 class FollowUpSnoozed:
     """It comes back later; `outcome` says why when somebody tried (NO_ANSWER, CALL_BACK)."""

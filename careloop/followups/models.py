@@ -41,11 +41,15 @@ class FollowUp(TenantModel):
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.CALL)
     title = models.CharField(max_length=160)
     script = models.TextField(blank=True, db_default="")
-    priority = models.PositiveSmallIntegerField(default=2, db_default=2, help_text=_("1 urgent, 2 normal, 3 low"))
+    priority = models.PositiveSmallIntegerField(
+        default=2, db_default=2, help_text=_("1 urgent, 2 normal, 3 low")
+    )
     state = models.CharField(max_length=10, choices=State, default=State.OPEN, db_default="OPEN")
     due_at = models.DateTimeField()
     snoozed_until = models.DateTimeField(null=True, blank=True)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     location = models.ForeignKey(Location, models.SET_NULL, null=True, blank=True, related_name="+")
     outcome = models.CharField(max_length=16, choices=Outcome, blank=True, db_default="")
     outcome_note = models.TextField(blank=True, db_default="")
@@ -62,11 +66,13 @@ class FollowUp(TenantModel):
         db_table = "followups_follow_up"
         constraints = [
             models.UniqueConstraint(
-                fields=["organization", "origin", "origin_id"], name="follow_up_once_per_origin",
+                fields=["organization", "origin", "origin_id"],
+                name="follow_up_once_per_origin",
                 condition=~models.Q(origin_id=""),
             ),
             models.CheckConstraint(
-                condition=models.Q(state="OPEN", closed_at__isnull=True) | ~models.Q(state="OPEN") & models.Q(closed_at__isnull=False),
+                condition=models.Q(state="OPEN", closed_at__isnull=True)
+                | ~models.Q(state="OPEN") & models.Q(closed_at__isnull=False),
                 name="follow_up_closed_has_time",
             ),
         ]

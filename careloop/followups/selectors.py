@@ -79,7 +79,8 @@ def one(follow_up_id: UUID) -> Row | None:
 def of_patient(patient_id: UUID, *, limit: int = 10) -> list[Row]:
     """Return a patient's follow-ups, open ones first."""
     return sql.rows(
-        f"select {COLUMNS} {FROM} where f.patient_id = %s order by f.state <> 'OPEN', f.due_at desc limit %s", [patient_id, limit]
+        f"select {COLUMNS} {FROM} where f.patient_id = %s order by f.state <> 'OPEN', f.due_at desc limit %s",
+        [patient_id, limit],
     )
 
 

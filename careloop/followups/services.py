@@ -63,7 +63,9 @@ def create(
         if earlier is None:
             raise errors.UnknownFollowUp
         return earlier
-    events.publish(FollowUpCreated(made["id"], str(kind), origin), patient_id=patient_id, now=now, source=origin)
+    events.publish(
+        FollowUpCreated(made["id"], str(kind), origin), patient_id=patient_id, now=now, source=origin
+    )
     audit.record("follow_up.created", patients=[patient_id], target=("follow_up", made["id"]), now=now)
     return FollowUp.objects.get(pk=made["id"])
 
@@ -131,7 +133,14 @@ def assign(*, follow_up_ids: Iterable[UUID], owner_id: UUID | None, now: datetim
 
 @transaction.atomic
 def snooze(
-    *, follow_up_id: UUID, until: datetime, version: int, now: datetime, by: UUID | None, outcome: str = "", note: str = ""
+    *,
+    follow_up_id: UUID,
+    until: datetime,
+    version: int,
+    now: datetime,
+    by: UUID | None,
+    outcome: str = "",
+    note: str = "",
 ) -> FollowUp:
     """Put a follow-up off; with an `outcome` (nobody answered, call back later) it also counts as an attempt.
 
@@ -152,13 +161,20 @@ def snooze(
         found.outcome_note = clean(note)[:LONGEST_TEXT]
     found.version += 1
     found.save()
-    events.publish(FollowUpSnoozed(found.pk, until.isoformat(), outcome), patient_id=found.patient_id, now=now, source="staff")
+    events.publish(
+        FollowUpSnoozed(found.pk, until.isoformat(), outcome),
+        patient_id=found.patient_id,
+        now=now,
+        source="staff",
+    )
     audit.record("follow_up.snoozed", patients=[found.patient_id], target=("follow_up", found.pk), now=now)
     return found
 
 
 @transaction.atomic
-def close(*, follow_up_id: UUID, outcome: str, version: int, now: datetime, by: UUID | None, note: str = "") -> FollowUp:
+def close(
+    *, follow_up_id: UUID, outcome: str, version: int, now: datetime, by: UUID | None, note: str = ""
+) -> FollowUp:
     """Close a follow-up with what came of it. A closed one is never edited: more work is a new follow-up.
 
     Raises:
@@ -167,7 +183,12 @@ def close(*, follow_up_id: UUID, outcome: str, version: int, now: datetime, by: 
     if outcome not in FollowUp.Outcome.values:
         raise errors.OutcomeMissing
     found = _locked(follow_up_id)
-    if found.state == FollowUp.State.DONE and found.outcome == outcome and found.closed_by_id == by and found.version == version + 1:
+    if (
+        found.state == FollowUp.State.DONE
+        and found.outcome == outcome
+        and found.closed_by_id == by
+        and found.version == version + 1
+    ):
         return found  # the same click again
     _check_open(found, version)
     found.state, found.outcome, found.outcome_note = FollowUp.State.DONE, outcome, clean(note)[:LONGEST_TEXT]
@@ -177,7 +198,11 @@ def close(*, follow_up_id: UUID, outcome: str, version: int, now: datetime, by: 
     found.save()
     events.publish(FollowUpDone(found.pk, outcome), patient_id=found.patient_id, now=now, source="staff")
     audit.record(
-        "follow_up.done", patients=[found.patient_id], target=("follow_up", found.pk), details={"outcome": outcome}, now=now
+        "follow_up.done",
+        patients=[found.patient_id],
+        target=("follow_up", found.pk),
+        details={"outcome": outcome},
+        now=now,
     )
     return found
 
@@ -192,10 +217,14 @@ def cancel(*, follow_up_ids: Iterable[UUID], reason: str, now: datetime, by: UUI
         {"reason": reason, "now": now, "by": by, "ids": list(follow_up_ids)},
     )
     events.publish_many(
-        [(FollowUpCancelled(row["id"], reason), row["patient_id"], now, None) for row in gone], now=now, source="staff" if by else "journey"
+        [(FollowUpCancelled(row["id"], reason), row["patient_id"], now, None) for row in gone],
+        now=now,
+        source="staff" if by else "journey",
     )
     if gone:
-        audit.record("follow_up.cancelled", patients=[row["patient_id"] for row in gone], reason=reason, now=now)
+        audit.record(
+            "follow_up.cancelled", patients=[row["patient_id"] for row in gone], reason=reason, now=now
+        )
     return len(gone)
 
 

@@ -176,9 +176,7 @@ class Definition:
     def segments(self) -> list[UUID]:
         """The segments it names, each once."""
         named = [self.trigger.get("segment"), self.only_in]
-        named += [
-            step.values["if"].get("segment") for step in self.steps if step.kind == "branch"
-        ]
+        named += [step.values["if"].get("segment") for step in self.steps if step.kind == "branch"]
         return list(dict.fromkeys(UUID(str(one)) for one in named if one))
 
 
@@ -230,7 +228,11 @@ class _Reader:
         if not isinstance(given, Mapping):
             self.wrong("", _("This is not a journey."))
             return None
-        self.only(given, {"trigger", "only_in", "hold_out_percent", "again_after_days", "goal", "exits", "steps"}, "")
+        self.only(
+            given,
+            {"trigger", "only_in", "hold_out_percent", "again_after_days", "goal", "exits", "steps"},
+            "",
+        )
         trigger = self.trigger(given.get("trigger"))
         only_in = self.segment(given["only_in"], "/only_in") if given.get("only_in") else None
         hold_out = self.number(given, "hold_out_percent", "/hold_out_percent", 0, 50, default=10)
@@ -249,7 +251,10 @@ class _Reader:
         self.only(exits, {"goal", "left_segment", "opt_out"}, "/exits")
         steps = self.steps(given.get("steps"))
         if exits.get("left_segment") and (trigger or {}).get("kind") != "segment":
-            self.wrong("/exits/left_segment", _("Only a journey that begins with a segment can end when the patient leaves it."))
+            self.wrong(
+                "/exits/left_segment",
+                _("Only a journey that begins with a segment can end when the patient leaves it."),
+            )
         if self.problems or trigger is None:
             return None
         return Definition(
@@ -275,7 +280,10 @@ class _Reader:
                 return None
             where = given.get("where") or {}
             if not isinstance(where, Mapping) or not all(
-                name in event.where and isinstance(values, list) and values and all(isinstance(one, str) and one for one in values)
+                name in event.where
+                and isinstance(values, list)
+                and values
+                and all(isinstance(one, str) and one for one in values)
                 for name, values in where.items()
             ):
                 self.wrong("/trigger/where", _("This filter cannot be used with what starts the journey."))
@@ -306,7 +314,9 @@ class _Reader:
             if not STEP_ID.fullmatch(ids[number]) or ids.count(ids[number]) > 1:
                 self.wrong(place, _("Every step needs a name of its own."))
             self.step(one, place, below=set(ids[number + 1 :]))
-            found.append(Step(ids[number], one["kind"], one, ids[number + 1] if number + 1 < len(ids) else ""))
+            found.append(
+                Step(ids[number], one["kind"], one, ids[number + 1] if number + 1 < len(ids) else "")
+            )
         return tuple(found)
 
     def step(self, given: Mapping[str, Any], place: str, *, below: set[str]) -> None:
@@ -361,7 +371,9 @@ class _Reader:
             try:
                 language.read(condition.get("rule"))
             except RuleRefused as refusal:
-                self.problems += [Problem(f"{place}/if/rule{one.place}", one.message) for one in refusal.problems]
+                self.problems += [
+                    Problem(f"{place}/if/rule{one.place}", one.message) for one in refusal.problems
+                ]
         else:
             self.only(condition, {"kind"}, f"{place}/if")
         self.targets(given, ("yes", "no"), place, below)
@@ -402,11 +414,20 @@ class _Reader:
         return days * 24 + hours
 
     def number(
-        self, given: Mapping[str, Any], name: str, place: str, least: int, most: int, *, default: int | None = None
+        self,
+        given: Mapping[str, Any],
+        name: str,
+        place: str,
+        least: int,
+        most: int,
+        *,
+        default: int | None = None,
     ) -> int:
         value = given.get(name, default)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            self.wrong(place, _("Enter a whole number from %(least)d to %(most)d.") % {"least": least, "most": most})
+            self.wrong(
+                place, _("Enter a whole number from %(least)d to %(most)d.") % {"least": least, "most": most}
+            )
             return least
         return value
 
@@ -433,5 +454,7 @@ def _is_uuid(text: str) -> bool:
 
 def new_step_id(steps: Iterable[Mapping[str, Any]]) -> str:
     """Return a name for a new step that no step of the path has."""
-    used = [int(str(step.get("id", "s0"))[1:]) for step in steps if STEP_ID.fullmatch(str(step.get("id", "")))]
+    used = [
+        int(str(step.get("id", "s0"))[1:]) for step in steps if STEP_ID.fullmatch(str(step.get("id", "")))
+    ]
     return f"s{max(used, default=0) + 1}"

@@ -72,7 +72,9 @@ def reads_health(definition: Definition) -> bool:
         return True
     return bool(
         definition.segments
-        and sql.value("select bool_or(reads_clinical) from segments_segment where id = any(%s)", [definition.segments])
+        and sql.value(
+            "select bool_or(reads_clinical) from segments_segment where id = any(%s)", [definition.segments]
+        )
     )
 
 
@@ -101,7 +103,9 @@ def entry_of(step: Step | None, *, now: datetime, zone: ZoneInfo) -> Entry:
         )  # fmt: skip
         return Entry(step.id, step.kind, due)
     if step.kind == "wait_reply":
-        due = rules.wait_until(now, days=step.values.get("days", 0), hours=step.values.get("hours", 0), zone=zone)
+        due = rules.wait_until(
+            now, days=step.values.get("days", 0), hours=step.values.get("hours", 0), zone=zone
+        )
         return Entry(step.id, step.kind, due, int((due - now) / timedelta(minutes=1)))
     return Entry(step.id, step.kind, now)
 
@@ -158,7 +162,9 @@ def _eligible_params(version: Version, candidates: Candidates, *, now: datetime)
     }  # fmt: skip
 
 
-def enroll(version: Version, candidates: Candidates, *, because: str, now: datetime, zone: ZoneInfo | None = None) -> int:
+def enroll(
+    version: Version, candidates: Candidates, *, because: str, now: datetime, zone: ZoneInfo | None = None
+) -> int:
     """Enroll those of `candidates` who may enter, in one statement; return how many. Repeating it changes nothing.
 
     Args:
@@ -380,7 +386,9 @@ SAME_FOR_ALL = """
 """
 
 
-def _all_go_on(batch: _Batch, what: str, *, reason: str = "", target: str | None = None, ends: str = "finished") -> None:
+def _all_go_on(
+    batch: _Batch, what: str, *, reason: str = "", target: str | None = None, ends: str = "finished"
+) -> None:
     targets = {"next": batch.step.below if target is None else target}
     _move(batch, SAME_FOR_ALL, targets, params={"what": what, "reason": reason}, ends=ends)
 
@@ -440,7 +448,9 @@ def _carry_out_message(batch: _Batch) -> None:
 def _expires(batch: _Batch) -> datetime | None:
     """A greeting for a day is worth nothing later; other messages of a journey may come a day late."""
     if batch.version.definition.trigger.get("date") == "birthday":
-        midnight = datetime.combine(batch.now.astimezone(batch.zone).date() + timedelta(days=1), time(0), batch.zone)
+        midnight = datetime.combine(
+            batch.now.astimezone(batch.zone).date() + timedelta(days=1), time(0), batch.zone
+        )
         return midnight
     return None
 
@@ -594,7 +604,13 @@ def leave(enrollment_ids: Sequence[UUID], *, reason: str, now: datetime, by: UUI
         row["id"]
         for row in sql.rows(
             LEAVE,
-            {"ids": list(enrollment_ids), "reason": reason, "now": now, "actor_kind": actor.kind, "actor": actor.id},
+            {
+                "ids": list(enrollment_ids),
+                "reason": reason,
+                "now": now,
+                "actor_kind": actor.kind,
+                "actor": actor.id,
+            },
         )
     ]
     if not gone:
@@ -615,7 +631,11 @@ def withdraw_tasks(enrollment_ids: Iterable[UUID], *, reason: str, now: datetime
             where s.enrollment_id = any(%s)""",
         [list(enrollment_ids)],
     )
-    return followups.cancel(follow_up_ids=[row["id"] for row in tasks], reason=reason, now=now, by=None) if tasks else 0
+    return (
+        followups.cancel(follow_up_ids=[row["id"] for row in tasks], reason=reason, now=now, by=None)
+        if tasks
+        else 0
+    )
 
 
 __all__ = [

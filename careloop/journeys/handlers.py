@@ -93,10 +93,18 @@ def _start(by_kind: Mapping[str, list[Published]], *, now: datetime) -> None:
     for version in active_versions():
         trigger = version.definition.trigger
         if trigger["kind"] == "segment":
-            found = [event for event in fresh.get(ENTERED, ()) if event.payload.get("segment_id") == trigger["segment"]]
+            found = [
+                event
+                for event in fresh.get(ENTERED, ())
+                if event.payload.get("segment_id") == trigger["segment"]
+            ]
             because = "segment"
         elif trigger["kind"] == "event":
-            found = [event for event in fresh.get(trigger["event"], ()) if fits(event.payload, trigger.get("where") or {})]
+            found = [
+                event
+                for event in fresh.get(trigger["event"], ())
+                if fits(event.payload, trigger.get("where") or {})
+            ]
             because = trigger["event"]
         else:
             continue
@@ -115,7 +123,9 @@ def fits(payload: Mapping[str, Any], where: Mapping[str, list[str]]) -> bool:
     for name, wanted in where.items():
         value = payload.get(name)
         text = str(value).lower() if isinstance(value, bool) else str(value or "")
-        if not text or not any(text.startswith(one[:-1]) if one.endswith("*") else text == one for one in wanted):
+        if not text or not any(
+            text.startswith(one[:-1]) if one.endswith("*") else text == one for one in wanted
+        ):
             return False
     return True
 
@@ -173,7 +183,12 @@ def _note_not_sent(events: list[Published], *, now: datetime) -> None:
                 where e.id = g.id and e.state = 'ACTIVE' and e.step_kind = 'wait_reply' and e.new_answer = ''
                   and g.message_id = (select s.message_id from journeys_enrollment_step s
                                        where s.enrollment_id = e.id and s.message_id is not null order by s.number desc limit 1)""",
-            [NOT_SENT, now, [one for one, _event in pairs], [UUID(str(event.payload["message_id"])) for _one, event in pairs]],
+            [
+                NOT_SENT,
+                now,
+                [one for one, _event in pairs],
+                [UUID(str(event.payload["message_id"])) for _one, event in pairs],
+            ],
         )
 
 
@@ -253,7 +268,11 @@ def _reach_goals(kind: str, events: list[Published], *, now: datetime) -> None:
 
 
 def _left_segment(events: list[Published], *, now: datetime) -> None:
-    pairs = [(event.patient_id, UUID(str(event.payload["segment_id"]))) for event in events if event.payload.get("segment_id")]
+    pairs = [
+        (event.patient_id, UUID(str(event.payload["segment_id"])))
+        for event in events
+        if event.payload.get("segment_id")
+    ]
     leaving = sql.rows(
         """select e.id from unnest(%s::uuid[], %s::uuid[]) as one(patient_id, segment_id)
              join journeys_enrollment e on e.patient_id = one.patient_id and e.state = 'ACTIVE'
@@ -270,7 +289,9 @@ def _left_segment(events: list[Published], *, now: datetime) -> None:
 def _opted_out(events: list[Published], *, now: datetime) -> None:
     """Care refused altogether ends every journey that says so; marketing refused ends those that send marketing."""
     refused = [
-        (event.patient_id, str(event.payload.get("purpose"))) for event in events if event.payload.get("channel") == "any"
+        (event.patient_id, str(event.payload.get("purpose")))
+        for event in events
+        if event.payload.get("channel") == "any"
     ]
     leaving = sql.rows(
         """select distinct e.id from unnest(%s::uuid[], %s::text[]) as one(patient_id, purpose)
@@ -321,7 +342,10 @@ def enroll_by_date(*, now: datetime) -> int:
         version = engine.load_version(row["current_id"])
         # "today is your birthday" is wrong tomorrow: birthdays are not made up for
         back = 0 if version.definition.trigger["date"] == "birthday" else CATCH_UP_DAYS
-        day = max((row["dated_until"] or today - timedelta(days=1)) + timedelta(days=1), today - timedelta(days=back))
+        day = max(
+            (row["dated_until"] or today - timedelta(days=1)) + timedelta(days=1),
+            today - timedelta(days=back),
+        )
         while day <= today:
             enrolled += engine.enroll(version, dated_on(version, day), because="date", now=now)
             day += timedelta(days=1)

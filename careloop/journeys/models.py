@@ -33,7 +33,9 @@ class Journey(TenantModel):
     dated_until = models.DateField(null=True, help_text="the last day whose dates were looked at")
     version = models.PositiveIntegerField(default=1, db_default=1)
     created_at = models.DateTimeField()
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
+    )
     started_at = models.DateTimeField(null=True)
     paused_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
@@ -60,13 +62,19 @@ class JourneyVersion(TenantModel):
     definition = models.JSONField()
     hold_out_percent = models.PositiveSmallIntegerField()
     started_at = models.DateTimeField()
-    started_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False)
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
+    )
 
     class Meta:
         db_table = "journeys_version"
         constraints = [
-            models.UniqueConstraint(fields=["organization", "journey", "number"], name="journey_version_once"),
-            models.CheckConstraint(condition=models.Q(hold_out_percent__lte=50), name="journey_hold_out_at_most_half"),
+            models.UniqueConstraint(
+                fields=["organization", "journey", "number"], name="journey_version_once"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(hold_out_percent__lte=50), name="journey_hold_out_at_most_half"
+            ),
         ]
 
 
@@ -86,7 +94,9 @@ class Enrollment(TenantModel):
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
     journey = models.ForeignKey(Journey, models.PROTECT, related_name="enrollments", db_index=False)
-    journey_version = models.ForeignKey(JourneyVersion, models.PROTECT, related_name="enrollments", db_index=False)
+    journey_version = models.ForeignKey(
+        JourneyVersion, models.PROTECT, related_name="enrollments", db_index=False
+    )
     patient = models.ForeignKey(Patient, models.CASCADE, related_name="enrollments", db_index=False)
     round = models.PositiveIntegerField(default=1, db_default=1, help_text="1 the first time, 2 the second …")
     state = models.CharField(max_length=8, choices=State, default=State.ACTIVE, db_default="ACTIVE")
@@ -97,7 +107,9 @@ class Enrollment(TenantModel):
     reply_wait_minutes = models.PositiveIntegerField(null=True, help_text="set while it waits for an answer")
     moves = models.PositiveIntegerField(default=0, db_default=0)
     answer = models.CharField(max_length=40, blank=True, db_default="", help_text="the last answer's code")
-    new_answer = models.CharField(max_length=40, blank=True, db_default="", help_text="came and has not moved it yet")
+    new_answer = models.CharField(
+        max_length=40, blank=True, db_default="", help_text="came and has not moved it yet"
+    )
     context = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     entered_at = models.DateTimeField()
     entered_because = models.CharField(max_length=30, db_default="")
@@ -112,9 +124,12 @@ class Enrollment(TenantModel):
     class Meta:
         db_table = "journeys_enrollment"
         constraints = [
-            models.UniqueConstraint(fields=["organization", "journey", "patient", "round"], name="enrollment_once_per_round"),
             models.UniqueConstraint(
-                fields=["organization", "journey", "patient"], name="enrollment_one_active",
+                fields=["organization", "journey", "patient", "round"], name="enrollment_once_per_round"
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "journey", "patient"],
+                name="enrollment_one_active",
                 condition=models.Q(state="ACTIVE"),
             ),
             models.CheckConstraint(
@@ -123,7 +138,8 @@ class Enrollment(TenantModel):
                 name="enrollment_active_is_due_and_ended_says_why",
             ),
             models.CheckConstraint(
-                condition=models.Q(held_out=False) | models.Q(step="", moves=0), name="enrollment_held_out_gets_nothing"
+                condition=models.Q(held_out=False) | models.Q(step="", moves=0),
+                name="enrollment_held_out_gets_nothing",
             ),
         ]
         indexes = [
@@ -156,5 +172,7 @@ class EnrollmentStep(TenantModel):
     class Meta:
         db_table = "journeys_enrollment_step"
         constraints = [
-            models.UniqueConstraint(fields=["organization", "enrollment", "number"], name="enrollment_step_once"),
+            models.UniqueConstraint(
+                fields=["organization", "enrollment", "number"], name="enrollment_step_once"
+            ),
         ]

@@ -36,8 +36,12 @@ BATCH_OF_LEAVERS = 5000
 def known_here() -> Known:
     """Return what a definition may name in this organization: segments, tags and published templates."""
     return Known(
-        segments=frozenset(str(row["id"]) for row in sql.rows("select id from segments_segment where archived_at is null")),
-        tags=frozenset(str(row["id"]) for row in sql.rows("select id from patients_tag where not is_archived")),
+        segments=frozenset(
+            str(row["id"]) for row in sql.rows("select id from segments_segment where archived_at is null")
+        ),
+        tags=frozenset(
+            str(row["id"]) for row in sql.rows("select id from patients_tag where not is_archived")
+        ),
         templates=frozenset(
             row["key"]
             for row in sql.rows(
@@ -104,7 +108,9 @@ def change_journey(
     journey.version += 1
     journey.updated_at = now
     journey.save()
-    audit.record("journey.changed", target=("journey", journey.pk), details={"version": journey.version}, now=now)
+    audit.record(
+        "journey.changed", target=("journey", journey.pk), details={"version": journey.version}, now=now
+    )
     return journey
 
 
@@ -152,7 +158,9 @@ def preview(*, journey_id: UUID, now: datetime) -> Preview:
         except DomainError as refusal:
             return Preview(problems=[Problem("/steps", str(refusal))])
     return Preview(
-        outlook=engine.outlook(version, candidates, now=now), first_message=planned, first_template=first,
+        outlook=engine.outlook(version, candidates, now=now),
+        first_message=planned,
+        first_template=first,
         waits_for=definition.trigger["kind"] == "date",
     )
 
@@ -216,7 +224,12 @@ def use_changes(*, journey_id: UUID, version: int, now: datetime, by: UUID | Non
     journey.version += 1
     journey.updated_at = now
     journey.save()
-    audit.record("journey.version_started", target=("journey", journey.pk), details={"number": journey.current.number}, now=now)
+    audit.record(
+        "journey.version_started",
+        target=("journey", journey.pk),
+        details={"number": journey.current.number},
+        now=now,
+    )
     return journey.current
 
 
@@ -270,7 +283,8 @@ def end(*, journey_id: UUID, now: datetime, by: UUID | None) -> int:
         ids = [
             row["id"]
             for row in sql.rows(
-                "select id from journeys_enrollment where journey_id = %s and state = 'ACTIVE' limit %s", [journey.pk, BATCH_OF_LEAVERS]
+                "select id from journeys_enrollment where journey_id = %s and state = 'ACTIVE' limit %s",
+                [journey.pk, BATCH_OF_LEAVERS],
             )
         ]
         if not ids:
@@ -300,7 +314,9 @@ def remove_patient(*, enrollment_id: UUID, now: datetime, by: UUID | None, reaso
 
 
 @transaction.atomic
-def skip_ahead(*, now: datetime, by: UUID | None, journey_id: UUID | None = None, enrollment_id: UUID | None = None) -> int:
+def skip_ahead(
+    *, now: datetime, by: UUID | None, journey_id: UUID | None = None, enrollment_id: UUID | None = None
+) -> int:
     """Let waits be over now, in a demo clinic only, so that weeks can be tried in minutes; return how many waits ended.
 
     Raises:

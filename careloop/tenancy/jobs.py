@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from procrastinate import RetryStrategy
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
+from careloop.kernel import sql
 from careloop.tenancy.context import in_organization
 
 DEFAULT_RETRY = RetryStrategy(max_attempts=5, exponential_wait=3)
@@ -22,8 +23,9 @@ def job(
 ) -> Callable[[Callable[..., None]], Any]:
     """Declare a background job whose first argument is the organization.
 
-    With `transaction=True` the whole job is one transaction inside the organization; a job that commits in steps sets
-    it False and enters the organization itself.
+    With `transaction=True` the whole job is one transaction inside the organization, in which it is also noted as done: a
+    worker killed between that commit and telling the queue does not let it run twice. A job that commits in steps sets it
+    False, enters the organization itself, and must bear being run again.
 
     >>> @job(name="example.doctest_greet")
     ... def greet(organization_id: UUID, times: int) -> None: ...
@@ -33,15 +35,27 @@ def job(
         @functools.wraps(work)
         def run(*args: Any, organization_id: str, **arguments: Any) -> None:
             organization = UUID(organization_id)
+            context = args[0] if args and isinstance(args[0], JobContext) else None
+            given = args if pass_context else args[1:] if context else args
             if not transaction:
-                work(*args, organization, **arguments)
+                work(*given, organization, **arguments)
                 return
             with in_organization(organization):
-                work(*args, organization, **arguments)
+                if context is None or _is_first(context.job.id):
+                    work(*given, organization, **arguments)
 
-        return app.task(name=name, queue=queue, retry=retry, pass_context=pass_context)(run)
+        return app.task(name=name, queue=queue, retry=retry, pass_context=True)(run)
 
     return declare
+
+
+def _is_first(job_id: int | None) -> bool:
+    """Note the job as done in the running transaction; False when it was done before (another one doing it is waited for)."""
+    return job_id is None or bool(
+        sql.execute(
+            "insert into tenancy_job_done (job_id, done_at) values (%s, clock_timestamp()) on conflict do nothing", [job_id]
+        )
+    )
 
 
 def defer(task: Any, organization_id: UUID, /, *, lock: str | None = None, queueing_lock: str | None = None, **arguments: Any) -> None:

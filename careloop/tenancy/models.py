@@ -116,3 +116,15 @@ class DailyRun(TenantModel):
     class Meta:
         db_table = "tenancy_daily_run"
         constraints = [models.UniqueConstraint(fields=["organization", "name"], name="daily_run_once")]
+
+
+class JobDone(TenantModel):
+    """A background job whose work is committed; written in the same transaction, so a crash cannot let it run twice."""
+
+    id = models.BigAutoField(primary_key=True)
+    job_id = models.BigIntegerField()
+    done_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "tenancy_job_done"
+        constraints = [models.UniqueConstraint(fields=["organization", "job_id"], name="job_done_once")]

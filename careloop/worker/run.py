@@ -24,12 +24,13 @@ log = structlog.get_logger(__name__)
 READERS_EVERY = timedelta(milliseconds=500)
 DAILIES_EVERY = timedelta(seconds=30)
 PAUSE_AFTER_FAILURE = 5.0
+STALLED_AFTER = 30.0  # seconds without a sign of life after which a worker's jobs are given to others
 JOBS_AT_ONCE = 2
 
 Round = Callable[[UUID], int]
 
 
-def run_worker(*, ready: Callable[[], None] = lambda: None) -> None:
+def run_worker(*, ready: Callable[[], None] = lambda: None, stalled_after: float = STALLED_AFTER) -> None:
     """Work until SIGTERM or SIGINT; what is in hand is finished first."""
     stop = threading.Event()
     threads = [
@@ -39,7 +40,7 @@ def run_worker(*, ready: Callable[[], None] = lambda: None) -> None:
     for thread in threads:
         thread.start()
     ready()
-    asyncio.run(_run_jobs(stop))
+    asyncio.run(_run_jobs(stop, stalled_after))
     stop.set()
     for thread in threads:
         thread.join(timeout=20)
@@ -98,19 +99,34 @@ def job_queue() -> App:
     return app.with_connector(app.connector.get_worker_connector())
 
 
-async def _run_jobs(stop: threading.Event) -> None:
+async def _run_jobs(stop: threading.Event, stalled_after: float) -> None:
     """Run the job queue until a signal arrives."""
     loop = asyncio.get_running_loop()
     async with job_queue().open_async() as queue:
         task = asyncio.create_task(
             queue.run_worker_async(
                 concurrency=JOBS_AT_ONCE, install_signal_handlers=False, wait=True, listen_notify=True,
-                shutdown_graceful_timeout=20,
+                shutdown_graceful_timeout=20, update_heartbeat_interval=stalled_after / 3, stalled_worker_timeout=stalled_after,
             )
         )  # fmt: skip
+        rescue = asyncio.create_task(_rescue(queue, stalled_after))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, task.cancel)
         try:
             await task
         except asyncio.CancelledError:
             stop.set()
+        finally:
+            rescue.cancel()
+
+
+async def _rescue(queue: App, stalled_after: float) -> None:
+    """Put the jobs of workers that were killed back into the queue; a job that had committed notices and does nothing."""
+    while True:
+        try:
+            for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=stalled_after):
+                await queue.job_manager.retry_job(job)
+                log.warning("job.rescued", job=job.id, task=job.task_name)
+        except Exception:
+            log.exception("rescue.failed")
+        await asyncio.sleep(stalled_after / 2)

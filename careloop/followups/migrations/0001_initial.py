@@ -8,46 +8,170 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('patients', '0001_initial'),
-        ('tenancy', '0002_list'),
+        ("patients", "0001_initial"),
+        ("tenancy", "0002_list"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='FollowUp',
+            name="FollowUp",
             fields=[
-                ('id', models.UUIDField(db_default=careloop.tenancy.models.NewId(), default=careloop.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('CALL', 'call'), ('REPLY', 'answer a message'), ('CHECK', 'check'), ('VISIT', 'arrange a visit'), ('OTHER', 'other')], default='CALL', max_length=10)),
-                ('title', models.CharField(max_length=160)),
-                ('script', models.TextField(blank=True, db_default='')),
-                ('priority', models.PositiveSmallIntegerField(db_default=2, default=2, help_text='1 urgent, 2 normal, 3 low')),
-                ('state', models.CharField(choices=[('OPEN', 'open'), ('DONE', 'done'), ('CANCELLED', 'cancelled')], db_default='OPEN', default='OPEN', max_length=10)),
-                ('due_at', models.DateTimeField()),
-                ('snoozed_until', models.DateTimeField(blank=True, null=True)),
-                ('outcome', models.CharField(blank=True, choices=[('REACHED', 'reached'), ('BOOKED', 'reached, visit arranged'), ('CALL_BACK', 'asks to be called later'), ('NO_ANSWER', 'no answer'), ('WRONG_NUMBER', 'wrong number'), ('DECLINED', 'declined'), ('RESOLVED', 'settled')], db_default='', max_length=16)),
-                ('outcome_note', models.TextField(blank=True, db_default='')),
-                ('attempts', models.PositiveSmallIntegerField(db_default=0, default=0)),
-                ('origin', models.CharField(db_default='staff', default='staff', max_length=20)),
-                ('origin_id', models.CharField(blank=True, db_default='', max_length=80)),
-                ('created_at', models.DateTimeField()),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('version', models.PositiveIntegerField(db_default=1, default=1)),
-                ('closed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('location', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='tenancy.location')),
-                ('organization', models.ForeignKey(db_default=careloop.tenancy.models.CurrentOrganization(), db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.organization')),
-                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('patient', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='follow_ups', to='patients.patient')),
+                (
+                    "id",
+                    models.UUIDField(
+                        db_default=careloop.tenancy.models.NewId(),
+                        default=careloop.kernel.ids.uuid7,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("CALL", "call"),
+                            ("REPLY", "answer a message"),
+                            ("CHECK", "check"),
+                            ("VISIT", "arrange a visit"),
+                            ("OTHER", "other"),
+                        ],
+                        default="CALL",
+                        max_length=10,
+                    ),
+                ),
+                ("title", models.CharField(max_length=160)),
+                ("script", models.TextField(blank=True, db_default="")),
+                (
+                    "priority",
+                    models.PositiveSmallIntegerField(
+                        db_default=2, default=2, help_text="1 urgent, 2 normal, 3 low"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("OPEN", "open"), ("DONE", "done"), ("CANCELLED", "cancelled")],
+                        db_default="OPEN",
+                        default="OPEN",
+                        max_length=10,
+                    ),
+                ),
+                ("due_at", models.DateTimeField()),
+                ("snoozed_until", models.DateTimeField(blank=True, null=True)),
+                (
+                    "outcome",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("REACHED", "reached"),
+                            ("BOOKED", "reached, visit arranged"),
+                            ("CALL_BACK", "asks to be called later"),
+                            ("NO_ANSWER", "no answer"),
+                            ("WRONG_NUMBER", "wrong number"),
+                            ("DECLINED", "declined"),
+                            ("RESOLVED", "settled"),
+                        ],
+                        db_default="",
+                        max_length=16,
+                    ),
+                ),
+                ("outcome_note", models.TextField(blank=True, db_default="")),
+                ("attempts", models.PositiveSmallIntegerField(db_default=0, default=0)),
+                ("origin", models.CharField(db_default="staff", default="staff", max_length=20)),
+                ("origin_id", models.CharField(blank=True, db_default="", max_length=80)),
+                ("created_at", models.DateTimeField()),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                ("version", models.PositiveIntegerField(db_default=1, default=1)),
+                (
+                    "closed_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "location",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="tenancy.location",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_default=careloop.tenancy.models.CurrentOrganization(),
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="follow_ups",
+                        to="patients.patient",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'followups_follow_up',
-                'indexes': [models.Index(condition=models.Q(('state', 'OPEN')), fields=['organization', 'due_at', 'id'], name='follow_up_open'), models.Index(fields=['organization', 'patient', '-due_at'], name='follow_up_by_patient')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('origin_id', ''), _negated=True), fields=('organization', 'origin', 'origin_id'), name='follow_up_once_per_origin'), models.CheckConstraint(condition=models.Q(models.Q(('closed_at__isnull', True), ('state', 'OPEN')), models.Q(models.Q(('state', 'OPEN'), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='follow_up_closed_has_time')],
+                "db_table": "followups_follow_up",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "OPEN")),
+                        fields=["organization", "due_at", "id"],
+                        name="follow_up_open",
+                    ),
+                    models.Index(fields=["organization", "patient", "-due_at"], name="follow_up_by_patient"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("origin_id", ""), _negated=True),
+                        fields=("organization", "origin", "origin_id"),
+                        name="follow_up_once_per_origin",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("closed_at__isnull", True), ("state", "OPEN")),
+                            models.Q(
+                                models.Q(("state", "OPEN"), _negated=True), ("closed_at__isnull", False)
+                            ),
+                            _connector="OR",
+                        ),
+                        name="follow_up_closed_has_time",
+                    ),
+                ],
             },
         ),
     ]

@@ -15,12 +15,25 @@ from careloop.patients.tests.make import patient
 
 def open_one(now, **more):
     return services.create(
-        **{"patient_id": more.pop("patient_id", None) or patient(), "title": "打電話關心", "due_at": now, "now": now, "by": None, **more}
+        **{
+            "patient_id": more.pop("patient_id", None) or patient(),
+            "title": "打電話關心",
+            "due_at": now,
+            "now": now,
+            "by": None,
+            **more,
+        }
     )
 
 
 def kinds_told(patient_id):
-    return [row["kind"] for row in sql.rows("select kind from events_event where patient_id = %s and starts_with(kind, 'follow_up') order by id", [patient_id])]
+    return [
+        row["kind"]
+        for row in sql.rows(
+            "select kind from events_event where patient_id = %s and starts_with(kind, 'follow_up') order by id",
+            [patient_id],
+        )
+    ]
 
 
 def test_the_same_origin_opens_one_follow_up(organization, now):
@@ -50,7 +63,9 @@ def test_closing_twice_with_the_same_click_changes_nothing(organization, now, me
     nurse = member_of("nurse")
     task = open_one(now)
 
-    closed = services.close(follow_up_id=task.pk, outcome="REACHED", version=1, now=now, by=nurse.pk, note="約下週")
+    closed = services.close(
+        follow_up_id=task.pk, outcome="REACHED", version=1, now=now, by=nurse.pk, note="約下週"
+    )
     again = services.close(follow_up_id=task.pk, outcome="REACHED", version=1, now=now, by=nurse.pk)
 
     assert (closed.state, again.version, again.outcome_note) == ("DONE", 2, "約下週")
@@ -63,7 +78,9 @@ def test_a_closed_follow_up_is_never_changed_again(organization, now, member_of)
 
     for attempt in (
         lambda: services.close(follow_up_id=task.pk, outcome="DECLINED", version=2, now=now, by=None),
-        lambda: services.snooze(follow_up_id=task.pk, until=now + timedelta(days=1), version=2, now=now, by=None),
+        lambda: services.snooze(
+            follow_up_id=task.pk, until=now + timedelta(days=1), version=2, now=now, by=None
+        ),
     ):
         with pytest.raises(errors.AlreadyClosed):
             attempt()
@@ -82,7 +99,13 @@ def test_an_attempt_without_an_answer_comes_back_and_is_counted(organization, no
     task = open_one(now)
 
     put_off = services.snooze(
-        follow_up_id=task.pk, until=now + timedelta(days=2), version=1, now=now, by=None, outcome="NO_ANSWER", note="沒人接"
+        follow_up_id=task.pk,
+        until=now + timedelta(days=2),
+        version=1,
+        now=now,
+        by=None,
+        outcome="NO_ANSWER",
+        note="沒人接",
     )
 
     assert (put_off.state, put_off.attempts, put_off.outcome) == ("OPEN", 1, "NO_ANSWER")
@@ -99,7 +122,10 @@ def test_many_change_hands_at_once(organization, now, member_of):
     nurse = member_of("nurse")
     tasks = [open_one(now) for _ in range(3)]
 
-    assert services.assign(follow_up_ids=[task.pk for task in tasks], owner_id=nurse.pk, now=now, by=nurse.pk) == 3
+    assert (
+        services.assign(follow_up_ids=[task.pk for task in tasks], owner_id=nurse.pk, now=now, by=nurse.pk)
+        == 3
+    )
     assert selectors.counts(now=now, tonight=now, me=nurse.pk).mine == 3
 
 
@@ -118,7 +144,12 @@ def said(patient_id, answer, now, *, message_id=None, historical=False):
 
 def test_please_call_me_opens_a_call_and_an_emergency_an_urgent_one(organization, now):
     person = patient()
-    batch = [said(person, "CALL_ME", now), said(person, "EMERGENCY", now), said(person, "YES", now), said(person, "", now)]
+    batch = [
+        said(person, "CALL_ME", now),
+        said(person, "EMERGENCY", now),
+        said(person, "YES", now),
+        said(person, "", now),
+    ]
 
     assert open_for(batch, now=now) == 2
     assert open_for(batch, now=now) == 0
@@ -132,7 +163,16 @@ def test_please_call_me_opens_a_call_and_an_emergency_an_urgent_one(organization
 def test_what_was_said_long_ago_opens_nothing(organization, now):
     person = patient()
 
-    assert open_for([said(person, "CALL_ME", now - timedelta(days=30)), said(person, "CALL_ME", now, historical=True)], now=now) == 0
+    assert (
+        open_for(
+            [
+                said(person, "CALL_ME", now - timedelta(days=30)),
+                said(person, "CALL_ME", now, historical=True),
+            ],
+            now=now,
+        )
+        == 0
+    )
 
 
 def test_a_patient_can_have_their_follow_ups_exported_and_emptied(organization, now):

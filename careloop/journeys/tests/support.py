@@ -14,7 +14,18 @@ from careloop.patients.tests.make import NOW, patient
 from careloop.segments import services as segments
 
 EVERYBODY: dict[str, Any] = {"all": []}
-__all__ = ["EVERYBODY", "NOW", "definition", "event", "history", "open_line", "person", "run_all_due", "segment", "started"]
+__all__ = [
+    "EVERYBODY",
+    "NOW",
+    "definition",
+    "event",
+    "history",
+    "open_line",
+    "person",
+    "run_all_due",
+    "segment",
+    "started",
+]
 
 
 def open_line(now=NOW):
@@ -33,12 +44,19 @@ def person(name="王小明", line="U0123456789abcdef0123456789abcdef", **more):
 
 
 def segment(name="全部", rule=None, now=NOW, **more):
-    return segments.create_segment(name=name, rule=rule or EVERYBODY, purpose="CARE", by=None, now=now, **more)
+    return segments.create_segment(
+        name=name, rule=rule or EVERYBODY, purpose="CARE", by=None, now=now, **more
+    )
 
 
 def definition(*steps, trigger=None, **more):
     numbered = [{"id": f"s{number}", **step} for number, step in enumerate(steps, start=1)]
-    return {"trigger": trigger or {"kind": "event", "event": "patient.registered"}, "hold_out_percent": 0, "steps": numbered, **more}
+    return {
+        "trigger": trigger or {"kind": "event", "event": "patient.registered"},
+        "hold_out_percent": 0,
+        "steps": numbered,
+        **more,
+    }
 
 
 def started(*steps, now=NOW, name="旅程", **more):
@@ -50,7 +68,12 @@ def started(*steps, now=NOW, name="旅程", **more):
 
 def enroll(journey, *patients, now=NOW):
     version = engine.load_version(journey.current_id)
-    return engine.enroll(version, engine.Candidates("select unnest(%(p)s::uuid[]) as patient_id", {"p": list(patients)}), because="test", now=now)
+    return engine.enroll(
+        version,
+        engine.Candidates("select unnest(%(p)s::uuid[]) as patient_id", {"p": list(patients)}),
+        because="test",
+        now=now,
+    )
 
 
 def run_all_due(journey, now=NOW, limit=5000):
@@ -76,4 +99,6 @@ def only(journey, patient_id: UUID | None = None) -> Enrollment:
 
 
 def messages():
-    return sql.rows("select id, key, state, reason, patient_id from messaging_message order by planned_at, key")
+    return sql.rows(
+        "select id, key, state, reason, patient_id from messaging_message order by planned_at, key"
+    )

@@ -64,7 +64,14 @@ def test_an_answer_moves_the_patient_at_once(clinic):
     enroll(journey, who)
     run_all_due(journey)
 
-    handlers.take([event("message.received", who, NOW, origin="journey", origin_id=str(only(journey).pk), answer="DONE")], now=NOW)
+    handlers.take(
+        [
+            event(
+                "message.received", who, NOW, origin="journey", origin_id=str(only(journey).pk), answer="DONE"
+            )
+        ],
+        now=NOW,
+    )
     run_all_due(journey)
 
     enrollment = only(journey)
@@ -78,7 +85,19 @@ def test_free_words_lead_where_other_answers_lead(clinic):
     enroll(journey, person())
     run_all_due(journey)
 
-    handlers.take([event("message.received", only(journey).patient_id, NOW, origin="journey", origin_id=str(only(journey).pk), answer="")], now=NOW)
+    handlers.take(
+        [
+            event(
+                "message.received",
+                only(journey).patient_id,
+                NOW,
+                origin="journey",
+                origin_id=str(only(journey).pk),
+                answer="",
+            )
+        ],
+        now=NOW,
+    )
     run_all_due(journey)
 
     assert history(only(journey))[1] == ("s2", "answered", "TEXT")
@@ -101,7 +120,14 @@ def test_a_message_stopped_later_ends_the_wait_for_its_answer(clinic):
     run_all_due(journey)
     [planned] = messages()
 
-    blocked = event("message.blocked", who, NOW, origin="journey", origin_id=str(only(journey).pk), message_id=str(planned["id"]))
+    blocked = event(
+        "message.blocked",
+        who,
+        NOW,
+        origin="journey",
+        origin_id=str(only(journey).pk),
+        message_id=str(planned["id"]),
+    )
     handlers.take([blocked], now=NOW)
     run_all_due(journey)
 
@@ -115,7 +141,9 @@ def test_the_wait_for_an_answer_counts_from_when_the_message_arrived(clinic):
     run_all_due(journey)
 
     later = NOW + timedelta(hours=11)
-    handlers.take([event("message.sent", who, later, origin="journey", origin_id=str(only(journey).pk))], now=later)
+    handlers.take(
+        [event("message.sent", who, later, origin="journey", origin_id=str(only(journey).pk))], now=later
+    )
 
     assert only(journey).messaged_at == later
     assert only(journey).due_at == later + 3 * DAY
@@ -141,7 +169,10 @@ def test_a_visit_before_entering_or_after_the_time_is_no_goal(clinic):
     who = person()
     enroll(journey, who)
 
-    handlers.take([event("encounter.recorded", who, NOW - DAY), event("encounter.recorded", who, NOW + 31 * DAY)], now=NOW + 31 * DAY)
+    handlers.take(
+        [event("encounter.recorded", who, NOW - DAY), event("encounter.recorded", who, NOW + 31 * DAY)],
+        now=NOW + 31 * DAY,
+    )
 
     assert only(journey).goal_at is None
 
@@ -232,7 +263,14 @@ def test_stop_ends_the_path_and_cancels_what_is_planned(clinic):
     enroll(journey, who)
     run_all_due(journey)
 
-    handlers.take([event("message.received", who, NOW, origin="journey", origin_id=str(only(journey).pk), answer="STOP")], now=NOW)
+    handlers.take(
+        [
+            event(
+                "message.received", who, NOW, origin="journey", origin_id=str(only(journey).pk), answer="STOP"
+            )
+        ],
+        now=NOW,
+    )
 
     assert only(journey).exit_reason == "opt_out"
     assert [row["state"] for row in messages()] == ["cancelled"]
@@ -254,7 +292,10 @@ def test_leaving_the_segment_ends_the_path_when_the_journey_says_so(clinic):
 
 
 def test_events_start_journeys_but_history_and_old_news_do_not(clinic):
-    journey = started({"kind": "wait", "days": 1}, trigger={"kind": "event", "event": "procedure.recorded", "where": {"code": ["92*"]}})
+    journey = started(
+        {"kind": "wait", "days": 1},
+        trigger={"kind": "event", "event": "procedure.recorded", "where": {"code": ["92*"]}},
+    )
     one, two, three, four = (person(f"病友{n}", line=f"U{n:032d}") for n in range(4))
 
     handlers.take(
@@ -331,7 +372,9 @@ def test_changes_are_for_those_who_enter_later(clinic):
     early = person()
     enroll(journey, early)
     changed = {**journey.definition, "steps": [{"id": "s9", **CALL}]}
-    journey = services.change_journey(journey_id=journey.pk, version=journey.version, definition=changed, now=NOW, by=None)
+    journey = services.change_journey(
+        journey_id=journey.pk, version=journey.version, definition=changed, now=NOW, by=None
+    )
     assert journey.has_changes
     services.use_changes(journey_id=journey.pk, version=journey.version, now=NOW, by=None)
     journey.refresh_from_db()
