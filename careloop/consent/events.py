@@ -37,7 +37,7 @@ class ConsentWithdrawn:
 
 
 @fact(
-    "notice.shown", label=_("Privacy notice shown"), group="profile", icon="file-check",
+    "notice.shown", label=_("Privacy notice shown"), group="profile", icon="clipboard-check",
     sentence=_("Was shown the privacy notice, version %(version)s."),
 )  # fmt: skip
 @dataclass(frozen=True)

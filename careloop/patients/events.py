@@ -35,7 +35,7 @@ class PatientTagged:
     rule: str = ""
 
 
-@fact("patient.untagged", label=_("Tag removed"), group="profile", icon="tag-off", sentence=_("Tag “%(tag)s” removed."))
+@fact("patient.untagged", label=_("Tag removed"), group="profile", icon="tag", sentence=_("Tag “%(tag)s” removed."))
 @dataclass(frozen=True)
 class PatientUntagged:
     """A tag was taken off."""
@@ -59,7 +59,7 @@ class ContactPointAdded:
 
 
 @fact(
-    "contact_point.reach_changed", label=_("Reach changed"), group="profile", icon="antenna",
+    "contact_point.reach_changed", label=_("Reach changed"), group="profile", icon="phone",
     sentence=_("%(system)s: %(reach)s."),
 )  # fmt: skip
 @dataclass(frozen=True)

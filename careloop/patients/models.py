@@ -78,6 +78,7 @@ class Patient(TenantModel):
             GinIndex(fields=["name_grams"], name="patient_name_grams"),
             models.Index(fields=["organization", "birth_date"], name="patient_by_birth_date"),
             models.Index(fields=["organization", "-updated_at", "-id"], name="patient_by_change"),
+            models.Index(fields=["organization", "name", "id"], name="patient_by_name"),
         ]  # fmt: skip
 
 

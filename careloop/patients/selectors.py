@@ -54,7 +54,7 @@ def search(text: str, *, today: date, limit: int = FOUND_AT_MOST) -> list[FoundP
         today: no birth date lies after it.
     """
     text = text.replace("\0", "").strip()[:LONGEST_QUERY]
-    parts, params, is_name = _ways(text, today=today)
+    parts, params, is_name = ways_to_find(text, today=today)
     if not parts:
         return []
     found = sql.rows(
@@ -80,10 +80,15 @@ def _name_rank(text: str, name: str) -> int:
     return 1 if wanted == has else 2 if has.startswith(wanted) else 3
 
 
-def _ways(text: str, *, today: date) -> tuple[list[str], dict[str, Any], bool]:
-    """Return the SELECTs (id, rank, by) that could find what was typed, their parameters, and whether a name is among them."""
+def ways_to_find(text: str, *, today: date, few: int = NAMES_LOOKED_AT) -> tuple[list[str], dict[str, Any], bool]:
+    """Return the SELECTs (id, rank, by) that could find what was typed, their parameters, and whether a name is among them.
+
+    Args:
+        few: at most so many answers of each way.
+    """
+    text = text.replace("\0", "").strip()[:LONGEST_QUERY]
     parts: list[str] = []
-    params: dict[str, Any] = {"few": NAMES_LOOKED_AT}
+    params: dict[str, Any] = {"few": few}
     organization_id = current_organization_id()
     plain = normalise(text)
     digits = re.sub(r"[^0-9]", "", plain)
@@ -92,7 +97,7 @@ def _ways(text: str, *, today: date) -> tuple[list[str], dict[str, Any], bool]:
         upper = text[:-1] + chr(ord(text[-1]) + 1)
         params |= {"chart": text, "chart_end": upper, "chart_upper": text.upper(), "chart_upper_end": upper.upper()}
         parts.append(
-            """(select id, case when chart_number in (%(chart)s, %(chart_upper)s) then 0 else 2 end as rank, 'chart_number' as by
+            """(select id, case when chart_number in (%(chart)s, %(chart_upper)s) then 0 else 2 end, 'chart_number'
                   from patients_patient
                  where chart_number <> '' and (chart_number >= %(chart)s and chart_number < %(chart_end)s
                        or chart_number >= %(chart_upper)s and chart_number < %(chart_upper_end)s)

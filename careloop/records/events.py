@@ -93,7 +93,7 @@ class ReportRecorded:
     display: str = ""
 
 
-@fact("care_plan.recorded", label=_("Care plan"), group="clinical", icon="clipboard-list", sentence=_("Care plan: %(display)s"))
+@fact("care_plan.recorded", label=_("Care plan"), group="clinical", icon="clipboard-text", sentence=_("Care plan: %(display)s"))
 @dataclass(frozen=True)
 class CarePlanRecorded:
     """A plan of care made elsewhere."""
@@ -127,7 +127,7 @@ class OtherRecorded:
 
 
 @fact(
-    "record.entered_in_error", label=_("Entered in error"), group="clinical", icon="eraser",
+    "record.entered_in_error", label=_("Entered in error"), group="clinical", icon="ban",
     sentence=_("Marked as entered in error: %(display)s"),
 )  # fmt: skip
 @dataclass(frozen=True)
