@@ -91,9 +91,7 @@ def parse_lines(
         if len(line) >= limits.resource_bytes and not line.endswith(b"\n"):
             while line and not line.endswith(b"\n"):
                 line = lines.readline(MIB)
-            yield Refused(
-                part, number, "", "fhir.resource_too_large", {"limit": limits.resource_bytes // MIB}
-            )
+            yield Refused(part, number, "", "fhir.resource_too_large", {"limit": limits.resource_bytes // MIB})
             continue
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
@@ -119,9 +117,7 @@ def parse_lines(
         yield from _lines_document(resources, numbers, part)
 
 
-def _lines_document(
-    resources: list[Any], numbers: list[int], part: str
-) -> Iterator[Document | Refused | Warned]:
+def _lines_document(resources: list[Any], numbers: list[int], part: str) -> Iterator[Document | Refused | Warned]:
     document = Document(part)
     for number, resource in zip(numbers, resources, strict=True):
         _take(document, number, None, resource)
@@ -222,9 +218,7 @@ def _strip_nul(value: Any) -> bool:
 # Bundles
 
 
-def _taken_apart(
-    parsed: Any, part: str, *, prefix: str = "", line: int = 1
-) -> Iterator[Document | Refused | Warned]:
+def _taken_apart(parsed: Any, part: str, *, prefix: str = "", line: int = 1) -> Iterator[Document | Refused | Warned]:
     document = Document(part, prefix=prefix)
     if type(parsed) is not dict or parsed.get("resourceType") != "Bundle":
         _take(document, line, None, parsed)
@@ -278,9 +272,7 @@ def _take(document: Document, number: int, full_url: Any, resource: Any) -> None
         fresh = document.known.add(full_url, resource)
     except FhirRefusal as refusal:
         path = f"{document.prefix}entry[{number - 1}].resource" if full_url else document.prefix.rstrip(".")
-        document.problems.append(
-            Refused(document.part, number, path, refusal.reason, refusal.values, raw(resource))
-        )
+        document.problems.append(Refused(document.part, number, path, refusal.reason, refusal.values, raw(resource)))
         return
     if fresh:
         document.resources.append(resource)
@@ -292,9 +284,7 @@ def _take(document: Document, number: int, full_url: Any, resource: Any) -> None
     if document.known.same_as_first(full_url, resource, document.resources):
         document.problems.append(Warned(document.part, number, path, "fhir.repeated", values))
     else:
-        document.problems.append(
-            Refused(document.part, number, path, "fhir.duplicate_id", values, raw(resource))
-        )
+        document.problems.append(Refused(document.part, number, path, "fhir.duplicate_id", values, raw(resource)))
 
 
 # large Bundles
@@ -329,18 +319,14 @@ def _large(content: bytearray, part: str, limits: Limits) -> Iterator[Document |
             except FhirRefusal as refusal:
                 row = content.count(b"\n", 0, start) + int(refusal.values.get("row", 1))
                 path = f"{path}.{refusal.path}".rstrip(".")
-                document.problems.append(
-                    Refused(part, number, path, refusal.reason, {**refusal.values, "row": row})
-                )
+                document.problems.append(Refused(part, number, path, refusal.reason, {**refusal.values, "row": row}))
                 continue
             if content.find(NUL, start, end) >= 0 and _strip_nul(entry):
                 document.problems.append(Warned(part, number, path, "fhir.nul_removed"))
             if number in repeated:
                 # Whether it says the same cannot be told any more; the first was taken, this one was not.
                 kind = entry["resource"]["resourceType"]
-                document.problems.append(
-                    Refused(part, number, path, "fhir.duplicate_id", {"type": kind}, raw(entry))
-                )
+                document.problems.append(Refused(part, number, path, "fhir.duplicate_id", {"type": kind}, raw(entry)))
                 continue
             inner += _take_entries(document, [entry], number)
         yield from document.problems

@@ -15,15 +15,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from pathlib import Path
 
-from careloop.integrations.fhir import clinical, money, people
+from careloop.integrations.fhir import clinical, medicines, money, people
 from careloop.integrations.fhir.documents import Document, raw
 from careloop.integrations.fhir.errors import FhirRefusal
 from careloop.integrations.fhir.limits import Limits
 from careloop.integrations.fhir.other import other
-from careloop.integrations.fhir.reader import Meter, Read, read
+from careloop.integrations.fhir.reader import Read, read
 from careloop.integrations.fhir.reading import Reading
 from careloop.integrations.fhir.references import Directory, Resource, tail
 from careloop.integrations.fhir.shapes import explain
+from careloop.integrations.fhir.streams import Meter
 from careloop.integrations.imports.rows import (
     BY_NAME,
     KINDS,
@@ -48,8 +49,8 @@ PICKERS: dict[str, tuple[str, Picker]] = {
     "Encounter": ("encounter", clinical.encounter),
     "Condition": ("condition", clinical.condition),
     "AllergyIntolerance": ("allergy", clinical.allergy),
-    "MedicationRequest": ("medication", clinical.medication),
-    "MedicationStatement": ("medication", clinical.medication_statement),
+    "MedicationRequest": ("medication", medicines.medication),
+    "MedicationStatement": ("medication", medicines.medication_statement),
     "Observation": ("observation", clinical.observation),
     "Procedure": ("procedure", clinical.procedure),
     "Immunization": ("immunization", clinical.immunization),
@@ -89,6 +90,7 @@ def rows(
     limits: Limits | None = None,
     meter: Meter | None = None,
     report: Report | None = None,
+    name: str = "",
 ) -> RowStream:
     """Yield the rows of a FHIR source in chunks, each kind after those it refers to.
 
@@ -99,15 +101,16 @@ def rows(
         limits: guards.
         meter: is told how much has been read, for a progress bar.
         report: is told what became of every resource.
+        name: what a single file is called in reports, if it is stored under another name.
     """
     meter = meter or Meter()
     mapper = Mapper(zone=zone, now=now, report=report or Report())
-    documents = read(path, limits=limits, meter=meter)
+    documents = read(path, limits=limits, meter=meter, name=name)
     while mapper.take(documents):
         yield from mapper.chunks(meter.position)
-    mapper.say_what_is_not_kept(path)
+    mapper.say_what_is_not_kept(name or path.name)
     if not mapper.report.read and not mapper.refused:
-        mapper.refused.append(Refused(path.name, 0, "", "fhir.nothing_inside"))
+        mapper.refused.append(Refused(name or path.name, 0, "", "fhir.nothing_inside"))
     yield from mapper.chunks(meter.position)
 
 
@@ -159,9 +162,7 @@ class Mapper:
         rows, counts = self.rows, self.report
         read: Counter[str] = Counter()
         kept: Counter[str] = Counter()
-        for line, full_url, resource in zip(
-            document.lines, document.full_urls, document.resources, strict=True
-        ):
+        for line, full_url, resource in zip(document.lines, document.full_urls, document.resources, strict=True):
             kind = resource["resourceType"]
             read[kind] += 1
             at.line = line
@@ -262,10 +263,10 @@ class Mapper:
         self.places = {}
         yield from ready
 
-    def say_what_is_not_kept(self, path: Path) -> None:
+    def say_what_is_not_kept(self, name: str) -> None:
         for kind, count in sorted(self.report.not_kept.items()):
             values: dict[str, str | int] = {"type": kind, "count": count}
-            self.reading.warned.append(Warned(path.name, 0, kind, "fhir.not_kept", values))
+            self.reading.warned.append(Warned(name, 0, kind, "fhir.not_kept", values))
 
 
 assert all(name in BY_NAME for name, _picker in PICKERS.values())

@@ -140,7 +140,5 @@ def _lines(items: Any, code_name: str, amount_name: str) -> str | None:
     lines = []
     for item in items:
         _system, code, display = codeable(item.get(code_name))
-        lines.append(
-            {"code": code, "display": display, "amount": _money(item.get(amount_name), "item.net")[0]}
-        )
+        lines.append({"code": code, "display": display, "amount": _money(item.get(amount_name), "item.net")[0]})
     return orjson.dumps(lines).decode() if lines else None

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from careloop.integrations.fhir.clinical import dosage, medicine
+from careloop.integrations.fhir.medicines import dosage, medicine
 from careloop.integrations.fhir.reading import (
     Coded,
     Reading,

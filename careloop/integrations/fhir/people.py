@@ -123,9 +123,7 @@ def _address(addresses: Any) -> tuple[str | None, str | None, str | None, str | 
         return None, None, None, None, None
     found = addresses[0]
     if len(addresses) > 1:
-        found = min(
-            addresses, key=lambda one: {"home": 0, None: 1, "work": 3, "old": 9}.get(one.get("use"), 2)
-        )
+        found = min(addresses, key=lambda one: {"home": 0, None: 1, "work": 3, "old": 9}.get(one.get("use"), 2))
     city, district = found.get("city"), found.get("district") or found.get("state")
     # The official TW Core patient has 大同區 as the city and 臺北市 as the district; others have it right.
     if city and district and district[-1] in "市縣" and city[-1] in "區鄉鎮":
@@ -171,9 +169,7 @@ def related_person(at: Reading, r: Resource) -> Row:
     return _related(at, at.rid, patient_id, name, r, birth_date=born if born and len(born) == 10 else None)
 
 
-def _related(
-    at: Reading, rid: str | None, patient_id: str, name: str, r: Resource, *, birth_date: str | None
-) -> Row:
+def _related(at: Reading, rid: str | None, patient_id: str, name: str, r: Resource, *, birth_date: str | None) -> Row:
     relationship = first_code(r.get("relationship"))
     mobile, phone, email, _line, _rest = _telecom(r.get("telecom"))
     gender = r.get("gender")

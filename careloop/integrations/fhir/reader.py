@@ -11,13 +11,10 @@ be read in any
 order (tar) this takes one pass per step, and one pass only if the order is right already.
 """
 
-import bz2
 import gzip
-import io
 import lzma
 import re
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -31,6 +28,7 @@ import orjson
 from careloop.integrations.fhir.documents import Document, parse, parse_lines
 from careloop.integrations.fhir.errors import FhirRefusal
 from careloop.integrations.fhir.limits import MIB, Limits
+from careloop.integrations.fhir.streams import Counted, Guarded, Meter, is_tar, spooled, unpacked
 from careloop.integrations.imports.rows import Refused, Warned
 
 PEEK = 4096
@@ -69,27 +67,19 @@ Read = Document | Refused | Warned
 
 
 @dataclass(slots=True)
-class Meter:
-    """What has been read: for the guards, and for a progress bar (`position` of `size` bytes as packed)."""
-
-    size: int = 0
-    position: int = 0
-    unpacked: int = 0
-    members: int = 0
-
-
-@dataclass(slots=True)
 class Source:
     """One source being read."""
 
     path: Path
     limits: Limits = field(default_factory=Limits)
     meter: Meter = field(default_factory=Meter)
+    #: what a single file is called in reports, if it is stored under another name
+    name: str = ""
 
     def read(self) -> Iterator[Read]:
         """Yield documents, refusals and warnings; never raises for what is in the source."""
         if not self.path.exists():
-            yield Refused(self.path.name, 0, "", "fhir.no_such_file")
+            yield Refused(self.name or self.path.name, 0, "", "fhir.no_such_file")
             return
         files = _files(self.path)
         self.meter.size = sum(file.stat().st_size for file in files)
@@ -99,7 +89,7 @@ class Source:
         )
         before = 0
         for _rank, _place, file in ranked:
-            name = file.relative_to(self.path).as_posix() if self.path.is_dir() else file.name
+            name = file.relative_to(self.path).as_posix() if self.path.is_dir() else self.name or file.name
             if LITTER.search(name):
                 continue
             try:
@@ -121,11 +111,11 @@ class Source:
             if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
                 yield from self._zip(file, name, before)
                 return
-            counted = _Counted(packed, self.meter, before)
-            stream = stack.enter_context(closing(_unpacked(counted, head)))
-            guarded = _Guarded(stream, self.meter, self.limits, packed=file.stat().st_size, rewindable=True)
+            counted = Counted(packed, self.meter, before)
+            stream = stack.enter_context(closing(unpacked(counted, head)))
+            guarded = Guarded(stream, self.meter, self.limits, packed=file.stat().st_size, rewindable=True)
             start = guarded.peek(PEEK)
-            if _is_tar(start):
+            if is_tar(start):
                 yield from self._tar(file, name, before)
                 return
             inner = name.removesuffix(".gz").removesuffix(".xz").removesuffix(".bz2")
@@ -136,9 +126,7 @@ class Source:
     def _zip(self, file: Path, name: str, before: int) -> Iterator[Read]:
         size = file.stat().st_size
         with zipfile.ZipFile(file) as archive:
-            members = [
-                info for info in archive.infolist() if not info.is_dir() and not LITTER.search(info.filename)
-            ]
+            members = [info for info in archive.infolist() if not info.is_dir() and not LITTER.search(info.filename)]
             if len(members) > self.limits.members:
                 raise FhirRefusal("fhir.too_many_members", limit=self.limits.members)
             ranked = sorted(
@@ -153,7 +141,7 @@ class Source:
                     continue
                 try:
                     with archive.open(info) as stream:
-                        guarded = _Guarded(
+                        guarded = Guarded(
                             cast(IO[bytes], stream), self.meter, self.limits, packed=size, rewindable=True
                         )
                         yield from self._packed_member(guarded, part, info.file_size)
@@ -191,7 +179,7 @@ class Source:
             return
         try:
             # The guard sits below the tar reader, where skipped members count too.
-            guarded = _Guarded(stream, Meter(), self.limits, packed=None)
+            guarded = Guarded(stream, Meter(), self.limits, packed=None)
             yield from self._packed_member(guarded, part, member.size)
         except FhirRefusal as refusal:
             if refusal.reason in FATAL:
@@ -205,24 +193,24 @@ class Source:
         head = packed.read(PEEK)
         packed.seek(0)
         meter = self.meter if count else Meter()
-        stream = _unpacked(_Counted(packed, meter, before), head)
-        return _OpenTar(packed, _Guarded(stream, meter, self.limits, packed=file.stat().st_size))
+        stream = unpacked(Counted(packed, meter, before), head)
+        return _OpenTar(packed, Guarded(stream, meter, self.limits, packed=file.stat().st_size))
 
     # members
 
-    def _packed_member(self, stream: "_Guarded", part: str, size: int) -> Iterator[Read]:
+    def _packed_member(self, stream: "Guarded", part: str, size: int) -> Iterator[Read]:
         start = stream.peek(PEEK)
-        if start.startswith((b"PK\x03\x04", b"\xfd7zXZ\x00", b"BZh")) or _is_tar(start):
+        if start.startswith((b"PK\x03\x04", b"\xfd7zXZ\x00", b"BZh")) or is_tar(start):
             yield Refused(part, 0, "", "fhir.archive_in_archive")
             return
         if start.startswith(b"\x1f\x8b"):
             unpacked = gzip.GzipFile(fileobj=cast(Any, stream))
-            inner = _Guarded(cast(IO[bytes], unpacked), Meter(), self.limits, packed=size)
+            inner = Guarded(cast(IO[bytes], unpacked), Meter(), self.limits, packed=size)
             yield from self._member(inner, part, part.removesuffix(".gz"))
             return
         yield from self._member(stream, part, part)
 
-    def _member(self, stream: "_Guarded", part: str, name: str) -> Iterator[Read]:
+    def _member(self, stream: "Guarded", part: str, name: str) -> Iterator[Read]:
         """One file that is packed in nothing any more: JSON, NDJSON or something else."""
         self.meter.members += 1
         start = stream.peek(PEEK).lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -242,9 +230,9 @@ class Source:
         else:
             yield Warned(part, 0, "", "fhir.not_read", {"what": Path(name).suffix.lstrip(".") or "binary"})
 
-    def _lines(self, stream: "_Guarded", part: str) -> Iterator[Read]:
+    def _lines(self, stream: "Guarded", part: str) -> Iterator[Read]:
         """NDJSON, what others refer to first; several passes only if it is not in that order already."""
-        with stream if stream.rewindable else _spooled(stream) as lines:
+        with stream if stream.rewindable else spooled(stream) as lines:
             for step in _steps(lines):
                 lines.rewind()
                 yield from parse_lines(lines, part, self.limits, wanted=step, rank_of_line=_rank)
@@ -257,7 +245,7 @@ FATAL = frozenset({"fhir.total_too_large", "fhir.suspicious_ratio", "fhir.too_ma
 class _OpenTar:
     """A tar stream together with the file below it, closed together; a damaged one is a refusal."""
 
-    def __init__(self, packed: IO[bytes], stream: "_Guarded") -> None:
+    def __init__(self, packed: IO[bytes], stream: "Guarded") -> None:
         self.packed = packed
         self.stream = stream
 
@@ -268,110 +256,6 @@ class _OpenTar:
     def __exit__(self, *_error: object) -> None:
         self.archive.close()
         self.packed.close()
-
-
-class _Counted(io.RawIOBase):
-    """The packed file; tells the meter how far it has been read."""
-
-    def __init__(self, packed: IO[bytes], meter: Meter, before: int) -> None:
-        self.packed = packed
-        self.meter = meter
-        self.before = before
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self.packed.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self.packed.tell()
-
-    def readinto(self, buffer: Any) -> int:
-        data = self.packed.read(len(buffer))
-        buffer[: len(data)] = data
-        self.meter.position = max(self.meter.position, self.before + self.packed.tell())
-        return len(data)
-
-
-class _Guarded:
-    """An unpacked stream that stops a bomb and can look ahead."""
-
-    def __init__(
-        self, stream: IO[bytes], meter: Meter, limits: Limits, *, packed: int | None, rewindable: bool = False
-    ) -> None:
-        self.stream = stream
-        self.rewindable = rewindable
-        self.counted = 0
-        self.meter = meter
-        self.limits = limits
-        self.packed = packed
-        self.ahead = b""
-
-    def _count(self, data: bytes) -> bytes:
-        meter, limits = self.meter, self.limits
-        meter.unpacked += len(data)
-        self.counted += len(data)
-        if meter.unpacked > limits.total_bytes:
-            raise FhirRefusal("fhir.total_too_large", limit=limits.total_bytes // MIB)
-        if self.packed is not None and meter.unpacked > max(
-            limits.ratio_from_bytes, self.packed * limits.ratio
-        ):
-            raise FhirRefusal("fhir.suspicious_ratio", limit=limits.ratio)
-        return data
-
-    def peek(self, size: int) -> bytes:
-        while len(self.ahead) < size and (data := self._count(self.stream.read(size - len(self.ahead)))):
-            self.ahead += data
-        return self.ahead[:size]
-
-    def read(self, size: int = -1) -> bytes:
-        if self.ahead:
-            data, self.ahead = (self.ahead, b"") if size < 0 else (self.ahead[:size], self.ahead[size:])
-            return data
-        return self._count(self.stream.read(size))
-
-    def read_all(self, limit: int) -> bytearray:
-        content = bytearray()
-        while block := self.read(MIB):
-            content += block
-            if len(content) > limit:
-                raise FhirRefusal("fhir.document_too_large", limit=limit // MIB)
-        return content
-
-    def readline(self, size: int) -> bytes:
-        if not self.ahead:
-            return self._count(self.stream.readline(size))
-        cut = self.ahead.find(b"\n", 0, size)
-        if cut >= 0 or len(self.ahead) >= size:
-            return self.read(cut + 1 if cut >= 0 else size)
-        start, self.ahead = self.ahead, b""
-        return start + self._count(self.stream.readline(size - len(start)))
-
-    def rewind(self) -> None:
-        self.stream.seek(0)
-        self.ahead = b""
-        # A second pass over the same bytes is no second helping of them.
-        self.meter.unpacked -= self.counted
-        self.counted = 0
-
-    def __enter__(self) -> "_Guarded":
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.stream.close()
-
-
-def _spooled(stream: "_Guarded") -> "_Guarded":
-    """Copy a stream that cannot be rewound into a nameless temporary file."""
-    spare = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the stream that is made of it)
-    while block := stream.read(MIB):
-        spare.write(block)
-    spare.seek(0)
-    return _Guarded(cast(IO[bytes], spare), Meter(), stream.limits, packed=None, rewindable=True)
 
 
 def _files(path: Path) -> list[Path]:
@@ -387,26 +271,11 @@ def _part(archive: str, member: str) -> str:
     return f"{archive}!{''.join(sign if sign.isprintable() else '�' for sign in shown)[:200]}"
 
 
-def _unpacked(packed: io.RawIOBase, head: bytes) -> IO[bytes]:
-    buffered = cast(IO[bytes], io.BufferedReader(packed, MIB))
-    if head.startswith(b"\x1f\x8b"):
-        return cast(IO[bytes], gzip.GzipFile(fileobj=buffered))
-    if head.startswith(b"\xfd7zXZ\x00"):
-        return cast(IO[bytes], lzma.LZMAFile(buffered))
-    if head.startswith(b"BZh"):
-        return cast(IO[bytes], bz2.BZ2File(buffered))
-    return buffered
-
-
-def _is_tar(start: bytes) -> bool:
-    return start[257:262] == b"ustar"
-
-
 def _is_fhir_xml(start: bytes) -> bool:
     return b"http://hl7.org/fhir" in start
 
 
-def _looks_like_lines(stream: _Guarded, name: str) -> bool:
+def _looks_like_lines(stream: Guarded, name: str) -> bool:
     """NDJSON by its name, or because the first line is a whole object and another one follows."""
     if name.lower().endswith((".ndjson", ".jsonl")):
         return True
@@ -441,9 +310,7 @@ def _rank_of_file(file: Path) -> int:
     except BROKEN:
         return REST
     # An archive in a folder is most likely a set of patients with everything about them.
-    return (
-        ORDER["Patient"] if start.startswith((b"PK", b"\xfd7zXZ", b"BZh")) or _is_tar(start) else _rank(start)
-    )
+    return ORDER["Patient"] if start.startswith((b"PK", b"\xfd7zXZ", b"BZh")) or is_tar(start) else _rank(start)
 
 
 def _rank_of_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
@@ -473,12 +340,13 @@ def _steps(lines: Any) -> list[int | None]:
     return [None] if in_order else [*sorted(ranks)]
 
 
-def read(path: Path, *, limits: Limits | None = None, meter: Meter | None = None) -> Iterator[Read]:
+def read(path: Path, *, limits: Limits | None = None, meter: Meter | None = None, name: str = "") -> Iterator[Read]:
     """Yield the documents of a source in the order in which they can be imported, with problems between.
 
     Args:
         path: a JSON or NDJSON file, a folder of them, or a tar(.gz, .xz, .bz2) or zip archive of them.
         limits: guards; the defaults keep an import under 500 MB of memory.
         meter: is told how much has been read.
+        name: what a single file is called in reports, if it is stored under another name.
     """
-    return Source(path, limits or Limits(), meter or Meter()).read()
+    return Source(path, limits or Limits(), meter or Meter(), name).read()

@@ -234,6 +234,12 @@ def code_of(concept: Any) -> str | None:
     return str(text) if text else None
 
 
+def require_words(code: str | None, words: str | None, path: str) -> None:
+    """Refuse what says neither in a code nor in words what it is about."""
+    if not code and not words:
+        raise FhirRefusal("fhir.no_code", path)
+
+
 def first_code(concepts: Any) -> str | None:
     return code_of(concepts[0]) if concepts else None
 
@@ -339,6 +345,4 @@ def human_name(names: Any) -> Coded:
 
 
 def is_chinese(sign: str) -> bool:
-    return (
-        "\u3400" <= sign <= "\u9fff" or "\U00020000" <= sign <= "\U0003ffff" or "\uf900" <= sign <= "\ufaff"
-    )
+    return "\u3400" <= sign <= "\u9fff" or "\U00020000" <= sign <= "\U0003ffff" or "\uf900" <= sign <= "\ufaff"

@@ -19,9 +19,7 @@ REASONS: dict[str, Any] = {
     "fhir.not_an_archive": _(
         "The archive cannot be opened: it is damaged or cut off (%(what)s). Copy it again and retry."
     ),
-    "fhir.encrypted": _(
-        "The archive member is protected with a password. Unpack it first, then import the folder."
-    ),
+    "fhir.encrypted": _("The archive member is protected with a password. Unpack it first, then import the folder."),
     "fhir.archive_in_archive": _(
         "An archive inside an archive is not opened. Unpack it first, then import the folder."
     ),
@@ -32,20 +30,16 @@ REASONS: dict[str, Any] = {
         "genuine, unpack it yourself and import the folder."
     ),
     "fhir.document_too_large": _(
-        "The document has more than %(limit)d MB. "
-        "Export one Bundle per patient, or NDJSON (one resource a line)."
+        "The document has more than %(limit)d MB. Export one Bundle per patient, or NDJSON (one resource a line)."
     ),
     "fhir.resource_too_large": _("The resource has more than %(limit)d MB. Take attachments out of it."),
     "fhir.not_read": _("The file is not FHIR in JSON (%(what)s) and was left out."),
     "fhir.unreadable": _("The file cannot be read (%(what)s)."),
     # the document
-    "fhir.xml": _(
-        "This is FHIR in XML. Only JSON can be imported: choose JSON or NDJSON in the exporting program."
-    ),
+    "fhir.xml": _("This is FHIR in XML. Only JSON can be imported: choose JSON or NDJSON in the exporting program."),
     "fhir.empty": _("The document is empty."),
     "fhir.not_well_formed": _(
-        "Not well-formed JSON at line %(row)d, column %(column)d: %(what)s. "
-        "Export it again, or mend it in an editor."
+        "Not well-formed JSON at line %(row)d, column %(column)d: %(what)s. Export it again, or mend it in an editor."
     ),
     "fhir.cut_off": _("The document ends in the middle. Export or copy it again."),
     "fhir.not_utf8": _("The document is not in UTF-8. Export it again in UTF-8."),
@@ -84,9 +78,7 @@ REASONS: dict[str, Any] = {
     "fhir.time_without_zone": _("The time has no zone; the clinic's zone was taken."),
     "fhir.unknown_code": _("“%(value)s” is no code that FHIR R4 has here; “%(taken)s” was taken."),
     "fhir.no_name_placeholder": _("The patient has no name; a placeholder was taken."),
-    "fhir.replaced_patient": _(
-        "The source says that this patient was merged into another; merge them here by hand."
-    ),
+    "fhir.replaced_patient": _("The source says that this patient was merged into another; merge them here by hand."),
     "fhir.end_before_start": _("It ends before it starts; both were kept."),
     "fhir.contact_without_name": _("A contact person has no name and was left out."),
     "fhir.not_kept": _("%(count)d of type %(type)s were read and not kept: they are about no patient."),

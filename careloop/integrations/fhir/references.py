@@ -102,9 +102,7 @@ class Known:
         elif kind == "ExplanationOfBenefit":
             claim = resource.get("claim")
             if type(claim) is dict and type(reference := claim.get("reference")) is str:
-                self.payments[tail(reference)] = (
-                    {"payment": resource.get("payment")} if self.lean else resource
-                )
+                self.payments[tail(reference)] = {"payment": resource.get("payment")} if self.lean else resource
         return True
 
     def _describe(self, kind: str, rid: str, resource: Resource) -> None:

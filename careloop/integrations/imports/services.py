@@ -142,7 +142,7 @@ def opened(batch: ImportBatch, path: Path, *, organization_id: UUID, now: dateti
         zone = ZoneInfo(organization.time_zone)
         saved = ImportSource.objects.values_list("mappings", flat=True).get(id=batch.source_id)
     if batch.kind == ImportBatch.Kind.FHIR:
-        with closing(ahead(fhir.rows(path, zone=zone, now=now))) as chunks:
+        with closing(ahead(fhir.rows(path, zone=zone, now=now, name=batch.file_name))) as chunks:
             yield Opened(chunks, batch.file_size, [], {})
         return
     document = (batch.mapping or {}).get("document")

@@ -76,10 +76,7 @@ def write(path: Path, content: Any) -> Path:
 
 
 def bundle(*resources: Any, kind: str = "collection") -> dict[str, Any]:
-    entries = [
-        {"fullUrl": f"urn:uuid:{one.get('id', place)}", "resource": one}
-        for place, one in enumerate(resources)
-    ]
+    entries = [{"fullUrl": f"urn:uuid:{one.get('id', place)}", "resource": one} for place, one in enumerate(resources)]
     return {"resourceType": "Bundle", "type": kind, "entry": entries}
 
 
@@ -88,9 +85,7 @@ def patient(rid: str = "p1", **more: Any) -> dict[str, Any]:
 
 
 def of_patient(kind: str, rid: str = "p1", **more: Any) -> dict[str, Any]:
-    subject = (
-        "patient" if kind in ("AllergyIntolerance", "Immunization", "Claim", "RelatedPerson") else "subject"
-    )
+    subject = "patient" if kind in ("AllergyIntolerance", "Immunization", "Claim", "RelatedPerson") else "subject"
     return {"resourceType": kind, "id": f"{kind.lower()}-1", subject: {"reference": f"Patient/{rid}"}, **more}
 
 

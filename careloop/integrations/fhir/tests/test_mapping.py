@@ -96,9 +96,7 @@ def test_a_number_is_kept_right_or_wrong(tmp_path, number):
     system = "http://www.immigration.gov.tw" if number.startswith("Z") else TW
 
     assert (
-        one(tmp_path, patient(identifier=[{"system": system, "value": number}]), kind="patient")[
-            "national_id"
-        ]
+        one(tmp_path, patient(identifier=[{"system": system, "value": number}]), kind="patient")["national_id"]
         == number
     )
 
@@ -157,9 +155,7 @@ def test_contacts_and_related_persons_become_related_persons(tmp_path):
         birthDate="1996",
     )
 
-    loaded = load_resources(
-        tmp_path, patient(contact=[contact, {"organization": {"display": "x"}}]), guardian
-    )
+    loaded = load_resources(tmp_path, patient(contact=[contact, {"organization": {"display": "x"}}]), guardian)
 
     first, second = loaded.rows["related_person"]
     assert (first["name"], first["relationship"], first["phone"], first["patient_external_id"]) == (
@@ -274,9 +270,7 @@ def test_a_resource_without_an_id_is_known_by_its_full_url(tmp_path):
 
     loaded = load(write(tmp_path / "a.json", {"resourceType": "Bundle", "entry": entries}))
 
-    assert (
-        loaded.one("patient")["external_id"] == loaded.one("encounter")["patient_external_id"] == "74e6d5a6"
-    )
+    assert loaded.one("patient")["external_id"] == loaded.one("encounter")["patient_external_id"] == "74e6d5a6"
     assert loaded.one("encounter")["external_id"] is None
 
 
@@ -328,9 +322,7 @@ def test_what_is_about_no_patient_is_refused(tmp_path, subject, reason):
 )
 def test_times_are_kept_as_written(tmp_path, written, kept):
     assert (
-        one(tmp_path, of_patient("Condition", code=coded("1"), onsetDateTime=written), kind="condition")[
-            "onset"
-        ]
+        one(tmp_path, of_patient("Condition", code=coded("1"), onsetDateTime=written), kind="condition")["onset"]
         == kept
     )
 
@@ -345,9 +337,7 @@ def test_times_are_kept_as_written(tmp_path, written, kept):
     ],
 )  # fmt: skip
 def test_what_is_no_time_is_refused_with_its_path(tmp_path, written):
-    loaded = load_resources(
-        tmp_path, of_patient("Procedure", code=coded("1"), performedPeriod={"start": written})
-    )
+    loaded = load_resources(tmp_path, of_patient("Procedure", code=coded("1"), performedPeriod={"start": written}))
 
     (refused,) = loaded.refused
     assert refused.field == "Procedure.performedPeriod.start"
@@ -532,9 +522,7 @@ def test_an_allergy_keeps_its_reactions(tmp_path):
     row = one(tmp_path, found, kind="allergy")
 
     assert (row["category"], row["recorded"]) == ("food medication", "2024")
-    assert orjson.loads(row["reactions"]) == [
-        {"code": "247472004", "display": "蕁麻疹", "severity": "moderate"}
-    ]
+    assert orjson.loads(row["reactions"]) == [{"code": "247472004", "display": "蕁麻疹", "severity": "moderate"}]
 
 
 def test_a_report_gives_its_plain_text_and_only_the_title_of_others(tmp_path):
@@ -650,12 +638,8 @@ def test_who_pays_is_told_apart(tmp_path, insurance, payer):
 
 
 def test_an_invoice_is_kept_with_its_lines(tmp_path):
-    lines_ = [
-        {"chargeItemCodeableConcept": coded("1", "美白"), "priceComponent": [{"amount": {"value": 3000}}]}
-    ]
-    found = of_patient(
-        "Invoice", date="2024-01-01", totalGross={"value": 3000, "currency": "TWD"}, lineItem=lines_
-    )
+    lines_ = [{"chargeItemCodeableConcept": coded("1", "美白"), "priceComponent": [{"amount": {"value": 3000}}]}]
+    found = of_patient("Invoice", date="2024-01-01", totalGross={"value": 3000, "currency": "TWD"}, lineItem=lines_)
 
     row = one(tmp_path, found, kind="invoice")
 
@@ -666,9 +650,7 @@ def test_an_invoice_is_kept_with_its_lines(tmp_path):
 
 
 def test_what_has_no_page_is_one_line_and_what_is_about_nobody_is_counted(tmp_path):
-    goal = of_patient(
-        "Goal", lifecycleStatus="active", description={"text": "HbA1c < 7"}, startDate="2024-01-01"
-    )
+    goal = of_patient("Goal", lifecycleStatus="active", description={"text": "HbA1c < 7"}, startDate="2024-01-01")
     study = of_patient("ImagingStudy", started="2024-01-02", procedureCode=[coded("168731009", "胸部 X 光")])
     task = {"resourceType": "Task", "id": "t", "for": {"reference": "Patient/p1"}, "code": coded("1", "回電")}
 

@@ -34,9 +34,7 @@ def counts(path: Path, **limits: int) -> dict[str, int]:
     return {kind: len(found) for kind, found in loaded.rows.items()}
 
 
-@pytest.mark.parametrize(
-    "kind", ["transaction", "batch", "collection", "searchset", "document", "message", "history"]
-)
+@pytest.mark.parametrize("kind", ["transaction", "batch", "collection", "searchset", "document", "message", "history"])
 def test_a_bundle_of_any_type_gives_its_resources(tmp_path, kind):
     path = write(tmp_path / "bundle.json", bundle(patient(), VISIT, kind=kind))
 
@@ -161,9 +159,7 @@ def test_broken_json_says_line_column_and_path_and_the_others_go_on(tmp_path):
 
 
 def test_a_broken_line_is_refused_with_its_number_and_text(tmp_path):
-    path = write(
-        tmp_path / "a.ndjson", lines([patient()]) + b'{"resourceType": "Patient", "id": \n' + lines([VISIT])
-    )
+    path = write(tmp_path / "a.ndjson", lines([patient()]) + b'{"resourceType": "Patient", "id": \n' + lines([VISIT]))
 
     loaded = load(path)
 
@@ -208,9 +204,7 @@ def test_a_missing_source_and_one_with_nothing_in_it_are_refused(tmp_path):
 
 
 def test_an_archive_that_was_cut_off_gives_what_is_whole(tmp_path):
-    whole = tar(
-        tmp_path / "whole.tar", {"a.json": orjson.dumps(patient()), "b.json": BOTH * 50}, "w"
-    ).read_bytes()
+    whole = tar(tmp_path / "whole.tar", {"a.json": orjson.dumps(patient()), "b.json": BOTH * 50}, "w").read_bytes()
 
     loaded = load(write(tmp_path / "cut.tar", whole[:2000]))
 
@@ -294,9 +288,7 @@ def test_limits_are_said_with_a_cure(tmp_path):
     one = write(tmp_path / "one.json", patient(note="x" * 3 * MIB))
     limits = Limits(resource_bytes=MIB, split_bytes=MIB)
     assert load(one, limits).reasons() == ["fhir.resource_too_large"]
-    line = write(
-        tmp_path / "line.ndjson", lines([patient("a"), patient("b", note="x" * 3 * MIB), patient("c")])
-    )
+    line = write(tmp_path / "line.ndjson", lines([patient("a"), patient("b", note="x" * 3 * MIB), patient("c")]))
     loaded = load(line, limits)
     assert loaded.reasons() == ["fhir.resource_too_large"]
     assert [row["external_id"] for row in loaded.rows["patient"]] == ["a", "c"]
@@ -341,9 +333,7 @@ def test_a_large_bundle_is_taken_apart_entry_by_entry_with_the_same_result(tmp_p
 
 
 def test_what_is_wrong_in_a_large_bundle_costs_only_its_entry(tmp_path):
-    content = orjson.dumps(bundle(patient("p1"), patient("p2"), patient("p3"))).replace(
-        b'"id":"p2"', b'"id":#', 1
-    )
+    content = orjson.dumps(bundle(patient("p1"), patient("p2"), patient("p3"))).replace(b'"id":"p2"', b'"id":#', 1)
 
     loaded = load(write(tmp_path / "a.json", content), Limits(split_bytes=1))
 

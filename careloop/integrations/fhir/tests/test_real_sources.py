@@ -65,21 +65,14 @@ def test_synthea_figures_equal_the_facts(massachusetts):
     expected = facts("massachusetts-fhir-r4.tar.xz")
     observations = massachusetts.rows["observation"]
     components = [orjson.loads(row["components"]) for row in observations if row["components"]]
-    quantities = [
-        (row["value_number"], row["unit"]) for row in observations if row["value_number"] is not None
-    ]
+    quantities = [(row["value_number"], row["unit"]) for row in observations if row["value_number"] is not None]
     quantities += [
         (part["number"], part["unit"]) for parts in components for part in parts if part["number"] is not None
     ]
 
     assert Counter(row["sex"] for row in massachusetts.rows["patient"]) == expected["patients_gender"]
-    assert (
-        sum(row["deceased"] is True for row in massachusetts.rows["patient"]) == expected["patients_deceased"]
-    )
-    assert (
-        Counter(row["class_code"] for row in massachusetts.rows["encounter"])
-        == expected["encounters_by_class"]
-    )
+    assert sum(row["deceased"] is True for row in massachusetts.rows["patient"]) == expected["patients_deceased"]
+    assert Counter(row["class_code"] for row in massachusetts.rows["encounter"]) == expected["encounters_by_class"]
     assert len({row["code"] for row in observations}) == expected["observation_codes_distinct"]
     assert sum(map(len, components)) == expected["observation_components"]
     assert len(quantities) == expected["observation_quantities"]
@@ -89,8 +82,7 @@ def test_synthea_figures_equal_the_facts(massachusetts):
         == expected["conditions_by_clinical_status"]
     )
     assert (
-        Counter(row["status"] for row in massachusetts.rows["medication"])
-        == expected["medication_requests_by_status"]
+        Counter(row["status"] for row in massachusetts.rows["medication"]) == expected["medication_requests_by_status"]
     )
 
 
@@ -213,6 +205,4 @@ def test_hostile_text_comes_out_as_it_went_in(tmp_path):
     loaded = load(write(tmp_path / "a.json", bundle(*people)))
 
     assert loaded.reasons() == []
-    assert [row["name"] for row in loaded.rows["patient"]] == [
-        text.replace("\0", "").strip() for text in texts
-    ]
+    assert [row["name"] for row in loaded.rows["patient"]] == [text.replace("\0", "").strip() for text in texts]

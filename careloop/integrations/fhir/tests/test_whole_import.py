@@ -55,14 +55,11 @@ def test_the_official_taiwanese_examples_are_imported_with_warnings_not_refusals
         ("Observation-obs-pediatric-bmi-age-example.json", "row.patient_unknown"),
         ("Observation-obs-pediatric-weight-height-example.json", "row.patient_unknown"),
     }
-    warned = {
-        row["code"] for row in clinic.rows("select distinct code from imports_finding where kind = 'WARNED'")
-    }
+    warned = {row["code"] for row in clinic.rows("select distinct code from imports_finding where kind = 'WARNED'")}
     assert {"row.national_id_check_digit", "row.sex_contradicts_id"} <= warned
     found = clinic.count()
     assert {
-        name: found[name]
-        for name in ("Patient", "Encounter", "Procedure", "AllergyIntolerance", "RelatedPerson")
+        name: found[name] for name in ("Patient", "Encounter", "Procedure", "AllergyIntolerance", "RelatedPerson")
     } == {
         "Patient": 2,
         "Encounter": 1,
@@ -149,9 +146,7 @@ def test_massachusetts_is_imported_whole_and_once(clinic):
     found = clinic.count()
     once = {"Organization": 78, "Practitioner": 78}  # the same hospitals and doctors stand in many Bundles
     assert {name: found.get(name) for name in expected} == expected | once
-    units = clinic.rows(
-        "select count(distinct unit) as units from records_observation where value_number is not null"
-    )
+    units = clinic.rows("select count(distinct unit) as units from records_observation where value_number is not null")
     assert units[0]["units"] <= 29
 
     again = clinic.load(path)
