@@ -222,18 +222,15 @@ def _make_data(organization: UUID, options: argparse.Namespace, say: Say) -> Non
     say(f"data made in {time.perf_counter() - started:.0f} s")
 
 
-# A patient's number, turned into a stable random number between 0 and 1
-CHANCE = "(abs(hashint8extended({n}, {seed})) % 1000003 / 1000003.0)"
 # Patients differ: a few come often, most rarely; some have not come for years.
 EVENTS = """
 insert into {table} (id, organization_id, patient_id, kind, occurred_at, recorded_at, historical, payload, xid)
-select {first_id} + row_number() over (), '{organization}',
-       ('01890000-0000-7000-8000-' || lpad(to_hex(p.n), 12, '0'))::uuid, k.kind,
+select {first_id} + p.n * 1000 + e, '{organization}', p.patient_id, k.kind,
        p.last_seen - (random() * random() * 1400) * interval '1 day', timestamptz '{month}', true,
        case when k.kind = 'invoice.recorded'
-            then jsonb_build_object('self_pay', (random() * random() * 4000)::int) else '{{}}'::jsonb end,
+            then jsonb_build_object('self_pay', (random() * random() * 8000)::int) else '{{}}'::jsonb end,
        {xid}
-  from (select n, now() - (random() * random() * 900) * interval '1 day' as last_seen,
+  from (select n, ('01890000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid as patient_id, now() - (random() * random() * 900) * interval '1 day' as last_seen,
                greatest(1, round(-ln(greatest(random(), 1e-6)) * ({each})))::int as events
           from generate_series(1, {patients}) as n) as p
  cross join lateral generate_series(1, p.events) as e
@@ -313,7 +310,7 @@ def _duckdb(organization: UUID, options: argparse.Namespace, day: date) -> dict[
         queries = {
             "facts": "select patient_id, last_visit_on, self_pay_12m, tags, consent_given from facts_patient",
             "events": "select patient_id, kind, (occurred_at at time zone 'Asia/Taipei')::date, "
-            f"(payload ->> 'self_pay')::int from {PARTITION}",
+            f"(payload ->> 'self_pay')::int from events_event where recorded_at = timestamptz '{MONTH[0]}'",
         }
         with connections["owner"].cursor() as cursor:
             cursor.execute("select set_config('careloop.organization', %s, false)", [str(organization)])

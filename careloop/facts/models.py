@@ -69,4 +69,9 @@ class PatientFacts(TenantModel):
         indexes = [
             models.Index(fields=["organization", "next_change_on"], name="facts_by_next_change"),
             models.Index(fields=["organization", "-last_visit_on", "patient"], name="facts_by_last_visit"),
-        ]
+            # counting “spent much, away long, this tag, this consent” reads this index and no row (see README)
+            models.Index(
+                fields=["organization", "self_pay_12m"], name="facts_by_self_pay",
+                include=["last_visit_on", "stage", "consent_given", "tags"], condition=models.Q(self_pay_12m__gt=0),
+            ),
+        ]  # fmt: skip
