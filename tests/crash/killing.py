@@ -70,5 +70,5 @@ def work_until(done: Callable[[], bool], *, timeout: float = 90) -> None:
 
 
 def some_time(dice: random.Random) -> float:
-    """A random moment of a worker's first half second: while starting, claiming, working, committing."""
-    return dice.uniform(0.02, 0.5)
+    """A random moment of a worker's first moments: while starting, claiming, working, committing."""
+    return dice.uniform(0.02, 0.6)
