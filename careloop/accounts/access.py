@@ -10,6 +10,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
+from careloop.accounts.permissions import PERMISSIONS
+
 
 @dataclass(frozen=True)
 class Access:
@@ -18,6 +20,11 @@ class Access:
     kind: Literal["permission", "member", "public"]
     permission: str = ""
     why: str = ""
+    permissions: tuple[str, ...] = ()  # any of them is enough
+
+    def allows(self, held: frozenset[str]) -> bool:
+        """Whether a role that holds these permissions may open the view."""
+        return self.kind != "permission" or any(one in held for one in self.permissions)
 
 
 View = Callable[..., HttpResponseBase]
@@ -25,18 +32,26 @@ View = Callable[..., HttpResponseBase]
 
 def requires(permission: str) -> Callable[[View], View]:
     """Let in members whose role holds `permission`; others get 403, strangers the sign-in page."""
+    return requires_any(permission)
+
+
+def requires_any(*permissions: str) -> Callable[[View], View]:
+    """Let in members whose role holds one of `permissions`; the refusal names the first."""
+    unknown = set(permissions) - set(PERMISSIONS)
+    if unknown or not permissions:
+        raise ValueError(f"unknown permissions: {unknown}")
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
-        def check(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        def check(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             member = getattr(request, "member", None)
             if member is None:
                 return _turn_away(request)
-            if not member.can(permission):
-                raise PermissionDenied(permission)
+            if not any(member.can(one) for one in permissions):
+                raise PermissionDenied(permissions[0])
             return view(request, *args, **kwargs)
 
-        check.access = Access("permission", permission)  # type: ignore[attr-defined]
+        check.access = Access("permission", permissions[0], permissions=permissions)  # type: ignore[attr-defined]
         return check
 
     return decorate

@@ -12,6 +12,8 @@ from careloop.kernel import sql
 from careloop.tenancy import context
 
 SESSION_KEY = "organization"
+# pages that work in an organization of their own choice: an invitation leads into one the visitor is not in yet
+OUTSIDE = ("/invitation/",)
 
 
 class OrganizationMiddleware:
@@ -26,7 +28,7 @@ class OrganizationMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.member = None  # type: ignore[attr-defined]
-        if not request.user.is_authenticated:
+        if request.path_info.startswith(OUTSIDE) or not request.user.is_authenticated:
             return self.get_response(request)
         with transaction.atomic():
             member = enter_as(request.user.pk, request.session.get(SESSION_KEY))

@@ -13,7 +13,7 @@ def location_ids(member: Membership | None) -> frozenset[UUID] | None:
     """
     if member is None:
         return None
-    known: frozenset[UUID] | None | str = getattr(member, "location_limit", "unread")
+    known: frozenset[UUID] | str | None = getattr(member, "location_limit", "unread")
     if isinstance(known, str):
         found = MembershipLocation.objects.filter(membership_id=member.pk).values_list("location_id", flat=True)
         known = frozenset(found) or None

@@ -5,6 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
+from careloop.config import logs
 from careloop.config.database import database
 from careloop.config.environment import environment
 
@@ -60,6 +61,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "careloop.web.observing.Observe",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "careloop.web.middleware.ContentSecurityPolicy",
@@ -113,6 +115,7 @@ DATABASE_ROUTERS: list[str] = []
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CARELOOP_KEY_FILE = ENV.keys / "master.json"
 CARELOOP_FILES = ENV.files
+CARELOOP_METRICS_TOKEN = ENV.metrics_token
 CARELOOP_LINE_API = ENV.line_api
 
 CACHES = {
@@ -220,23 +223,4 @@ DEFAULT_FROM_EMAIL = ENV.mail_from
 
 # -- logs -----------------------------------------------------------------------------------------------------
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "json": {
-            "()": "structlog.stdlib.ProcessorFormatter",
-            "processors": [
-                "structlog.stdlib.ProcessorFormatter.remove_processors_meta",
-            ],
-        },
-        "plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
-    },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["stderr"], "level": ENV.log_level},
-    "loggers": {
-        "django.request": {"level": "ERROR"},
-        "procrastinate": {"level": "WARNING"},
-        "aiohttp.access": {"level": "WARNING"},
-    },
-}
+LOGGING = logs.configure(level=ENV.log_level, style=ENV.log_format)

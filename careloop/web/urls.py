@@ -2,10 +2,13 @@
 
 from django.urls import path, re_path
 
-from careloop.web import views
+from careloop.web import health, views
 
 app_name = "web"
 urlpatterns = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.show_metrics, name="metrics"),
     path("search/", views.search, name="search"),
     path("language/", views.language, name="language"),
     path("theme/", views.theme, name="theme"),

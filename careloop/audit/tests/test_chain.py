@@ -3,9 +3,8 @@
 from uuid import uuid4
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
-from django.db import connection
 
 from careloop.audit.models import AuditEvent
 from careloop.audit.services import record

@@ -1,0 +1,83 @@
+"""Reading the chain: filters, pages, and who has seen a patient."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from careloop.kernel import sql
+
+COLUMNS = (
+    "e.number, e.recorded_at, e.action, e.actor_kind, e.actor_id, e.actor_name, e.via, e.address, e.patients, e.target_kind, "
+    "e.target_id, e.reason, e.details"
+)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a reader of the audit log looks for; empty means everything."""
+
+    actor_id: UUID | None = None
+    actor_kind: str = ""
+    actions: tuple[str, ...] = ()
+    patient_id: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    reason: str = ""
+
+    def where(self) -> tuple[str, list[Any]]:
+        """Return the SQL condition on `audit_event e` with its parameters."""
+        parts: list[str] = []
+        params: list[Any] = []
+        for condition, value in (
+            ("e.actor_id = %s", self.actor_id), ("e.actor_kind = %s", self.actor_kind), ("e.recorded_at >= %s", self.since),
+            ("e.recorded_at < %s", self.until),
+            ("e.number in (select p.number from audit_patient p where p.patient_id = %s)", self.patient_id),
+        ):  # fmt: skip
+            if value:
+                parts.append(condition)
+                params.append(value)
+        if self.actions:
+            parts.append("e.action = any(%s)")
+            params.append(list(self.actions))
+        if self.reason:
+            # strpos, not LIKE: what was typed is text, not a pattern
+            parts.append("strpos(lower(e.reason), lower(%s)) > 0")
+            params.append(self.reason)
+        return " and ".join(parts) or "true", params
+
+
+def entries(wanted: Wanted, *, where: str = "true", params: Iterable[Any] = (), order: str = "e.number desc", limit: int) -> list[dict[str, Any]]:
+    """Return entries of the chain, newest first unless `order` says otherwise; `where` is a further condition of ours."""
+    condition, values = wanted.where()
+    return sql.rows(
+        f"select {COLUMNS} from audit_event e where {condition} and {where} order by {order} limit %s",
+        [*values, *params, limit],
+    )
+
+
+def seen_by(patient_id: UUID, *, limit: int = 50) -> list[dict[str, Any]]:
+    """Return what the chain knows about one patient, newest first."""
+    return sql.rows(
+        f"""select {COLUMNS} from (
+                select number from audit_patient where patient_id = %s order by number desc limit %s
+            ) p join audit_event e on e.number = p.number order by e.number desc""",
+        [patient_id, limit],
+    )
+
+
+def actors() -> list[dict[str, Any]]:
+    """Return the staff who have acted here, by name, for the filter."""
+    return sql.rows(
+        """select m.user_id as id, coalesce(nullif(u.name, ''), u.email) as name
+             from accounts_membership m join accounts_user u on u.id = m.user_id order by 2"""
+    )
+
+
+def head() -> dict[str, Any]:
+    """Return the end of the chain: how many entries, and the day whose close was last kept."""
+    return sql.row(
+        """select coalesce(max(number) filter (where day is null), 0) as number, max(day) as last_day,
+                  count(*) filter (where day is not null) as days from audit_head"""
+    ) or {"number": 0, "last_day": None, "days": 0}  # fmt: skip
