@@ -304,7 +304,7 @@ def mojibake(text: str) -> tuple[str, str]:
     Three ways are known and common here: UTF-8 taken for Latin-1 (repairable), Big5 taken for Latin-1 (repairable), UTF-8
     taken for CP950 (characters are lost: only a new export helps).
 
-    >>> mojibake("çå°æ,ç·,è±è®ç¸£åå®é")[0]
+    >>> mojibake("王小明,花蓮縣吉安鄉".encode().decode("latin-1"))[0]
     'utf-8 read as latin-1'
     >>> mojibake("王小明,男,花蓮縣吉安鄉")
     ('', '')

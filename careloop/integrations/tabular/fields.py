@@ -128,6 +128,9 @@ ESSENTIAL: dict[str, tuple[str, ...]] = {
     "invoice": ("total_amount", "self_pay_amount"),
 }
 
+#: columns that the download of refused rows puts behind the file's own; they mean nothing when the file comes back
+OWN_COLUMN = "careloop:"
+
 _BRACKETS = re.compile(r"[(\[{<【〔（「](.*?)[)\]}>】〕）」]")
 _NOT_A_LETTER = re.compile(r"[\W_]+")
 
@@ -168,6 +171,8 @@ def meanings(header: str) -> list[Meaning]:
     >>> [m.field for m in meanings("聯絡電話（手機）") if m.kind == "patient"]
     ['mobile']
     """
+    if header.startswith(OWN_COLUMN):
+        return []
     text = unicodedata.normalize("NFKC", header)
     inside = [plain_header(part) for part in _BRACKETS.findall(text)]
     outside = plain_header(_BRACKETS.sub("", text))

@@ -119,7 +119,7 @@ def open_source(
 
 def _add(source: Source, path: Path, name: str, document: ReadOnly[str, Any]) -> None:
     own = document.get("tables", {}).get(name) if "tables" in document else document
-    answers = mappings.from_json(own).answers() if own and "kind" in own else None
+    answers = mappings.from_json({key: value for key, value in own.items() if key != "suggest"}).answers() if own and own.get("kind") else None
     report = inspect(path, name=name, answers=answers)
     if report.rejected:
         source.left_out.append(report.rejected)
@@ -127,7 +127,7 @@ def _add(source: Source, path: Path, name: str, document: ReadOnly[str, Any]) ->
     if not own and (table := known_tables.left_out(report.headers)):
         source.left_out.append(Notice("tabular.archive_member", {"member": f"{name} ({table})"}))
         return
-    if own and "kind" in own:
+    if own and own.get("kind") and not own.get("suggest"):
         chosen = mappings.from_json(own, headers=report.headers)
     else:
         chosen = mappings.suggest(report, kind=str((own or {}).get("kind", "")))

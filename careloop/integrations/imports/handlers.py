@@ -1,0 +1,12 @@
+"""Daily work: files of uploads that nobody went on with do not lie about."""
+
+from datetime import datetime
+
+from careloop.integrations.imports import uploads
+from careloop.tenancy.loops import daily
+
+
+@daily("imports.clean", hour=3)
+def clean(*, now: datetime) -> None:
+    """Delete old uploads."""
+    uploads.remove_old(now=now)

@@ -1,0 +1,216 @@
+"""Imports from end to end: counts, second imports, refusals, dry run, stop, resume, undo."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.utils import timezone
+
+from careloop.audit.services import Actor
+from careloop.integrations.imports import commands, services, undo
+from careloop.integrations.imports.errors import UndoRefused
+from careloop.integrations.imports.models import ImportBatch, ImportChange, ImportFinding
+from careloop.kernel import sql
+from careloop.patients.models import Patient
+from careloop.records.selectors import counts
+from careloop.tenancy.context import in_organization
+
+SIX = {"Encounter": 1208, "Condition": 640, "Immunization": 530, "Procedure": 1845, "MedicationRequest": 580, "CarePlan": 91}
+
+
+def write(folder: Path, text: str, name: str = "patients.csv") -> Path:
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+def bring_in(organization: Any, path: Path, kind: str = "csv", **options: Any) -> dict[str, Any]:
+    return commands.run_import(kind, path, organization=organization.id, **options)
+
+
+PATIENTS = (
+    "病歷號,姓名,性別,生日,手機,身分證字號,備註\n"
+    "0001,王小明,男,79/3/5,0912-345-678,A123456789,\n"
+    "0002,陳怡君,女,1995-10-25,0987654321,A123456788,怕打針\n"
+    "0003,林志豪,男,不詳,,,\n"
+)
+VISITS = "就診號,病歷號,就診日期,就診原因\nV1,0001,2025-03-01 09:30,感冒\nV2,0002,2025-03-02 10:00,洗牙\nV3,9999,2025-03-02,洗牙\n"
+
+
+def test_patients_come_in_sealed_with_refusals_and_warnings(committed_organization: Any, tmp_path: Path) -> None:
+    answer = bring_in(committed_organization, write(tmp_path, PATIENTS))
+
+    assert answer["created"] == {"Patient": 2}
+    assert answer["refused"] == 1
+    assert answer["refusals"][0]["line"] == 4
+    assert answer["refusals"][0]["code"] == "row.not_a_date"
+    with in_organization(committed_organization.id):
+        assert set(Patient.objects.values_list("name", "birth_date__year")) == {("王小明", 1990), ("陳怡君", 1995)}
+        batch = ImportBatch.objects.get(id=answer["batch"])
+        warned = batch.findings.filter(kind=ImportFinding.Kind.WARNED).values_list("code", flat=True)
+        assert list(warned) == ["row.national_id_check_digit"]
+        assert sql.value("select count(*) from patients_contact_point") == 2
+        assert sql.value("select count(*) from events_event where kind = 'patient.registered' and historical") == 2
+        raw = sql.value("select raw_sealed from imports_finding where kind = 'REFUSED'")
+        assert "林志豪".encode() not in bytes(raw)
+
+
+def test_the_same_file_again_changes_nothing(committed_organization: Any, tmp_path: Path) -> None:
+    people, visits = write(tmp_path, PATIENTS), write(tmp_path, VISITS, "visits.csv")
+    for path in (people, visits):
+        bring_in(committed_organization, path)
+
+    again = [bring_in(committed_organization, path) for path in (people, visits)]
+
+    assert [one["created"] for one in again] == [{}, {}]
+    assert [one["updated"] for one in again] == [{}, {}]
+    assert again[1]["unchanged"] == {"Encounter": 2}
+    assert again[1]["refusals"][0]["code"] == "row.patient_unknown"
+
+
+def test_true_duplicates_stay_two_and_meet_their_own_again(committed_organization: Any, tmp_path: Path) -> None:
+    bring_in(committed_organization, write(tmp_path, PATIENTS))
+    twice = write(tmp_path, "病歷號,處置代碼,處置,處置日期\n0001,91004C,洗牙,2025-03-01\n0001,91004C,洗牙,2025-03-01\n0001,91005C,補牙,2025-03-01\n", "p.csv")
+
+    first = bring_in(committed_organization, twice)
+    again = bring_in(committed_organization, twice)
+    other = bring_in(committed_organization, twice, source="another")
+
+    assert first["created"] == {"Procedure": 3}
+    assert (again["created"], other["created"]) == ({}, {})
+
+
+def test_a_dry_run_reports_everything_and_writes_nothing(committed_organization: Any, tmp_path: Path) -> None:
+    answer = bring_in(committed_organization, write(tmp_path, PATIENTS), dry_run=True)
+
+    assert (answer["created"], answer["refused"]) == ({"Patient": 2}, 1)
+    with in_organization(committed_organization.id):
+        assert not Patient.objects.exists()
+        assert not sql.value("select count(*) from events_event")
+        assert ImportBatch.objects.get(id=answer["batch"]).findings.count() == 2
+
+
+def test_undo_takes_back_what_was_made_and_puts_back_what_was_changed(committed_organization: Any, tmp_path: Path) -> None:
+    bring_in(committed_organization, write(tmp_path, PATIENTS))
+    changed = bring_in(committed_organization, write(tmp_path, PATIENTS.replace("王小明", "王大明").replace("0003,林志豪,男,不詳", "0003,林志豪,男,1980-01-01"), "new.csv"))
+    assert (changed["created"], changed["updated"]) == ({"Patient": 1}, {"Patient": 1})
+
+    commands.run_undo(changed["batch"], organization=committed_organization.id)
+
+    with in_organization(committed_organization.id):
+        assert set(Patient.objects.values_list("name", flat=True)) == {"王小明", "陳怡君"}
+        assert sql.value("select count(*) from patients_key") == 2
+        assert ImportBatch.objects.get(id=changed["batch"]).state == "UNDONE"
+
+
+def test_undo_is_refused_when_later_work_builds_on_the_import(committed_organization: Any, tmp_path: Path) -> None:
+    people = bring_in(committed_organization, write(tmp_path, PATIENTS))
+    bring_in(committed_organization, write(tmp_path, VISITS, "visits.csv"))
+
+    with in_organization(committed_organization.id):
+        found = undo.obstacles(services.get_batch(people["batch"]))
+        assert [one.count for one in found] == [2]
+        with pytest.raises(UndoRefused):
+            undo.undo_batch(batch_id=UUID(people["batch"]), by=Actor("command"), by_user=None, now=timezone.now())
+        assert Patient.objects.count() == 2
+
+
+def test_another_clinic_sees_nothing_of_an_import(committed_organization: Any, tmp_path: Path) -> None:
+    from conftest import make_organization
+
+    answer = bring_in(committed_organization, write(tmp_path, PATIENTS))
+
+    with in_organization(make_organization().id):
+        assert not ImportBatch.objects.filter(id=answer["batch"]).exists()
+        assert not Patient.objects.exists()
+
+
+def test_a_missing_header_must_be_answered_and_a_mapping_answers_it(committed_organization: Any, tmp_path: Path) -> None:
+    from careloop.integrations.tabular.loader import QuestionsOpen
+
+    path = write(tmp_path, "\n".join(PATIENTS.splitlines()[1:3]), "bare.csv")
+    with pytest.raises(QuestionsOpen):
+        bring_in(committed_organization, path)
+    mapping = write(tmp_path, json.dumps({"version": 1, "kind": "patient", "columns": {"chart_number": "#1", "name": "#2", "birth_date": "#4"}, "options": {"header_line": 0}}), "map.json")
+
+    answer = bring_in(committed_organization, path, map_file=mapping)
+
+    assert answer["created"] == {"Patient": 2}
+
+
+@pytest.mark.slow
+def test_two_formats_of_the_same_people_add_nothing(committed_organization: Any, shared: Path) -> None:
+    folder = shared / "data" / "synthea"
+
+    first = bring_in(committed_organization, folder / "pair-csv.zip")
+    with in_organization(committed_organization.id):
+        before = counts()
+    second = bring_in(committed_organization, folder / "pair-fhir-r4.tar.xz", kind="fhir")
+    with in_organization(committed_organization.id):
+        after = counts()
+
+    assert first["refused"] == second["refused"] == 0
+    assert before["Patient"] == 39
+    assert (before["Encounter"], before["Condition"], before["MedicationRequest"], before["Observation"]) == (1653, 929, 1031, 13913)
+    for resource in ("Patient", *SIX):
+        assert second["created"].get(resource, 0) == 0
+        assert after[resource] == before[resource]
+    touched = {name: second["updated"].get(name, 0) + second["unchanged"].get(name, 0) for name in SIX}
+    assert touched == SIX
+
+
+@pytest.mark.slow
+def test_the_other_order_of_formats_adds_only_the_people_who_were_missing(committed_organization: Any, shared: Path) -> None:
+    folder = shared / "data" / "synthea"
+
+    bring_in(committed_organization, folder / "pair-fhir-r4.tar.xz", kind="fhir")
+    with in_organization(committed_organization.id):
+        before = counts()
+    bring_in(committed_organization, folder / "pair-csv.zip")
+    with in_organization(committed_organization.id):
+        after = counts()
+
+    assert {name: before[name] for name in SIX} == SIX
+    assert (before["Patient"], after["Patient"]) == (33, 39)
+    assert (after["Encounter"], after["Condition"], after["MedicationRequest"], after["Procedure"]) == (1653, 929, 1031, 3150)
+
+
+@pytest.mark.slow
+@pytest.mark.crash
+def test_an_import_that_was_killed_goes_on_where_it_stopped(committed_organization: Any, tmp_path: Path) -> None:
+    lines = ["病歷號,姓名,生日", *(f"{number:06d},王小明,1990-01-01" for number in range(60_000))]
+    path = write(tmp_path, "\n".join(lines) + "\n")
+    code = (
+        "import sys; from careloop.config.database import database; database().start(); import django; django.setup();"
+        "from uuid import UUID; from careloop.integrations.imports import commands;"
+        "commands.run_import('csv', sys.argv[1], organization=UUID(sys.argv[2]), progress=lambda text: print(text, flush=True))"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "careloop.config.settings_test")}
+    child = subprocess.Popen([sys.executable, "-c", code, str(path), str(committed_organization.id)], stdout=subprocess.PIPE, env=environment)
+    assert child.stdout is not None
+    child.stdout.readline()
+    time.sleep(0.3)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    with in_organization(committed_organization.id):
+        batch = ImportBatch.objects.get()
+        assert batch.state == "RUNNING"
+        assert 0 < batch.chunks_done < 3
+        assert Patient.objects.count() == batch.chunks_done * 20_000
+
+    answer = bring_in(committed_organization, path)
+
+    assert answer["batch"] == str(batch.id)
+    assert answer["created"] == {"Patient": 60_000}
+    with in_organization(committed_organization.id):
+        assert Patient.objects.count() == 60_000
+        assert ImportBatch.objects.count() == 1
+        assert not ImportChange.objects.exists()
