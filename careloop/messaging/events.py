@@ -71,7 +71,7 @@ class MessageReceived:
 
     message_id: UUID
     channel: str
-    kind: str
+    form: str
     answer: str
     label: str
     in_reply_to: UUID | None

@@ -25,9 +25,9 @@ from careloop.messaging.rules import MARKETING_CAP_DAYS, UNKNOWN_IS_LEFT, UNKNOW
 from careloop.patients import services as patients
 from careloop.patients.sealing import CONTACT_TABLE, RELATED_TABLE, open_key, unseal
 from careloop.policy.answers import MessageClass
+from careloop.policy.selectors import quiet_window
 from careloop.policy.services import Checker, checker_for
 from careloop.policy.timing import next_allowed_at, waits_in_quiet_hours
-from careloop.policy.selectors import quiet_window
 from careloop.tenancy.context import current_organization_id
 from careloop.tenancy.models import Organization
 
@@ -51,7 +51,7 @@ used as (
 )
 select k.id, k.patient_id, k.related_person_id, k.contact_point_id, k.template_version_id, k.message_class, k.language,
        k.params, k.content_sealed, k.at_once, k.fixed_channel, k.origin, k.origin_id, k.attempts, k.due_at, k.expires_at,
-       p.name, p.sex, p.birth_date, key.wrapped, coalesce(t.key, '') as template,
+       p.name, p.sex, p.birth_date, key.wrapped,
        c.value_sealed, c.patient_id as contact_patient_id, case when c.patient_id = k.patient_id then null else ck.wrapped end as contact_wrapped,
        case when %(channel)s = 'email' then r.email_sealed else r.phone_sealed end as related_sealed,
        case when p.merged_into_id is not null then 'merged' when p.deceased then 'deceased' when not p.active then 'inactive'
@@ -86,8 +86,6 @@ select k.id, k.patient_id, k.related_person_id, k.contact_point_id, k.template_v
      where m.patient_id = k.patient_id and m.message_class = 'MARKETING' and m.due_at > %(cap_from)s
        and m.state in ('accepted', 'unknown', 'claimed')
   ) as n on k.message_class = 'MARKETING'
-  left join messaging_template_version v on v.id = k.template_version_id
-  left join messaging_template t on t.id = v.template_id
  order by k.due_at, k.id
 """
 
@@ -279,7 +277,7 @@ class Workshop:
         if (refused := refusal(self.account.capabilities, outgoing)) is not None:
             raise rendering.RenderProblem(str(refused.reason))
         return Ready(
-            outgoing, row["template"], row["message_class"], row["origin"], row["origin_id"], patient_id,
+            outgoing, compiled.template_key, row["message_class"], row["origin"], row["origin_id"], patient_id,
             row["contact_point_id"], key, row["attempts"] + 1, row["fixed_channel"],
         )  # fmt: skip
 

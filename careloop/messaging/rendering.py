@@ -46,6 +46,7 @@ class Compiled:
     environment: minijinja.Environment
     texts: Mapping[str, Mapping[str, Any]]
     names: frozenset[str] = field(default_factory=frozenset)
+    template_key: str = ""
 
     def language(self, wanted: str, default: str) -> str:
         for language in (wanted, default, *LANGUAGES):
@@ -106,12 +107,15 @@ def compile_texts(texts: Mapping[str, Mapping[str, Any]]) -> Compiled:
 def _compiled(version_id: UUID) -> Compiled:
     from careloop.messaging.models import TemplateVersion
 
-    return compile_texts(TemplateVersion.objects.values_list("texts", flat=True).get(pk=version_id))
+    texts, key = TemplateVersion.objects.values_list("texts", "template__key").get(pk=version_id)
+    made = compile_texts(texts)
+    made.template_key = key
+    return made
 
 
-def compiled(version_id: UUID, *, published: bool = True) -> Compiled:
-    """Return a version compiled; published ones are kept, because they never change."""
-    return _compiled(version_id) if published else _compiled.__wrapped__(version_id)
+def compiled(version_id: UUID) -> Compiled:
+    """Return a published version compiled; it is kept, because it never changes."""
+    return _compiled(version_id)
 
 
 def names_in(texts: Mapping[str, Mapping[str, Any]]) -> tuple[set[str], set[str]]:
