@@ -4,6 +4,7 @@ A document is a resource, a Bundle of any type, or a run of NDJSON lines.
 """
 
 import json
+import mmap
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,16 @@ import orjson
 from careloop.integrations.fhir.errors import FhirRefusal
 from careloop.integrations.fhir.limits import MIB, Limits
 from careloop.integrations.fhir.references import Known
-from careloop.integrations.fhir.scanning import Places, entry_places, path_at
+from careloop.integrations.fhir.scanning import (
+    BYTE_ORDER_MARK,
+    WINDOW,
+    Content,
+    Places,
+    entry_places,
+    let_go,
+    path_at,
+    rows_before,
+)
 from careloop.integrations.imports.rows import Refused, Warned
 
 Resource = dict[str, Any]
@@ -58,18 +68,18 @@ def raw(resource: object) -> str:
     return text if len(text) <= RAW_LIMIT else ""
 
 
-def parse(content: bytearray, part: str, limits: Limits) -> Iterator[Document | Refused | Warned]:
+def parse(content: Content, part: str, limits: Limits) -> Iterator[Document | Refused | Warned]:
     """Take one JSON document apart; yields refusals instead of raising."""
     try:
         content = _as_utf8(content)
         if len(content) >= limits.split_bytes:
             yield from _large(content, part, limits)
             return
-        parsed = _loads(content)
+        parsed = _loads(memoryview(content))
     except FhirRefusal as refusal:
         yield Refused(part, int(refusal.values.get("row", 1)), refusal.path, refusal.reason, refusal.values)
         return
-    if NUL in content and _strip_nul(parsed):
+    if content.find(NUL) >= 0 and _strip_nul(parsed):
         yield Warned(part, 1, "", "fhir.nul_removed")
     yield from _taken_apart(parsed, part)
 
@@ -136,12 +146,13 @@ def _not_well_formed(line: bytes, part: str, number: int, error: orjson.JSONDeco
 # whole documents
 
 
-def _as_utf8(content: bytearray) -> bytearray:
-    if content.startswith(b"\xef\xbb\xbf"):
-        return content[3:]
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+def _as_utf8(content: Content) -> Content:
+    start = bytes(content[:4])
+    if start.startswith(BYTE_ORDER_MARK):
+        return content if isinstance(content, mmap.mmap) else content[3:]
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
-            return bytearray(content.decode("utf-16").encode())
+            return bytearray(bytes(content).decode("utf-16").encode())
         except UnicodeError:
             raise FhirRefusal("fhir.not_utf8") from None
     return content
@@ -290,21 +301,21 @@ def _take(document: Document, number: int, full_url: Any, resource: Any) -> None
 # large Bundles
 
 
-def _large(content: bytearray, part: str, limits: Limits) -> Iterator[Document | Refused | Warned]:
+def _large(content: Content, part: str, limits: Limits) -> Iterator[Document | Refused | Warned]:
     """Take a large Bundle apart entry by entry: two passes, but only a few hundred resources in memory."""
     places, rest = entry_places(content)
     if places is None:
         if len(content) > limits.resource_bytes:
             _loads_shallow(content)
             raise FhirRefusal("fhir.resource_too_large", limit=limits.resource_bytes // MIB)
-        yield from _taken_apart(_loads(content), part)
+        yield from _taken_apart(_loads(memoryview(content)), part)
         return
     bundle = _loads(bytearray(rest))
     if type(bundle) is not dict or bundle.get("resourceType") != "Bundle":
         raise FhirRefusal("fhir.unknown_type", type=str(bundle.get("resourceType"))[:64])
     view = memoryview(content)
     whole = Known(lean=True)
-    repeated = _learn_names(view, places, whole)
+    repeated = _learn_names(content, places, whole)
     for first in range(0, len(places), LINES_TOGETHER):
         document = Document(part, known=Known(parent=whole))
         inner: list[tuple[int, Resource]] = []
@@ -317,7 +328,7 @@ def _large(content: bytearray, part: str, limits: Limits) -> Iterator[Document |
             try:
                 entry = _loads(view[start:end])
             except FhirRefusal as refusal:
-                row = content.count(b"\n", 0, start) + int(refusal.values.get("row", 1))
+                row = rows_before(content, start) + int(refusal.values.get("row", 1))
                 path = f"{path}.{refusal.path}".rstrip(".")
                 document.problems.append(Refused(part, number, path, refusal.reason, {**refusal.values, "row": row}))
                 continue
@@ -329,16 +340,22 @@ def _large(content: bytearray, part: str, limits: Limits) -> Iterator[Document |
                 document.problems.append(Refused(part, number, path, "fhir.duplicate_id", {"type": kind}, raw(entry)))
                 continue
             inner += _take_entries(document, [entry], number)
+        let_go(content)
         yield from document.problems
         yield document
         for number, bundle_inside in inner:
             yield from _taken_apart(bundle_inside, part, prefix=f"entry[{number - 1}].resource.", line=number)
 
 
-def _learn_names(view: memoryview, places: Places, whole: Known) -> set[int]:
+def _learn_names(content: Content, places: Places, whole: Known) -> set[int]:
     """Note every name in a large Bundle first; returns the entries whose name was taken already."""
     repeated: set[int] = set()
+    view = memoryview(content)
+    seen_to = WINDOW
     for number, (start, end) in enumerate(places.some(0, len(places)), start=1):
+        if end > seen_to:
+            seen_to += WINDOW
+            let_go(content)
         try:
             entry = orjson.loads(view[start:end])
             if type(entry) is dict and type(entry.get("resource")) is dict:
@@ -350,7 +367,7 @@ def _learn_names(view: memoryview, places: Places, whole: Known) -> set[int]:
     return repeated
 
 
-def _loads_shallow(content: bytearray) -> None:
+def _loads_shallow(content: Content) -> None:
     """Raise for what is no JSON object at all, without building it."""
-    if content.lstrip()[:1] not in (b"{", b"["):
+    if bytes(content[:1000]).removeprefix(BYTE_ORDER_MARK).lstrip()[:1] not in (b"{", b"["):
         raise FhirRefusal("fhir.not_well_formed", row=1, column=1, what="JSON")

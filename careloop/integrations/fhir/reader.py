@@ -225,7 +225,7 @@ class Source:
         elif _looks_like_lines(stream, name):
             yield from self._lines(stream, part)
         elif start.startswith((b"{", b"[", b"\xff\xfe", b"\xfe\xff")) or name.lower().endswith(".json"):
-            content = stream.read_all(self.limits.document_bytes)
+            content = stream.read_all()
             yield from parse(content, part, self.limits)
         else:
             yield Warned(part, 0, "", "fhir.not_read", {"what": Path(name).suffix.lstrip(".") or "binary"})

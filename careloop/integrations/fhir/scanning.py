@@ -1,11 +1,18 @@
 """Finds its way in JSON without parsing it: where entries are, and which path is open at a position."""
 
+import mmap
 import re
 from array import array
 from collections.abc import Iterator
 
 from careloop.integrations.fhir.errors import FhirRefusal
 
+#: A document: in memory, or a large one as a mapped file.
+Content = bytearray | mmap.mmap
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+#: How much of a mapped file may be in memory at once.
+WINDOW = 16 * 1024 * 1024
 TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},:]', re.DOTALL)
 
 
@@ -58,7 +65,19 @@ class Places:
         return zip(self.starts[first : first + count], self.ends[first : first + count], strict=True)
 
 
-def entry_places(content: bytearray) -> tuple[Places | None, bytes]:
+def let_go(content: Content) -> None:
+    """Let the pages of a mapped file leave memory; they come back when they are looked at again."""
+    if isinstance(content, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        content.madvise(mmap.MADV_DONTNEED)
+
+
+def rows_before(content: Content, position: int) -> int:
+    """Return how many line ends stand before a position."""
+    steps = range(0, position, WINDOW)
+    return sum(content[step : min(step + WINDOW, position)].count(b"\n") for step in steps)
+
+
+def entry_places(content: Content) -> tuple[Places | None, bytes]:
     """Find where each entry of a Bundle begins and ends, without parsing it.
 
     Returns the places (None if there is no list named `entry` at the top) and the document without them.
@@ -75,8 +94,12 @@ def entry_places(content: bytearray) -> tuple[Places | None, bytes]:
     key = b""
     list_start = list_end = -1
     start = 0
+    seen_to = WINDOW
     for found in TOKEN.finditer(content):
         first = content[found.start()]
+        if found.start() > seen_to:
+            seen_to += WINDOW
+            let_go(content)
         if first == 0x22:
             if depth == 1:
                 key = found[0]
@@ -98,4 +121,5 @@ def entry_places(content: bytearray) -> tuple[Places | None, bytes]:
         raise FhirRefusal("fhir.cut_off")
     if list_start < 0:
         return None, b""
-    return places, bytes(content[:list_start]) + bytes(content[list_end:])
+    rest = bytes(content[:list_start]) + bytes(content[list_end:])
+    return places, rest.removeprefix(BYTE_ORDER_MARK)

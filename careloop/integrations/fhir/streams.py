@@ -4,12 +4,14 @@ import bz2
 import gzip
 import io
 import lzma
+import mmap
 import tempfile
 from dataclasses import dataclass
 from typing import IO, Any, cast
 
 from careloop.integrations.fhir.errors import FhirRefusal
 from careloop.integrations.fhir.limits import MIB, Limits
+from careloop.integrations.fhir.scanning import Content
 
 
 @dataclass(slots=True)
@@ -84,13 +86,30 @@ class Guarded:
             return data
         return self._count(self.stream.read(size))
 
-    def read_all(self, limit: int) -> bytearray:
+    def read_all(self) -> Content:
+        """Return all that is left; a large document comes as a mapped nameless file, so that it takes no memory."""
+        large = min(self.limits.split_bytes, self.limits.document_bytes)
         content = bytearray()
         while block := self.read(MIB):
             content += block
-            if len(content) > limit:
-                raise FhirRefusal("fhir.document_too_large", limit=limit // MIB)
+            if len(content) >= large:
+                return self._mapped(content)
         return content
+
+    def _mapped(self, begun: bytearray) -> mmap.mmap:
+        limit = self.limits.document_bytes
+        size = len(begun)
+        with tempfile.TemporaryFile() as file:
+            file.write(begun)
+            while block := self.read(MIB):
+                size += len(block)
+                if size > limit:
+                    break
+                file.write(block)
+            file.flush()
+            if size > limit:
+                raise FhirRefusal("fhir.document_too_large", limit=limit // MIB)
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
     def readline(self, size: int) -> bytes:
         if not self.ahead:
