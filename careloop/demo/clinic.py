@@ -139,7 +139,8 @@ def _consents(dice: random.Random, *, now: datetime) -> None:
     )
     sql.execute(
         """insert into consent_notice_shown (patient_id, notice_id, shown_at, how)
-           select id, %s, coalesce(registered_on::timestamptz, %s), 'paper' from patients_patient""",
+           select id, %s, coalesce(registered_on::timestamptz, %s), 'paper' from patients_patient p
+            where not exists (select 1 from consent_notice_shown s where s.patient_id = p.id)""",
         [notice, now],
     )
     people = sql.rows("select id, external_id, registered_on from patients_patient order by external_id")
@@ -162,6 +163,7 @@ def _consents(dice: random.Random, *, now: datetime) -> None:
                select d.patient_id, d.purpose, d.channel, d.decision, %(notice)s, 'paper', '初診基本資料表', d.at::timestamptz
                  from unnest(%(ids)s::uuid[], %(purposes)s::text[], %(channels)s::text[], %(decisions)s::text[], %(dates)s::date[])
                       as d(patient_id, purpose, channel, decision, at)
+               on conflict do nothing
                returning id, patient_id, purpose, channel, decision, decided_at)
            insert into events_event (kind, patient_id, occurred_at, recorded_at, actor_kind, source, historical, payload)
            select case decision when 'permit' then 'consent.given' else 'consent.withdrawn' end, patient_id, decided_at, %(now)s,

@@ -125,6 +125,13 @@ def history_of(person: Person, *, dice: random.Random, today: date) -> Chart:
     STORIES[person.story](chart)
     if person.story not in ("one_visit", "child") and dice.random() < 0.45:
         _colds(chart, last_year_only=False)
+    age = (today - person.birth).days // 365
+    if age >= 30 and person.story not in ("one_visit", "elder", "elder_overdue") and dice.random() < 0.72:
+        # most come for the check-ups that the health administration pays for, not always in time
+        chart.visit(chart.ago(dice.randrange(30, 330 if age >= 65 else 1000)), department=FAMILY, reason=("Z00.0", "成人健檢"),
+                    procedures=(CHECKUP,), nhi=520, copay=0)
+        if age >= 45 and dice.random() < 0.8:
+            chart.visit(chart.ago(dice.randrange(30, 690)), department=FAMILY, reason=("Z12.1", "大腸癌篩檢"), procedures=(FOBT,), nhi=200, copay=0)
     if person.story in LAPSING:
         chart.rows = [entry for entry in chart.rows if _day_of(entry) is None or _day_of(entry) < chart.ago(330)]
     person.registered = min((day for day in map(_day_of, chart.rows) if day), default=chart.near(30))

@@ -293,7 +293,7 @@ def run(what: What, audience: Audience, *, now: datetime, dry_run: bool = False)
             "prefers_hour": not what.at_once and what.message_class != "OPERATIONAL" and not what.channel,
             "guardians": what.may_go_to_guardian, "capped": what.message_class == "MARKETING",
             "cap_from": what.due_at - timedelta(days=MARKETING_CAP_DAYS), "languages": list(what.languages),
-            "required": list(what.required), "uses_health": what.uses_health_data,
+            "required": list(what.required), "uses_health": what.uses_health_data and what.message_class == "MARKETING",
             "once_per_address": what.once_per_address, "at_once": not waits_in_quiet_hours(MessageClass(what.message_class), urgent=what.at_once), "expires_at": what.expires_at,
             "version_id": what.version_id, "message_class": what.message_class, "planned_by": what.planned_by, "now": now,
             "template": what.template_key, "actor_kind": actor.kind, "actor_id": actor.id,

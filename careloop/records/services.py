@@ -17,7 +17,7 @@ from careloop.kernel.money import format_money
 from careloop.kernel.text import clean
 from careloop.kernel.units import normalise_unit
 from careloop.records import errors
-from careloop.records.events import EncounterRecorded, InvoiceRecorded, ObservationRecorded, RecordEnteredInError
+from careloop.records.events import EncounterRecorded, InvoiceRecorded, ObservationRecorded, ProcedureRecorded, RecordEnteredInError
 from careloop.records.models import (
     Allergy,
     CarePlan,
@@ -77,7 +77,10 @@ def record_encounter(
         note=clean(note),
     )  # fmt: skip
     return _keep(
-        made, started_at, now=now, fact=lambda: EncounterRecorded(made.id, "", made.display, class_code, made.department)
+        made,
+        started_at,
+        now=now,
+        fact=lambda: EncounterRecorded(made.id, "", made.display, class_code, made.department),
     )
 
 
@@ -112,6 +115,34 @@ def record_observation(
         encounter_id=encounter_id, note=clean(note),
     )  # fmt: skip
     return _keep(made, observed_at, now=now, fact=lambda: ObservationRecorded(made.id, made.code, made.display))
+
+
+@transaction.atomic
+def record_procedure(
+    *,
+    patient_id: UUID,
+    procedure_id: UUID,
+    performed_at: datetime,
+    code: str,
+    display: str,
+    code_system: str = "",
+    practitioner_name: str = "",
+    encounter_id: UUID | None = None,
+    note: str = "",
+    now: datetime,
+    by: UUID | None,
+) -> Procedure:
+    """Note something that was done; what is done today starts the care that follows it.
+
+    Raises:
+        UnknownPatient, InFuture.
+    """
+    made = Procedure(
+        id=procedure_id, patient_id=patient_id, status="completed", code=code[:60], code_system=code_system[:120],
+        display=clean(display)[:300], performed_at=performed_at, practitioner_name=clean(practitioner_name)[:160],
+        encounter_id=encounter_id, note=clean(note),
+    )  # fmt: skip
+    return _keep(made, performed_at, now=now, fact=lambda: ProcedureRecorded(made.id, made.code, made.display))
 
 
 @transaction.atomic
