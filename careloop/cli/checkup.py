@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from careloop.config.environment import environment
 
@@ -25,20 +25,46 @@ class Finding:
 def examine() -> list[Finding]:
     """Look at everything, from the ground up; a check that cannot go on says so and ends the list."""
     found: list[Finding] = []
-    for check in (_python, _home, _keys, _postgres, _schema, _walls, _assets, _readers, _jobs, _audit, _channels, _running):
+    for check in (
+        _python,
+        _home,
+        _keys,
+        _postgres,
+        _schema,
+        _sealed,
+        _walls,
+        _assets,
+        _readers,
+        _jobs,
+        _audit,
+        _channels,
+        _running,
+    ):
         try:
-            found += list(check())
+            here = list(check())
         except Exception as error:
-            found.append(Finding("error", f"{check.__name__[1:]}: {type(error).__name__}: {_first_line(error)}", _CURES.get(check.__name__, "")))
-            if check in (_home, _postgres, _schema):
-                break
+            here = [
+                Finding(
+                    "error",
+                    f"{check.__name__[1:]}: {type(error).__name__}: {_first_line(error)}",
+                    _cure(check.__name__),
+                )
+            ]
+        found += here
+        if check in (_home, _postgres, _schema) and any(finding.level == "error" for finding in here):
+            break
     return found
 
 
-_CURES = {
-    "_postgres": "see the text; the server's log is in CARELOOP_HOME/postgres/data/server.log",
-    "_schema": "run: careloop migrate",
-}
+def _cure(check: str) -> str:
+    if check == "_postgres" and environment().database_url:
+        return "is the server of DATABASE_URL running, and may we reach it? A restart of it, or the right address, mends this"
+    return {
+        "_home": "make the folder and give it to the user who runs CareLoop, or set CARELOOP_HOME",
+        "_keys": "restore the key file from your backup of the keys",
+        "_postgres": "the server's log is in CARELOOP_HOME/postgres/data/server.log",
+        "_schema": "run: careloop migrate",
+    }.get(check, "")
 
 
 def _python() -> Iterator[Finding]:
@@ -68,16 +94,17 @@ def _keys() -> Iterator[Finding]:
     settings = environment()
     path = settings.keys / "master.json"
     if not path.exists():
-        if (settings.home / "postgres" / "data" / "PG_VERSION").exists() and (settings.keys / "had-keys").exists():
-            yield Finding("error", f"the key file {path} is missing", "restore it from your backup of the keys")
-        else:
-            yield Finding("ok", "no keys yet; they are made on first use")
+        yield Finding("ok", "no keys yet; they are made on first use")
         return
     ring = load_keyring(path)
-    mode = path.stat().st_mode & 0o777
-    if mode & 0o077:
-        yield Finding("error", f"others may read the key file {path} (mode {mode:o})", f"run: chmod 600 {path}")
-    yield Finding("ok", f"keys: version {ring.current} in use ({fingerprint(ring.masters[ring.current])}); back up {settings.keys} apart from the database")
+    for file in sorted(settings.keys.iterdir()):
+        mode = file.stat().st_mode & 0o777
+        if mode & 0o077:
+            yield Finding("error", f"others may read the key file {file} (mode {mode:o})", f"run: chmod 600 {file}")
+    yield Finding(
+        "ok",
+        f"keys: version {ring.current} in use ({fingerprint(ring.masters[ring.current])}); back up {settings.keys} apart from the database",
+    )
 
 
 def _postgres() -> Iterator[Finding]:
@@ -89,9 +116,7 @@ def _postgres() -> Iterator[Finding]:
     here.start()
     with psycopg.connect(here.app.conninfo()) as connection:
         version = connection.execute("show server_version").fetchone()
-        role = connection.execute(
-            "select rolsuper, rolbypassrls from pg_roles where rolname = current_user"
-        ).fetchone()
+        role = connection.execute("select rolsuper, rolbypassrls from pg_roles where rolname = current_user").fetchone()
     kind = "own server" if here.cluster else f"server {here.app.host}"
     yield Finding("ok", f"PostgreSQL {version[0] if version else '?'} ({kind})")
     if role is None or role[0] or role[1]:
@@ -109,6 +134,21 @@ def _schema() -> Iterator[Finding]:
         yield Finding("ok", "the database is at this version")
     else:
         yield Finding("error", "migrations are waiting", "run: careloop migrate")
+
+
+def _sealed() -> Iterator[Finding]:
+    """Open one data key of every organization: only the right key file can."""
+    from careloop.kernel.vault import VaultError, load_keyring
+
+    path = environment().keys / "master.json"
+    for slug, rows in _everywhere("select patient_id, wrapped from patients_key limit 1"):
+        for row in rows:
+            try:
+                load_keyring(path).unwrap(bytes(row["wrapped"]), owner=row["patient_id"].bytes)
+            except VaultError as error:
+                yield Finding(
+                    "error", f"{slug}: sealed identifiers cannot be opened: {error}", "restore the key file from your backup of the keys"
+                )  # fmt: skip
 
 
 def _walls() -> Iterator[Finding]:
@@ -139,7 +179,11 @@ def _readers() -> Iterator[Finding]:
     ):
         stuck += [f"{slug}: {row['reader']} failed {row['failures']} times ({row['error']})" for row in rows]
     if stuck:
-        yield Finding("error", "event readers stand still: " + "; ".join(stuck), "the worker's log says more; after mending it goes on by itself")
+        yield Finding(
+            "error",
+            "event readers stand still: " + "; ".join(stuck),
+            "the worker's log says more; after mending it goes on by itself",
+        )
     else:
         yield Finding("ok", "event readers keep up")
 
@@ -148,13 +192,24 @@ def _jobs() -> Iterator[Finding]:
     from careloop.kernel import sql
 
     failed = sql.value("select count(*) from procrastinate_jobs where status = 'failed'") or 0
-    stalled = sql.value(
-        "select count(*) from procrastinate_jobs where status = 'todo' and coalesce(scheduled_at, now()) < now() - interval '15 minutes'"
-    ) or 0
+    stalled = (
+        sql.value(
+            "select count(*) from procrastinate_jobs where status = 'todo' and coalesce(scheduled_at, now()) < now() - interval '15 minutes'"
+        )
+        or 0
+    )
     if failed:
-        yield Finding("warning", f"{failed} background jobs failed for good", "see the worker's log; imports can be started again from their page")
+        yield Finding(
+            "warning",
+            f"{failed} background jobs failed for good",
+            "see the worker's log; imports can be started again from their page",
+        )
     if stalled:
-        yield Finding("warning", f"{stalled} background jobs have waited for more than 15 minutes", "start a worker: careloop worker")
+        yield Finding(
+            "warning",
+            f"{stalled} background jobs have waited for more than 15 minutes",
+            "start a worker: careloop worker",
+        )
     if not failed and not stalled:
         yield Finding("ok", "background jobs flow")
 
@@ -171,7 +226,11 @@ def _audit() -> Iterator[Finding]:
         if not report["whole"]:
             broken.append(f"{slug}: {'; '.join(report['faults'])}")
     if broken:
-        yield Finding("error", "the audit chain is broken: " + " | ".join(broken), "tell the privacy officer; restore from backup to compare")
+        yield Finding(
+            "error",
+            "the audit chain is broken: " + " | ".join(broken),
+            "tell the privacy officer; restore from backup to compare",
+        )
     else:
         yield Finding("ok", "the audit chain is whole")
 
@@ -180,7 +239,9 @@ def _channels() -> Iterator[Finding]:
     for slug, rows in _everywhere("select kind, name, pause_reason from messaging_channel_account where enabled"):
         paused = [f"{row['name']} ({row['pause_reason']})" for row in rows if row["pause_reason"]]
         if paused:
-            yield Finding("warning", f"{slug}: channels are paused: {', '.join(paused)}", "open Settings, Channels and test them")
+            yield Finding(
+                "warning", f"{slug}: channels are paused: {', '.join(paused)}", "open Settings, Channels and test them"
+            )
         elif not rows:
             yield Finding("warning", f"{slug}: no channel is connected", "open Settings, Channels")
         else:
@@ -191,10 +252,12 @@ def _running() -> Iterator[Finding]:
     from careloop.cli.processes import running_pid
 
     pid = running_pid()
-    yield Finding("ok", f"CareLoop is running (process {pid})" if pid else "CareLoop is not running; start it with: careloop up")
+    yield Finding(
+        "ok", f"CareLoop is running (process {pid})" if pid else "CareLoop is not running; start it with: careloop up"
+    )
 
 
-def _everywhere(statement: str) -> Iterator[tuple[str, list[dict[str, object]]]]:
+def _everywhere(statement: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     from careloop.kernel import sql
     from careloop.tenancy.context import in_organization
     from careloop.tenancy.services import organization_ids

@@ -5,9 +5,10 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from careloop import __version__
-from careloop.cli.output import CommandFailed, Output
+from careloop.cli.output import CommandFailed, Output, in_own_words
 
 COMMANDS = (
     "up", "down", "demo", "organization", "user", "migrate", "import_", "count", "worker", "audit", "keys", "facts", "doctor",
@@ -41,17 +42,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the command line's grammar."""
-    # SUPPRESS keeps a flag given before the command when the command's own copy is absent
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object on stdout")
-    shared.add_argument("--organization", metavar="SLUG", default=argparse.SUPPRESS, help="which organization")
-    top = argparse.ArgumentParser(prog="careloop", description="CareLoop 常伴", parents=[shared])
+    # each command has a copy of the flags; where it is not given, SUPPRESS lets the one before the command stand
+    shared = _flags(json=argparse.SUPPRESS, organization=argparse.SUPPRESS)
+    top = argparse.ArgumentParser(
+        prog="careloop", description="CareLoop 常伴", parents=[_flags(json=False, organization=None)]
+    )
     top.add_argument("--version", action="version", version=f"careloop {__version__}")
-    top.set_defaults(json=False, organization=None)
     commands = top.add_subparsers(title="commands", metavar="COMMAND")
     for name in COMMANDS:
         import_module(f"careloop.cli.commands.{name}").register(commands, shared)
     return top
+
+
+def _flags(**defaults: Any) -> argparse.ArgumentParser:
+    flags = argparse.ArgumentParser(add_help=False)
+    flags.add_argument("--json", action="store_true", default=defaults["json"], help="print one JSON object on stdout")
+    flags.add_argument("--organization", metavar="SLUG", default=defaults["organization"], help="which organization")
+    return flags
 
 
 def _set_up(options: argparse.Namespace) -> None:
@@ -68,19 +75,38 @@ def _set_up(options: argparse.Namespace) -> None:
 
 def _reason(error: Exception) -> str | None:
     """Return the one line a person needs, or None for a mistake of ours."""
+    import psycopg
     from django.core.exceptions import ImproperlyConfigured
     from django.db.utils import OperationalError, ProgrammingError
+    from pydantic import ValidationError
 
     from careloop.kernel.errors import DomainError
     from careloop.kernel.postgres.cluster import ClusterError
     from careloop.kernel.vault import VaultError
 
-    if isinstance(error, DomainError | CommandFailed | ClusterError | VaultError | ImproperlyConfigured):
+    if isinstance(error, DomainError):
+        with in_own_words():
+            return str(error)
+    if isinstance(error, CommandFailed | ClusterError | VaultError | ImproperlyConfigured):
         return str(error)
-    if isinstance(error, OperationalError):
-        return f"the database does not answer ({str(error).splitlines()[0]}); run: careloop doctor"
+    if isinstance(error, ValidationError):
+        faults = [f"{_variable(one['loc'])}: {one['msg']}" for one in error.errors()]
+        return f"a setting is wrong: {'; '.join(faults)}"
+    if isinstance(error, OperationalError | psycopg.OperationalError):
+        return f"the database does not answer ({_first_line(error)}); run: careloop doctor"
     if isinstance(error, ProgrammingError) and "does not exist" in str(error):
         return "the database is not at this version; run: careloop migrate"
-    if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError | NotADirectoryError):
+    if isinstance(
+        error, FileNotFoundError | FileExistsError | PermissionError | IsADirectoryError | NotADirectoryError
+    ):
         return str(error)
     return None
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _variable(place: tuple[int | str, ...]) -> str:
+    name = str(place[0]) if place else ""
+    return name if name == "DATABASE_URL" else f"CARELOOP_{name.upper()}"

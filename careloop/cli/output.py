@@ -1,7 +1,9 @@
 """What a command says: progress on stderr, its answer on stdout."""
 
 import json
+import os
 import sys
+from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -38,12 +40,22 @@ class Output:
         """Print the answer: one JSON object with `--json`, else `text` (or the facts, a line each)."""
         self.end_line()
         if self.as_json:
-            print(json.dumps(facts, ensure_ascii=False, default=_plain))
+            print(json.dumps(facts, ensure_ascii=False, default=_plain), flush=True)
         elif text is not None:
-            print(text)
+            print(text, flush=True)
         else:
             for name, value in facts.items():
                 print(f"{name}: {value}")
+
+
+def in_own_words() -> AbstractContextManager[None]:
+    """Say translated sentences in the language of this terminal (LANG), English when it is none of ours."""
+    from django.utils import translation
+
+    spoken = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    if spoken.startswith(("zh_TW", "zh_HK", "zh_MO")):
+        return translation.override("zh-hant")
+    return translation.override("zh-hans" if spoken.startswith("zh") else "en")
 
 
 def _plain(value: object) -> str:

@@ -1,20 +1,28 @@
 """The process tree of `careloop up`: web and worker, watched, and stopped together."""
 
+import ctypes
+import errno
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 from careloop.cli.output import CommandFailed, Output
 from careloop.config.environment import environment
 
 RESTART_PAUSE = 2.0
 BLOCKING_THREADS = 4
+# our own server is not behind anybody's proxy
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+TERMINATE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl(2)
 
 
 def pid_file() -> Path:
@@ -22,32 +30,76 @@ def pid_file() -> Path:
 
 
 def running_pid() -> int | None:
-    """Return the process id of a running `careloop up` of this data folder, or None."""
+    """Return the process id of a running `careloop up` of this data folder, or None.
+
+    The lock on the file is what counts: after a crash or a restart of the machine the number in it may belong to a
+    stranger.
+    """
     try:
-        pid = int(pid_file().read_text())
-        os.kill(pid, 0)
-    except (FileNotFoundError, ValueError, ProcessLookupError):
-        return None
-    except PermissionError:
+        with pid_file().open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(file.read() or 0) or None
+    except (FileNotFoundError, NotADirectoryError):
         pass
-    return pid
+    return None
+
+
+def claim() -> IO[str]:
+    """Become the one `careloop up` of this data folder; the claim ends with this process, however it ends.
+
+    Raises:
+        CommandFailed: another one is running.
+    """
+    pid_file().parent.mkdir(parents=True, exist_ok=True)
+    file = pid_file().open("a+")
+    for attempt in range(10):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # `running_pid` holds the lock for a moment while it looks
+            if attempt == 9:
+                file.close()
+                raise CommandFailed(
+                    f"CareLoop is running already (process {running_pid()}); stop it with: careloop down"
+                ) from None
+            time.sleep(0.05)
+        else:
+            break
+    file.seek(0)
+    file.truncate()
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
 
 
 def free_port(host: str, wanted: int) -> int:
     """Return `wanted` if nothing listens there, or a free port when `wanted` is 0.
 
     Raises:
-        CommandFailed: another program has the port.
+        CommandFailed: another program has the port, we may not have it, or `host` is no address of this machine.
     """
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, wanted))
-        except OSError:
-            raise CommandFailed(
-                f"port {wanted} is in use by another program; choose another: careloop up --port 8500"
-            ) from None
-        return int(probe.getsockname()[1])
+    try:
+        family, kind, _protocol, _name, address = socket.getaddrinfo(host, wanted, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            return int(probe.getsockname()[1])
+    except socket.gaierror:
+        raise CommandFailed(f"{host} is no address; 127.0.0.1 serves this machine, 0.0.0.0 the network") from None
+    except OSError as error:
+        raise CommandFailed(_why_not(error, host, wanted)) from None
+
+
+def _why_not(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} is in use by another program; choose another: careloop up --port 8500"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"port {port} is reserved for the system; choose one above 1023: careloop up --port 8500"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is no address of this machine; 127.0.0.1 serves this machine, 0.0.0.0 the network"
+    return f"cannot listen on {host} port {port}: {error.strerror}"
 
 
 def ensure_demo(output: Output, *, patients: int = 1200, seed: int = 20260316) -> dict[str, Any]:
@@ -78,15 +130,14 @@ class Supervisor:
         }  # fmt: skip
 
     def start(self) -> None:
-        path = pid_file()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(str(os.getpid()))
-        for number in (signal.SIGTERM, signal.SIGINT):
+        """Start the children; from here on a signal to stop is obeyed in order."""
+        # a closed terminal (SIGHUP) stops us too: otherwise the children would live on unwatched
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop)
         for name in self.commands():
             self._launch(name)
 
-    def wait_until_answering(self, seconds: float = 30) -> None:
+    def wait_until_answering(self, seconds: float = 60) -> None:
         """Wait for the web server's first answer.
 
         Raises:
@@ -96,9 +147,8 @@ class Supervisor:
         while time.monotonic() < deadline and not self.stopping:
             if self.children["web"].poll() is not None:
                 raise CommandFailed("the web server ended at once; its words are above")
-            with socket.socket() as probe:
-                if probe.connect_ex((self.host, self.port)) == 0:
-                    return
+            if self._answers():
+                return
             time.sleep(0.1)
         if not self.stopping:
             raise CommandFailed(f"the web server does not answer on port {self.port}")
@@ -126,11 +176,33 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
-        pid_file().unlink(missing_ok=True)
+
+    def address(self) -> str:
+        """Where a browser on this machine finds us."""
+        host = "localhost" if self.host in ("127.0.0.1", "0.0.0.0") else self.host  # noqa: S104 - compared, not bound
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+
+    def _answers(self) -> bool:
+        try:
+            with DIRECT.open(self.address() + "healthz", timeout=2):
+                return True
+        except urllib.error.HTTPError:
+            return True  # it speaks HTTP; whether all is well is for the doctor to say
+        except OSError:
+            return False
 
     def _launch(self, name: str) -> None:
         # a session of its own, so that Ctrl-C reaches only us and we stop the children in order
-        self.children[name] = subprocess.Popen(self.commands()[name], start_new_session=True)
+        self.children[name] = subprocess.Popen(
+            self.commands()[name],
+            start_new_session=True,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        )
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self.stopping = True
+
+
+def _end_with_parent() -> None:
+    """Ask the kernel to stop this child when its parent is gone, even when the parent was killed outright."""
+    ctypes.CDLL(None).prctl(TERMINATE_WITH_PARENT, signal.SIGTERM)

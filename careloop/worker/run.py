@@ -39,11 +39,12 @@ def run_worker(*, ready: Callable[[], None] = lambda: None, stalled_after: float
     ]
     for thread in threads:
         thread.start()
-    ready()
-    asyncio.run(_run_jobs(stop, stalled_after))
-    stop.set()
-    for thread in threads:
-        thread.join(timeout=20)
+    try:
+        asyncio.run(_run_jobs(stop, stalled_after, ready))
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=20)
 
 
 def _rounds() -> list[tuple[str, timedelta, Round]]:
@@ -99,7 +100,7 @@ def job_queue() -> App:
     return app.with_connector(app.connector.get_worker_connector())
 
 
-async def _run_jobs(stop: threading.Event, stalled_after: float) -> None:
+async def _run_jobs(stop: threading.Event, stalled_after: float, ready: Callable[[], None]) -> None:
     """Run the job queue until a signal arrives."""
     loop = asyncio.get_running_loop()
     async with job_queue().open_async() as queue:
@@ -112,6 +113,7 @@ async def _run_jobs(stop: threading.Event, stalled_after: float) -> None:
         rescue = asyncio.create_task(_rescue(queue, stalled_after))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, task.cancel)
+        ready()
         try:
             await task
         except asyncio.CancelledError:

@@ -26,7 +26,8 @@ def run_verify(options: argparse.Namespace, output: Output) -> int:
                 reports[slug] = verify.verify_chain(organization_id)
     whole = all(report["whole"] for report in reports.values())
     lines = [
-        f"{slug}: {report['entries']} entries, " + ("whole" if report["whole"] else "BROKEN: " + "; ".join(report["faults"]))
+        f"{slug}: {report['entries']} entries, "
+        + ("whole" if report["whole"] else "BROKEN: " + "; ".join(report["faults"]))
         for slug, report in reports.items()
     ]
     output.answer({"whole": whole, "organizations": reports}, "\n".join(lines) or "no organizations yet")

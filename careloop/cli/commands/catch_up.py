@@ -7,7 +7,9 @@ from careloop.cli.output import Output
 
 
 def register(commands: Any, shared: argparse.ArgumentParser) -> None:
-    command = commands.add_parser("catch-up", parents=[shared], help="do waiting background work once, without a worker")
+    command = commands.add_parser(
+        "catch-up", parents=[shared], help="do waiting background work once, without a worker"
+    )
     command.set_defaults(run=run)
 
 

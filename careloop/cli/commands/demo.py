@@ -3,13 +3,14 @@
 import argparse
 from typing import Any
 
+from careloop.cli.arguments import number
 from careloop.cli.output import Output
 
 
 def register(commands: Any, shared: argparse.ArgumentParser) -> None:
     command = commands.add_parser("demo", parents=[shared], help="make the demo clinic (once)")
-    command.add_argument("--patients", type=int, default=1200, help="how many patients (default 1200)")
-    command.add_argument("--seed", type=int, default=20260316, help="same seed, same clinic")
+    command.add_argument("--patients", type=number(1, 1_000_000), default=1200, help="how many patients (default 1200)")
+    command.add_argument("--seed", type=number(0, 2**31), default=20260316, help="same seed, same clinic")
     command.set_defaults(run=run)
 
 

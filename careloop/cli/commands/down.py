@@ -21,7 +21,7 @@ def run(options: argparse.Namespace, output: Output) -> int:
     pid = running_pid()
     if pid is not None:
         os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + 40
+        deadline = time.monotonic() + 90
         while running_pid() is not None:
             if time.monotonic() > deadline:
                 raise CommandFailed(f"process {pid} does not stop; look at it with: ps {pid}")

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from careloop.cli.output import Output
+from careloop.cli.output import Output, in_own_words
 
 
 def register(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -28,11 +28,12 @@ def run(options: argparse.Namespace, output: Output) -> int:
     from careloop.integrations.imports import commands
     from careloop.tenancy.services import find_organization
 
-    answer = commands.run_import(
-        options.kind, options.path, map_file=options.map, source=options.source, dry_run=options.dry_run,
-        organization=find_organization(options.organization), progress=output.progress,
-    )  # fmt: skip
-    output.answer(answer, commands.in_words(answer))
+    with in_own_words():
+        answer = commands.run_import(
+            options.kind, options.path, map_file=options.map, source=options.source, dry_run=options.dry_run,
+            organization=find_organization(options.organization), progress=output.progress,
+        )  # fmt: skip
+        output.answer(answer, "\n".join(commands.in_words(answer)))
     return 0
 
 
@@ -40,8 +41,9 @@ def run_undo(options: argparse.Namespace, output: Output) -> int:
     from careloop.integrations.imports import commands
     from careloop.tenancy.services import find_organization
 
-    answer = commands.run_undo(
-        options.batch, organization=find_organization(options.organization), progress=output.progress
-    )
-    output.answer(answer)
+    with in_own_words():
+        answer = commands.run_undo(
+            options.batch, organization=find_organization(options.organization), progress=output.progress
+        )
+    output.answer(answer, f"Import {answer['batch']} is taken back.")
     return 0

@@ -1,0 +1,254 @@
+"""Commands on a database: what they answer, what they refuse, and with which code they end."""
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import psycopg
+import pytest
+from django.utils.translation import get_language
+
+from careloop.accounts.models import Membership, User
+from careloop.audit.models import AuditEvent
+from careloop.audit.services import record
+from careloop.cli.output import in_own_words
+from careloop.config.database import database
+from careloop.tenancy.context import in_organization
+from careloop.tenancy.services import find_organization
+
+LONG = "a long enough sentence"
+NOW = datetime(2026, 3, 16, 2, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def slug(command):
+    """A clinic made by the command."""
+    name = f"cli-{uuid4().hex[:12]}"
+    assert command("organization", "create", name, "--name", "安心診所").code == 0
+    return name
+
+
+@pytest.fixture
+def admin(django_db_setup):
+    """A superuser's connection: what somebody who broke into the database server has."""
+    with psycopg.connect(database().administrator().at(django_db_setup).conninfo(), autocommit=True) as made:
+        yield made
+
+
+def refused(result, *words):
+    """One line on stderr, nothing on stdout, code 1."""
+    assert (result.code, result.out) == (1, ""), result
+    last = result.err.strip().splitlines()[-1]
+    assert last.startswith("careloop: ")
+    assert "Traceback" not in result.err
+    for word in words:
+        assert word in last
+    return True
+
+
+# -- organizations ---------------------------------------------------------------------------------------------
+
+
+def test_an_organization_is_made_and_listed(command):
+    name = f"cli-{uuid4().hex[:12]}"
+
+    made = command("organization", "create", name, "--name", "安心診所", "--json")
+
+    assert made.code == 0
+    assert made.json["slug"] == name
+    assert name in command("organization", "list", "--json").json["organizations"]
+    assert name in command("organization", "list").out.splitlines()
+
+
+def test_the_next_step_is_told(command):
+    name = f"cli-{uuid4().hex[:12]}"
+
+    said = command("organization", "create", name, "--name", "安心診所").out
+
+    assert f"careloop user create EMAIL --organization {name}" in said
+
+
+def test_a_taken_name_is_refused(command, slug):
+    assert refused(command("organization", "create", slug, "--name", "x"), slug, "exists already")
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "words"),
+    [
+        ("Not A Slug", [], "slug: "),
+        ("fine-but", ["--time-zone", "Mars/Base"], "Mars/Base"),
+        ("fine-but", ["--currency", "ATLANTIS"], "ATLANTIS"),
+    ],
+)
+def test_a_wrong_field_is_named(command, name, more, words):
+    result = command("organization", "create", name, "--name", "x", *more)
+
+    assert refused(result, words)
+    assert name not in command("organization", "list", "--json").json["organizations"]
+
+
+def test_an_unknown_organization_is_refused_with_those_that_exist(command, slug):
+    assert refused(command("count", "--organization", "nowhere"), "nowhere", slug)
+
+
+def test_several_organizations_need_a_name(command, slug):
+    command("organization", "create", f"cli-{uuid4().hex[:12]}", "--name", "x")
+
+    assert refused(command("count"), "several organizations")
+
+
+@pytest.mark.parametrize(
+    ("spoken", "language"),
+    [("zh_TW.UTF-8", "zh-hant"), ("zh_CN.UTF-8", "zh-hans"), ("de_DE.UTF-8", "en"), ("C.UTF-8", "en"), ("", "en")],
+)
+def test_refusals_speak_the_language_of_the_terminal(monkeypatch, spoken, language):
+    for name in ("LC_ALL", "LC_MESSAGES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LANG", spoken)
+
+    with in_own_words():
+        assert get_language() == language
+
+
+# -- users -----------------------------------------------------------------------------------------------------
+
+
+def test_a_user_is_made_with_a_role_and_leaves_a_trace(command, slug):
+    email = f"{uuid4().hex[:10]}@example.test"
+
+    made = command(
+        "user",
+        "create",
+        email,
+        "--role",
+        "nurse",
+        "--organization",
+        slug,
+        "--password-stdin",
+        "--json",
+        stdin=LONG + "\n",
+    )
+
+    assert made.code == 0
+    assert made.json["email"] == email
+    user = User.objects.get(email=email)
+    assert user.check_password(LONG)
+    with in_organization(find_organization(slug)):
+        assert Membership.objects.get(user=user).role == "nurse"
+        assert AuditEvent.objects.filter(action="staff.created", actor_kind="command").count() == 1
+
+
+@pytest.mark.parametrize("password", ["", "short", "fourteen chars"])
+def test_a_weak_password_is_refused(command, slug, password):
+    email = f"{uuid4().hex[:10]}@example.test"
+
+    assert refused(command("user", "create", email, "--organization", slug, "--password-stdin", stdin=password + "\n"))
+    assert not User.objects.filter(email=email).exists()
+
+
+def test_an_unknown_role_is_refused_with_the_roles(command, slug):
+    result = command(
+        "user", "create", "x@example.test", "--role", "emperor", "--organization", slug, "--password-stdin", stdin=LONG
+    )
+
+    assert refused(result, "emperor", "front_desk")
+
+
+@pytest.mark.parametrize("email", ["nobody", "a@b", "", "a b@example.test"])
+def test_a_wrong_address_is_refused(command, slug, email):
+    assert refused(command("user", "create", email, "--organization", slug, "--password-stdin", stdin=LONG), "address")
+
+
+def test_a_second_user_with_the_address_is_refused(command, slug):
+    email = f"{uuid4().hex[:10]}@example.test"
+    command("user", "create", email, "--organization", slug, "--password-stdin", stdin=LONG)
+
+    again = command("user", "create", email.upper(), "--organization", slug, "--password-stdin", stdin=LONG)
+
+    assert refused(again, "is a user already")
+
+
+# -- data ------------------------------------------------------------------------------------------------------
+
+
+def test_migrating_again_changes_nothing(command):
+    assert command("migrate", "--json").json == {"migrated": True}
+
+
+def test_an_empty_clinic_counts_nothing_but_what_made_it(command, slug):
+    counted = command("count", "--organization", slug, "--json").json
+
+    assert counted["Patient"] == 0
+    assert all(isinstance(number, int) for number in counted.values())
+
+
+def test_a_file_is_imported_counted_and_taken_back(command, slug, tmp_path):
+    file = tmp_path / "patients.csv"
+    file.write_text(
+        "病歷號,姓名,生日,電話\nA1,王小美,79/03/05,0912-345-678\nA2,陳大文,85/12/01,0922-333-444\n", encoding="cp950"
+    )
+
+    done = command("import", "csv", str(file), "--organization", slug, "--json")
+
+    assert done.code == 0, done.err
+    assert set(done.json) >= {"batch", "created", "updated", "unchanged", "refused", "warnings"}
+    assert done.json["created"]["Patient"] == 2
+    assert command("count", "--organization", slug, "--json").json["Patient"] == 2
+    undone = command("import", "undo", done.json["batch"], "--organization", slug, "--json")
+    assert undone.code == 0, undone.err
+    assert command("count", "--organization", slug, "--json").json["Patient"] == 0
+
+
+def test_an_import_without_json_is_told_in_lines(command, slug, tmp_path):
+    file = tmp_path / "patients.csv"
+    file.write_text("病歷號,姓名\nA1,王小美\n")
+
+    said = command("import", "csv", str(file), "--organization", slug, "--dry-run").out
+
+    assert "this was a dry run" in said
+    assert "[" not in said
+
+
+def test_a_missing_file_is_refused(command, slug):
+    assert refused(command("import", "fhir", "/nowhere.json", "--organization", slug), "/nowhere.json")
+
+
+@pytest.mark.parametrize("batch", ["x", str(uuid4())])
+def test_an_unknown_batch_is_refused(command, slug, batch):
+    assert refused(command("import", "undo", batch, "--organization", slug))
+
+
+def test_facts_are_rebuilt(command, slug):
+    assert command("facts", "rebuild", "--organization", slug, "--json").json == {"patients": 0}
+
+
+def test_waiting_work_is_done_once(command, slug):
+    command("catch-up")
+
+    assert command("catch-up", "--json").json["done"] == 0
+
+
+def test_keys_are_shown_by_fingerprint_only(command):
+    shown = command("keys", "show", "--json").json
+
+    assert str(shown["current"]) in shown["versions"]
+    assert all(len(mark) == 8 for mark in shown["versions"].values())
+
+
+# -- the audit chain -------------------------------------------------------------------------------------------
+
+
+def test_a_whole_chain_is_code_0_and_a_changed_one_code_1(command, slug, admin):
+    organization = find_organization(slug)
+    with in_organization(organization):
+        for number in range(3):
+            record("patient.viewed", reason=f"reason {number}", now=NOW)
+
+    whole = command("audit", "verify", "--organization", slug, "--json")
+    assert (whole.code, whole.json["whole"], whole.json["organizations"][slug]["faults"]) == (0, True, [])
+
+    admin.execute("update audit_event set reason = 'nothing' where organization_id = %s and number = 2", [organization])
+    broken = command("audit", "verify", "--organization", slug, "--json")
+    assert (broken.code, broken.json["whole"]) == (1, False)
+    assert "entry 2 was changed" in broken.json["organizations"][slug]["faults"][0]
+    assert f"{slug}: " in command("audit", "verify", "--organization", slug).out
+    assert "BROKEN" in command("audit", "verify", "--organization", slug).out

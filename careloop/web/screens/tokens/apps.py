@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class TokenScreensConfig(AppConfig):
+    name = "careloop.web.screens.tokens"
+    label = "token_screens"
