@@ -314,9 +314,7 @@ class _Reader:
             if not STEP_ID.fullmatch(ids[number]) or ids.count(ids[number]) > 1:
                 self.wrong(place, _("Every step needs a name of its own."))
             self.step(one, place, below=set(ids[number + 1 :]))
-            found.append(
-                Step(ids[number], one["kind"], one, ids[number + 1] if number + 1 < len(ids) else "")
-            )
+            found.append(Step(ids[number], one["kind"], one, ids[number + 1] if number + 1 < len(ids) else ""))
         return tuple(found)
 
     def step(self, given: Mapping[str, Any], place: str, *, below: set[str]) -> None:
@@ -371,9 +369,7 @@ class _Reader:
             try:
                 language.read(condition.get("rule"))
             except RuleRefused as refusal:
-                self.problems += [
-                    Problem(f"{place}/if/rule{one.place}", one.message) for one in refusal.problems
-                ]
+                self.problems += [Problem(f"{place}/if/rule{one.place}", one.message) for one in refusal.problems]
         else:
             self.only(condition, {"kind"}, f"{place}/if")
         self.targets(given, ("yes", "no"), place, below)
@@ -425,9 +421,7 @@ class _Reader:
     ) -> int:
         value = given.get(name, default)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-            self.wrong(
-                place, _("Enter a whole number from %(least)d to %(most)d.") % {"least": least, "most": most}
-            )
+            self.wrong(place, _("Enter a whole number from %(least)d to %(most)d.") % {"least": least, "most": most})
             return least
         return value
 
@@ -454,7 +448,5 @@ def _is_uuid(text: str) -> bool:
 
 def new_step_id(steps: Iterable[Mapping[str, Any]]) -> str:
     """Return a name for a new step that no step of the path has."""
-    used = [
-        int(str(step.get("id", "s0"))[1:]) for step in steps if STEP_ID.fullmatch(str(step.get("id", "")))
-    ]
+    used = [int(str(step.get("id", "s0"))[1:]) for step in steps if STEP_ID.fullmatch(str(step.get("id", "")))]
     return f"s{max(used, default=0) + 1}"

@@ -72,9 +72,7 @@ def reads_health(definition: Definition) -> bool:
         return True
     return bool(
         definition.segments
-        and sql.value(
-            "select bool_or(reads_clinical) from segments_segment where id = any(%s)", [definition.segments]
-        )
+        and sql.value("select bool_or(reads_clinical) from segments_segment where id = any(%s)", [definition.segments])
     )
 
 
@@ -103,9 +101,7 @@ def entry_of(step: Step | None, *, now: datetime, zone: ZoneInfo) -> Entry:
         )  # fmt: skip
         return Entry(step.id, step.kind, due)
     if step.kind == "wait_reply":
-        due = rules.wait_until(
-            now, days=step.values.get("days", 0), hours=step.values.get("hours", 0), zone=zone
-        )
+        due = rules.wait_until(now, days=step.values.get("days", 0), hours=step.values.get("hours", 0), zone=zone)
         return Entry(step.id, step.kind, due, int((due - now) / timedelta(minutes=1)))
     return Entry(step.id, step.kind, now)
 
@@ -448,9 +444,7 @@ def _carry_out_message(batch: _Batch) -> None:
 def _expires(batch: _Batch) -> datetime | None:
     """A greeting for a day is worth nothing later; other messages of a journey may come a day late."""
     if batch.version.definition.trigger.get("date") == "birthday":
-        midnight = datetime.combine(
-            batch.now.astimezone(batch.zone).date() + timedelta(days=1), time(0), batch.zone
-        )
+        midnight = datetime.combine(batch.now.astimezone(batch.zone).date() + timedelta(days=1), time(0), batch.zone)
         return midnight
     return None
 
@@ -491,7 +485,9 @@ def _carry_out_branch(batch: _Batch) -> None:
     condition = batch.step.values["if"]
     params: dict[str, Any] = {}
     if condition["kind"] == "segment":
-        holds = "exists (select 1 from segments_member m where m.segment_id = %(segment)s and m.patient_id = e.patient_id)"
+        holds = (
+            "exists (select 1 from segments_member m where m.segment_id = %(segment)s and m.patient_id = e.patient_id)"
+        )
         params["segment"] = UUID(condition["segment"])
     elif condition["kind"] == "answer":
         holds = "e.answer = any(%(codes)s::text[])"
@@ -615,9 +611,7 @@ def leave(enrollment_ids: Sequence[UUID], *, reason: str, now: datetime, by: UUI
     ]
     if not gone:
         return 0
-    messaging.cancel(
-        now=now, reason="journey_left", origin="journey", origin_ids=[str(one) for one in gone], by=by
-    )
+    messaging.cancel(now=now, reason="journey_left", origin="journey", origin_ids=[str(one) for one in gone], by=by)
     if reason in GOALS_END_TASKS:
         withdraw_tasks(gone, reason=reason, now=now)
     return len(gone)
@@ -631,11 +625,7 @@ def withdraw_tasks(enrollment_ids: Iterable[UUID], *, reason: str, now: datetime
             where s.enrollment_id = any(%s)""",
         [list(enrollment_ids)],
     )
-    return (
-        followups.cancel(follow_up_ids=[row["id"] for row in tasks], reason=reason, now=now, by=None)
-        if tasks
-        else 0
-    )
+    return followups.cancel(follow_up_ids=[row["id"] for row in tasks], reason=reason, now=now, by=None) if tasks else 0
 
 
 __all__ = [

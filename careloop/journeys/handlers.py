@@ -93,17 +93,11 @@ def _start(by_kind: Mapping[str, list[Published]], *, now: datetime) -> None:
     for version in active_versions():
         trigger = version.definition.trigger
         if trigger["kind"] == "segment":
-            found = [
-                event
-                for event in fresh.get(ENTERED, ())
-                if event.payload.get("segment_id") == trigger["segment"]
-            ]
+            found = [event for event in fresh.get(ENTERED, ()) if event.payload.get("segment_id") == trigger["segment"]]
             because = "segment"
         elif trigger["kind"] == "event":
             found = [
-                event
-                for event in fresh.get(trigger["event"], ())
-                if fits(event.payload, trigger.get("where") or {})
+                event for event in fresh.get(trigger["event"], ()) if fits(event.payload, trigger.get("where") or {})
             ]
             because = trigger["event"]
         else:
@@ -123,9 +117,7 @@ def fits(payload: Mapping[str, Any], where: Mapping[str, list[str]]) -> bool:
     for name, wanted in where.items():
         value = payload.get(name)
         text = str(value).lower() if isinstance(value, bool) else str(value or "")
-        if not text or not any(
-            text.startswith(one[:-1]) if one.endswith("*") else text == one for one in wanted
-        ):
+        if not text or not any(text.startswith(one[:-1]) if one.endswith("*") else text == one for one in wanted):
             return False
     return True
 

@@ -96,7 +96,13 @@ def take_over(key: str, *, by: UUID | None, now: datetime, journey_id: UUID | No
         segment = segments.take_over(ready.segment, by=user, now=now)
         definition["trigger"] = {"kind": "segment", "segment": str(segment.pk), "existing": True}
     return services.create_journey(
-        name=name, description=description, definition=definition, library_key=key, now=now, by=by, journey_id=journey_id
+        name=name,
+        description=description,
+        definition=definition,
+        library_key=key,
+        now=now,
+        by=by,
+        journey_id=journey_id,
     )
 
 

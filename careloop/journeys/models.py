@@ -69,12 +69,8 @@ class JourneyVersion(TenantModel):
     class Meta:
         db_table = "journeys_version"
         constraints = [
-            models.UniqueConstraint(
-                fields=["organization", "journey", "number"], name="journey_version_once"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(hold_out_percent__lte=50), name="journey_hold_out_at_most_half"
-            ),
+            models.UniqueConstraint(fields=["organization", "journey", "number"], name="journey_version_once"),
+            models.CheckConstraint(condition=models.Q(hold_out_percent__lte=50), name="journey_hold_out_at_most_half"),
         ]
 
 
@@ -94,9 +90,7 @@ class Enrollment(TenantModel):
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
     journey = models.ForeignKey(Journey, models.PROTECT, related_name="enrollments", db_index=False)
-    journey_version = models.ForeignKey(
-        JourneyVersion, models.PROTECT, related_name="enrollments", db_index=False
-    )
+    journey_version = models.ForeignKey(JourneyVersion, models.PROTECT, related_name="enrollments", db_index=False)
     patient = models.ForeignKey(Patient, models.CASCADE, related_name="enrollments", db_index=False)
     round = models.PositiveIntegerField(default=1, db_default=1, help_text="1 the first time, 2 the second …")
     state = models.CharField(max_length=8, choices=State, default=State.ACTIVE, db_default="ACTIVE")
@@ -107,9 +101,7 @@ class Enrollment(TenantModel):
     reply_wait_minutes = models.PositiveIntegerField(null=True, help_text="set while it waits for an answer")
     moves = models.PositiveIntegerField(default=0, db_default=0)
     answer = models.CharField(max_length=40, blank=True, db_default="", help_text="the last answer's code")
-    new_answer = models.CharField(
-        max_length=40, blank=True, db_default="", help_text="came and has not moved it yet"
-    )
+    new_answer = models.CharField(max_length=40, blank=True, db_default="", help_text="came and has not moved it yet")
     context = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     entered_at = models.DateTimeField()
     entered_because = models.CharField(max_length=30, db_default="")
@@ -172,7 +164,5 @@ class EnrollmentStep(TenantModel):
     class Meta:
         db_table = "journeys_enrollment_step"
         constraints = [
-            models.UniqueConstraint(
-                fields=["organization", "enrollment", "number"], name="enrollment_step_once"
-            ),
+            models.UniqueConstraint(fields=["organization", "enrollment", "number"], name="enrollment_step_once"),
         ]

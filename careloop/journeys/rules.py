@@ -12,9 +12,7 @@ LONGEST_WAIT_DAYS = 400
 Z_95 = 1.959963984540054
 
 
-def wait_until(
-    start: datetime, *, days: int = 0, hours: int = 0, at: time | None = None, zone: ZoneInfo
-) -> datetime:
+def wait_until(start: datetime, *, days: int = 0, hours: int = 0, at: time | None = None, zone: ZoneInfo) -> datetime:
     """Return when a wait that begins at `start` is over.
 
     Days are calendar days in the clinic's zone, hours are hours. With `at`, the wait ends at that local time: on the day

@@ -39,9 +39,7 @@ def known_here() -> Known:
         segments=frozenset(
             str(row["id"]) for row in sql.rows("select id from segments_segment where archived_at is null")
         ),
-        tags=frozenset(
-            str(row["id"]) for row in sql.rows("select id from patients_tag where not is_archived")
-        ),
+        tags=frozenset(str(row["id"]) for row in sql.rows("select id from patients_tag where not is_archived")),
         templates=frozenset(
             row["key"]
             for row in sql.rows(
@@ -108,9 +106,7 @@ def change_journey(
     journey.version += 1
     journey.updated_at = now
     journey.save()
-    audit.record(
-        "journey.changed", target=("journey", journey.pk), details={"version": journey.version}, now=now
-    )
+    audit.record("journey.changed", target=("journey", journey.pk), details={"version": journey.version}, now=now)
     return journey
 
 

@@ -158,9 +158,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "round",
-                    models.PositiveIntegerField(
-                        db_default=1, default=1, help_text="1 the first time, 2 the second …"
-                    ),
+                    models.PositiveIntegerField(db_default=1, default=1, help_text="1 the first time, 2 the second …"),
                 ),
                 (
                     "state",
@@ -182,9 +180,7 @@ class Migration(migrations.Migration):
                 ("moves", models.PositiveIntegerField(db_default=0, default=0)),
                 (
                     "answer",
-                    models.CharField(
-                        blank=True, db_default="", help_text="the last answer's code", max_length=40
-                    ),
+                    models.CharField(blank=True, db_default="", help_text="the last answer's code", max_length=40),
                 ),
                 (
                     "new_answer",
@@ -302,9 +298,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="journey",
             constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("state", "DRAFT"), ("current__isnull", False), ("state", "ENDED"), _connector="OR"
-                ),
+                condition=models.Q(("state", "DRAFT"), ("current__isnull", False), ("state", "ENDED"), _connector="OR"),
                 name="journey_runs_a_version",
             ),
         ),
@@ -318,15 +312,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="enrollment",
-            index=models.Index(
-                fields=["organization", "patient", "-entered_at"], name="enrollment_by_patient"
-            ),
+            index=models.Index(fields=["organization", "patient", "-entered_at"], name="enrollment_by_patient"),
         ),
         migrations.AddIndex(
             model_name="enrollment",
-            index=models.Index(
-                fields=["organization", "journey", "-entered_at", "-id"], name="enrollment_by_journey"
-            ),
+            index=models.Index(fields=["organization", "journey", "-entered_at", "-id"], name="enrollment_by_journey"),
         ),
         migrations.AddConstraint(
             model_name="enrollment",
@@ -360,9 +350,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="enrollment",
             constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("held_out", False), models.Q(("moves", 0), ("step", "")), _connector="OR"
-                ),
+                condition=models.Q(("held_out", False), models.Q(("moves", 0), ("step", "")), _connector="OR"),
                 name="enrollment_held_out_gets_nothing",
             ),
         ),

@@ -44,9 +44,7 @@ def person(name="王小明", line="U0123456789abcdef0123456789abcdef", **more):
 
 
 def segment(name="全部", rule=None, now=NOW, **more):
-    return segments.create_segment(
-        name=name, rule=rule or EVERYBODY, purpose="CARE", by=None, now=now, **more
-    )
+    return segments.create_segment(name=name, rule=rule or EVERYBODY, purpose="CARE", by=None, now=now, **more)
 
 
 def definition(*steps, trigger=None, **more):
@@ -99,6 +97,4 @@ def only(journey, patient_id: UUID | None = None) -> Enrollment:
 
 
 def messages():
-    return sql.rows(
-        "select id, key, state, reason, patient_id from messaging_message order by planned_at, key"
-    )
+    return sql.rows("select id, key, state, reason, patient_id from messaging_message order by planned_at, key")

@@ -65,11 +65,7 @@ def test_an_answer_moves_the_patient_at_once(clinic):
     run_all_due(journey)
 
     handlers.take(
-        [
-            event(
-                "message.received", who, NOW, origin="journey", origin_id=str(only(journey).pk), answer="DONE"
-            )
-        ],
+        [event("message.received", who, NOW, origin="journey", origin_id=str(only(journey).pk), answer="DONE")],
         now=NOW,
     )
     run_all_due(journey)
@@ -141,9 +137,7 @@ def test_the_wait_for_an_answer_counts_from_when_the_message_arrived(clinic):
     run_all_due(journey)
 
     later = NOW + timedelta(hours=11)
-    handlers.take(
-        [event("message.sent", who, later, origin="journey", origin_id=str(only(journey).pk))], now=later
-    )
+    handlers.take([event("message.sent", who, later, origin="journey", origin_id=str(only(journey).pk))], now=later)
 
     assert only(journey).messaged_at == later
     assert only(journey).due_at == later + 3 * DAY
@@ -264,11 +258,7 @@ def test_stop_ends_the_path_and_cancels_what_is_planned(clinic):
     run_all_due(journey)
 
     handlers.take(
-        [
-            event(
-                "message.received", who, NOW, origin="journey", origin_id=str(only(journey).pk), answer="STOP"
-            )
-        ],
+        [event("message.received", who, NOW, origin="journey", origin_id=str(only(journey).pk), answer="STOP")],
         now=NOW,
     )
 

@@ -29,9 +29,10 @@ def test_a_double_click_makes_one_draft(organization):
     from careloop.kernel.ids import uuid7
 
     form = uuid7()
-    assert library.take_over("recall", by=None, now=NOW, journey_id=form).pk == library.take_over(
-        "recall", by=None, now=NOW, journey_id=form
-    ).pk
+    assert (
+        library.take_over("recall", by=None, now=NOW, journey_id=form).pk
+        == library.take_over("recall", by=None, now=NOW, journey_id=form).pk
+    )
     assert Journey.objects.count() == 1
 
 
@@ -47,7 +48,9 @@ def test_ready_journeys_name_templates_of_the_library(organization):
     known = {one["key"] for one in templates()}
 
     for ready in library._all():
-        definition = read(library.definition_of(ready) | {"trigger": {"kind": "event", "event": "patient.registered"}, "exits": {}})
+        definition = read(
+            library.definition_of(ready) | {"trigger": {"kind": "event", "event": "patient.registered"}, "exits": {}}
+        )
         assert set(definition.templates) <= known
 
 
