@@ -106,9 +106,7 @@ def _measure(organization: UUID, options: argparse.Namespace, say: Say) -> dict[
     with in_organization(organization):
         people = [
             row["patient_id"]
-            for row in sql.rows(
-                "select patient_id from facts_patient order by md5(patient_id::text) limit %s", [200]
-            )
+            for row in sql.rows("select patient_id from facts_patient order by md5(patient_id::text) limit %s", [200])
         ]
     each = iter(people)
 
@@ -315,7 +313,10 @@ def _duckdb(organization: UUID, options: argparse.Namespace, day: date) -> dict[
         with connections["owner"].cursor() as cursor:
             cursor.execute("select set_config('careloop.organization', %s, false)", [str(organization)])
             for name, query in queries.items():
-                with files[name].open("wb") as out, cursor.cursor.copy(f"copy ({query}) to stdout (format csv)") as rows:
+                with (
+                    files[name].open("wb") as out,
+                    cursor.cursor.copy(f"copy ({query}) to stdout (format csv)") as rows,
+                ):
                     for block in rows:
                         out.write(block)
         connections["owner"].close()

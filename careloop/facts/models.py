@@ -62,7 +62,9 @@ class PatientFacts(TenantModel):
     stage = models.SmallIntegerField(choices=Stage, db_default=0, default=Stage.PROSPECT)
     sex = models.CharField(max_length=10, db_default="unknown", default="unknown")
     home_location_id = models.UUIDField(null=True)
-    tags = ArrayField(models.IntegerField(), default=list, db_default=models.Value("{}"), help_text="Tag.number, ascending")
+    tags = ArrayField(
+        models.IntegerField(), default=list, db_default=models.Value("{}"), help_text="Tag.number, ascending"
+    )
 
     class Meta:
         db_table = "facts_patient"

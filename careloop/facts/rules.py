@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, timedelta
 from enum import IntFlag
+from itertools import pairwise
 
 from careloop.consent.models import Purpose
 from careloop.consent.selectors import WRITTEN_SOURCES
@@ -102,7 +103,7 @@ def own_rhythm(visit_days: Iterable[date]) -> int | None:
     31
     """
     days = sorted(set(visit_days))
-    gaps = sorted((later - earlier).days for earlier, later in zip(days, days[1:], strict=False))
+    gaps = sorted((later - earlier).days for earlier, later in pairwise(days))
     return gaps[(len(gaps) - 1) // 2] if len(gaps) >= 2 else None
 
 

@@ -32,7 +32,16 @@ CONSENT_KINDS = frozenset({"consent.given", "consent.withdrawn"})
 TALK_KINDS = frozenset({"message.sent", "message.received"})
 RECORD_KINDS = frozenset(
     f"{name}.recorded"
-    for name in ("encounter", "condition", "allergy", "medication", "observation", "procedure", "immunization", "report")
+    for name in (
+        "encounter",
+        "condition",
+        "allergy",
+        "medication",
+        "observation",
+        "procedure",
+        "immunization",
+        "report",
+    )
 )
 
 LANGUAGES: list[tuple[str, Text]] = [
@@ -46,9 +55,7 @@ NOTES: list[tuple[str, Text]] = [
     ("FAMILY_LUNG", _("lung cancer in the family")), ("FAMILY_BREAST", _("breast cancer in the family")),
     ("DIABETES", _("diabetes")), ("HYPERTENSION", _("high blood pressure")),
 ]  # fmt: skip
-CHANNELS: list[tuple[str, Text]] = [
-    (channel, ConsentChannel(channel).label) for channel in facts.CHANNELS
-]
+CHANNELS: list[tuple[str, Text]] = [(channel, ConsentChannel(channel).label) for channel in facts.CHANNELS]
 
 
 def fixed(options: Iterable[tuple[str, Text]]) -> Options:
@@ -74,10 +81,12 @@ def choices(options: Options, label: Text) -> Parameter:
     return Parameter("values", "choices", label, options=options)
 
 
+NEVER = _("%(field)s: never")
+
 # -- operators ------------------------------------------------------------------------------------------------
 
 
-def date_operators(column: str, *, future: bool = False, missing: Text = _("%(field)s: never")) -> tuple[Operator, ...]:
+def date_operators(column: str, *, future: bool = False, missing: Text = NEVER) -> tuple[Operator, ...]:
     """Ways to compare a day. A day that is not known answers no to everything but “never”."""
 
     def days_ago(ask: Ask, days: int) -> str:
@@ -259,8 +268,11 @@ def _happened(ask: Ask, v: Values) -> str:
     match = f"e.kind = {ask.bind(v['kind'])} and e.occurred_at >= {since} and {NOT_RETRACTED}"
     if v["count"] == 1:
         return f"exists (select 1 from events_event as e where e.patient_id = f.patient_id and {match})"
-    if ask.only:
-        return f"(select count(*) from events_event as e where e.patient_id = f.patient_id and {match}) >= {v['count']:d}"
+    if ask.few:
+        return (
+            f"(select count(*) from (select 1 from events_event as e where e.patient_id = f.patient_id and {match} "
+            f"limit {v['count']:d}) as enough) = {v['count']:d}"
+        )
     return (
         f"f.patient_id in (select e.patient_id from events_event as e where {match} and e.patient_id is not null "
         f"group by e.patient_id having count(*) >= {v['count']:d})"
@@ -413,9 +425,7 @@ def is_for(ask: Ask, rule: recall.RecallRule) -> str:
     ways = []
     for who in rule.who:
         earliest, latest = who.birth_range(ask.today)
-        parts = [
-            f"f.birth_date >= {ask.bind(earliest)} and f.birth_date <= {ask.bind(min(latest, ask.today))}"
-        ]
+        parts = [f"f.birth_date >= {ask.bind(earliest)} and f.birth_date <= {ask.bind(min(latest, ask.today))}"]
         if who.sex:
             parts.append(f"f.sex = {ask.bind(who.sex)}")
         if who.notes:
@@ -482,9 +492,9 @@ def _vaccine_due(ask: Ask, v: Values) -> str:
                  join unnest({ask.bind([c[0] for c in codes])}::text[], {ask.bind([c[1] for c in codes])}::text[])
                       as k(vaccine, code) on k.code = r.code
                 where not r.entered_in_error
-                  and r.status <> all({ask.bind(list(RECORDS['immunizations'][2]))}){ask.of('r.patient_id')}
+                  and r.status <> all({ask.bind(list(RECORDS["immunizations"][2]))}){ask.of("r.patient_id")}
                 group by 1, 2) as given on given.patient_id = c.patient_id and given.vaccine = dose.vaccine
-         where c.birth_date >= {ask.bind(oldest)} and dose.number > coalesce(given.had, 0){ask.of('c.patient_id')})"""
+         where c.birth_date >= {ask.bind(oldest)} and dose.number > coalesce(given.had, 0){ask.of("c.patient_id")})"""
 
 
 def _refill_open(ask: Ask, v: Values) -> str:
@@ -513,7 +523,7 @@ def _spent(ask: Ask, v: Values) -> str:
         "and r.status not in ('draft', 'cancelled', 'entered-in-error')"
     )
     amount = ask.bind(v["amount"])
-    if ask.only:
+    if ask.few:
         return (
             f"(select coalesce(sum(r.self_pay_amount), 0) from records_invoice as r "
             f"where r.patient_id = f.patient_id and {total})::bigint >= {amount}"

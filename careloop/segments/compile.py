@@ -1,5 +1,6 @@
 """From a rule to one SQL condition over the wide rows."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,10 +10,13 @@ from careloop.facts.models import LAST_LIVING_STAGE
 from careloop.facts.rules import consent_mask
 from careloop.kernel import sql
 from careloop.segments.fields import Ask
-from careloop.segments.language import Leaf, Node, Not, leaves
+from careloop.segments.language import Group, Leaf, Node, Not, leaves
 
 LIVING = f"f.stage <= {LAST_LIVING_STAGE.value}"
 WRITTEN_CONSENT = f"f.consent_given & {consent_mask('HEALTH_MARKETING')} <> 0"
+
+# Asking each of so many patients costs less than reading everybody's events in the window.
+FEW = 30_000
 
 # Events after which anybody may join or leave the people that segments are about.
 BASE_KINDS = frozenset({"patient.registered", "patient.updated", "patient.merged", "patient.unmerged", "import.undone"})
@@ -40,9 +44,7 @@ def ask_at(now: datetime, *, only: bool = False) -> Ask:
     organization = sql.row("select time_zone, currency from tenancy_organization")
     assert organization is not None
     today = now.astimezone(ZoneInfo(organization["time_zone"])).date()
-    return Ask(
-        now=now, today=today, zone=organization["time_zone"], currency=organization["currency"], only=only
-    )
+    return Ask(now=now, today=today, zone=organization["time_zone"], currency=organization["currency"], only=only)
 
 
 def compile_rule(node: Node, *, ask: Ask, needs_written_consent: bool = False) -> Compiled:
@@ -52,6 +54,8 @@ def compile_rule(node: Node, *, ask: Ask, needs_written_consent: bool = False) -
         conditions.append("f.patient_id = any(%(ids)s::uuid[])")
     if needs_written_consent:
         conditions.append(WRITTEN_CONSENT)
+    if not ask.only and _is_heavy(node):
+        ask.few = _leaves_few(node, conditions, ask)
     conditions.append(condition(node, ask))
     return Compiled(node, " and ".join(conditions), ask.parameters, kinds_of(node, needs_written_consent))
 
@@ -84,6 +88,21 @@ def kinds_of(node: Node, needs_written_consent: bool = False) -> frozenset[str] 
             return None
         kinds |= found
     return frozenset(kinds)
+
+
+def _leaves_few(node: Node, conditions: list[str], ask: Ask) -> bool:
+    """Whether the conditions on the wide row alone leave few patients, by the planner's own estimate."""
+    if not (isinstance(node, Group) and node.join == "all"):
+        return False
+    light = [condition(part, ask) for part in node.parts if not _is_heavy(part)]
+    if not light:
+        return False
+    plan = sql.value(
+        f"explain (format json) select 1 from facts_patient as f where {' and '.join([*conditions, *light])}",
+        ask.parameters,
+    )
+    found = json.loads(plan) if isinstance(plan, str) else plan
+    return bool(found[0]["Plan"]["Plan Rows"] < FEW)
 
 
 def _is_heavy(node: Node) -> bool:

@@ -29,9 +29,7 @@ class RuleRefused(DomainError):
     message = _("The rule cannot be used yet: %(count)d places need attention.")
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(
-            count=len(problems), problems=[{"place": one.place, "message": str(one)} for one in problems]
-        )
+        super().__init__(count=len(problems), problems=[{"place": one.place, "message": str(one)} for one in problems])
         self.problems = list(problems)
 
 

@@ -106,8 +106,16 @@ class Ask:
         self.zone = zone
         self.currency = currency
         self.only = only
+        # the rest of the rule leaves few patients: ask each of them instead of reading everybody's records
+        self.few = only
         self.parameters: dict[str, Any] = {}
         self._tags: dict[str, int] | None = None
+
+    def again(self) -> "Ask":
+        """Return the same question for another rule, without this one's parameters."""
+        other = Ask(now=self.now, today=self.today, zone=self.zone, currency=self.currency, only=self.only)
+        other._tags = self._tags
+        return other
 
     def bind(self, value: Any) -> str:
         """Send `value` as a parameter and return its placeholder; equal values share one."""

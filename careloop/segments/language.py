@@ -106,9 +106,7 @@ def _read(rule: Any, place: str, depth: int, problems: list[Problem]) -> Node | 
     return _read_leaf(rule, place, problems)
 
 
-def _read_group(
-    rule: Mapping[str, Any], join: str, place: str, depth: int, problems: list[Problem]
-) -> Group | None:
+def _read_group(rule: Mapping[str, Any], join: str, place: str, depth: int, problems: list[Problem]) -> Group | None:
     _only(rule, {join}, place, problems)
     given = rule[join]
     if not isinstance(given, list):
@@ -146,6 +144,4 @@ def _read_leaf(rule: Mapping[str, Any], place: str, problems: list[Problem]) -> 
 def _only(rule: Mapping[str, Any], known: set[str], place: str, problems: list[Problem]) -> None:
     for key in rule:
         if key not in known:
-            problems.append(
-                Problem(f"{place}/{key}", _("“%(key)s” means nothing here.") % {"key": str(key)[:40]})
-            )
+            problems.append(Problem(f"{place}/{key}", _("“%(key)s” means nothing here.") % {"key": str(key)[:40]}))

@@ -57,9 +57,7 @@ def _all() -> tuple[Ready, ...]:
 
 def ready_on(day: date) -> dict[str, Ready]:
     """The ready segments valid on a day, by key."""
-    return {
-        one.key: one for one in _all() if one.valid_from <= day and (one.valid_to is None or day <= one.valid_to)
-    }
+    return {one.key: one for one in _all() if one.valid_from <= day and (one.valid_to is None or day <= one.valid_to)}
 
 
 def take_over(key: str, *, by: Any, now: datetime, refresh: bool = True) -> Segment:

@@ -70,9 +70,7 @@ class Member(TenantModel):
     """A patient who is in a segment now, and since when. Kept by the readers, never typed in."""
 
     pk = models.CompositePrimaryKey("segment_id", "patient_id")
-    segment = models.ForeignKey(
-        Segment, models.CASCADE, related_name="members", db_index=False, db_constraint=False
-    )
+    segment = models.ForeignKey(Segment, models.CASCADE, related_name="members", db_index=False, db_constraint=False)
     patient = models.ForeignKey(
         Patient, models.CASCADE, related_name="segment_memberships", db_index=False, db_constraint=False
     )

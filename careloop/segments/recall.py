@@ -235,7 +235,7 @@ def birthdays_between(first: date, last: date) -> list[int]:
     >>> birthdays_between(date(2025, 12, 31), date(2026, 1, 1)), birthdays_between(date(2026, 2, 28), date(2026, 2, 28))
     ([101, 1231], [228, 229])
     """
-    found = set()
+    found: set[int] = set()
     day = first
     while day <= last and len(found) < 366:
         found.add(day.month * 100 + day.day)

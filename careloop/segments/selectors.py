@@ -109,12 +109,12 @@ def sample(
     compiled = compile_rule(node, ask=ask_at(now), needs_written_consent=needs_written_consent)
     return sql.rows(
         f"""
-        with some as (
+        with few as (
             {compiled.members("f.patient_id, f.last_visit_on, f.stage, f.birth_date, f.sex")}
              order by f.last_visit_on desc nulls last, f.patient_id limit {size:d}
         )
-        select some.*, p.name, p.chart_number from some join patients_patient as p on p.id = some.patient_id
-         order by some.last_visit_on desc nulls last, some.patient_id
+        select few.*, p.name, p.chart_number from few join patients_patient as p on p.id = few.patient_id
+         order by few.last_visit_on desc nulls last, few.patient_id
         """,
         compiled.parameters,
     )
@@ -192,11 +192,10 @@ def in_words(node: Node) -> str:
         return _("not (%(part)s)") % {"part": in_words(node.part)}
     if not node.parts:
         return _("every patient")
-    joined = (_("; ") if node.join == "all" else _(" or ")).join(
+    return (_("; ") if node.join == "all" else _(" or ")).join(
         f"({in_words(part)})" if isinstance(part, Group) and len(part.parts) > 1 else in_words(part)
         for part in node.parts
     )
-    return joined
 
 
 # -- saved segments -------------------------------------------------------------------------------------------

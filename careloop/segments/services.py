@@ -1,6 +1,6 @@
 """Making and changing segments, and keeping who is in them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from careloop.kernel import sql
 from careloop.kernel.text import clean
 from careloop.policy import services as policy
 from careloop.segments import language
-from careloop.segments.compile import Compiled, ask_at, compile_rule
+from careloop.segments.compile import Compiled, ask_at, compile_rule, kinds_of
 from careloop.segments.errors import (
     ChangedMeanwhile,
     ClinicalMarketing,
@@ -23,10 +23,14 @@ from careloop.segments.errors import (
     SegmentArchived,
     SegmentInUse,
 )
+from careloop.segments.fields import Ask
 from careloop.segments.models import Segment, SegmentVersion
 from careloop.segments.usage import uses_of
 from careloop.tenancy.context import current_organization_id
 from careloop.tenancy.models import Organization
+
+# For so many patients all segments are asked in one statement; for more, each segment set-wise.
+ASKED_TOGETHER = 50
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,7 @@ def create_segment(
         ClinicalMarketing: rule P1.
     """
     node = language.read(rule)
-    clinical = check_purpose(
-        node, purpose=purpose, needs_written_consent=needs_written_consent, now=now
-    )
+    clinical = check_purpose(node, purpose=purpose, needs_written_consent=needs_written_consent, now=now)
     segment = Segment.objects.create(
         name=_fresh_name(name), description=clean(description), purpose=Segment.Purpose(purpose), rule=rule,
         needs_written_consent=needs_written_consent and bool(clinical) and purpose == Segment.Purpose.MARKETING,
@@ -105,9 +107,7 @@ def change_segment(
     if segment.version != version:
         raise ChangedMeanwhile
     node = language.read(rule)
-    clinical = check_purpose(
-        node, purpose=purpose, needs_written_consent=needs_written_consent, now=now
-    )
+    clinical = check_purpose(node, purpose=purpose, needs_written_consent=needs_written_consent, now=now)
     limited = needs_written_consent and bool(clinical) and purpose == Segment.Purpose.MARKETING
     same = (segment.rule, segment.purpose, segment.needs_written_consent) == (rule, purpose, limited)
     segment.name = _fresh_name(name, but=segment.id)
@@ -162,9 +162,7 @@ def restore_segment(*, segment_id: UUID, by: Any, now: datetime) -> None:
     record("segment.restored", target=("segment", segment.id))
 
 
-def check_purpose(
-    node: language.Node, *, purpose: str, needs_written_consent: bool, now: datetime
-) -> list[str]:
+def check_purpose(node: language.Node, *, purpose: str, needs_written_consent: bool, now: datetime) -> list[str]:
     """Hold a rule against the law for its purpose; return the names of the clinical fields it reads.
 
     Raises:
@@ -190,7 +188,8 @@ def _fresh_name(name: str, *, but: UUID | None = None) -> str:
     name = clean(name)[:80]
     if not name:
         raise NameMissing
-    if Segment.objects.filter(name=name, archived_at=None).exclude(id=but).exists():
+    others = Segment.objects.filter(name=name, archived_at=None)
+    if (others.exclude(id=but) if but else others).exists():
         raise NameTaken
     return name
 
@@ -204,9 +203,7 @@ def _keep_version(segment: Segment, *, by: Any, now: datetime) -> None:
 # -- membership -----------------------------------------------------------------------------------------------
 
 
-def refresh_segment(
-    segment_id: UUID, *, now: datetime, announce: bool = True, historical: bool = False
-) -> Change:
+def refresh_segment(segment_id: UUID, *, now: datetime, announce: bool = True, historical: bool = False) -> Change:
     """Work out a segment's members set-wise: who enters, who leaves, how many there are.
 
     Args:
@@ -220,9 +217,7 @@ def refresh_segment(
     change = _apply(segment, compiled, now=now, announce=announce, historical_patients=None, historical=historical)
     sql.execute("set local work_mem to default")
     size = int(sql.value("select count(*) from segments_member where segment_id = %s", [segment_id]))
-    sql.execute(
-        "update segments_segment set size = %s, refreshed_at = %s where id = %s", [size, now, segment_id]
-    )
+    sql.execute("update segments_segment set size = %s, refreshed_at = %s where id = %s", [size, now, segment_id])
     sql.execute(
         "insert into segments_size (segment_id, day, size) values (%s, %s, %s) "
         "on conflict (organization_id, segment_id, day) do update set size = excluded.size",
@@ -256,14 +251,23 @@ def reevaluate(
     if not wanted:
         return {}
     _take_turn()
-    changes: dict[UUID, Change] = {}
+    ask = ask_at(now, only=True)
+    concerned: list[tuple[Segment, language.Node, list[UUID]]] = []
     for segment in Segment.objects.filter(archived_at=None, refreshed_at__isnull=False).order_by("id"):
-        compiled = compiled_rule(segment, now=now, only=True)
+        node = language.read(segment.rule)
+        moved_by = kinds_of(node, segment.needs_written_consent)
         ids = wanted
-        if kinds is not None and compiled.kinds is not None:
-            ids = [patient for patient in wanted if kinds.get(patient, frozenset()) & compiled.kinds]
-        if not ids:
-            continue
+        if kinds is not None and moved_by is not None:
+            ids = [patient for patient in wanted if kinds.get(patient, frozenset()) & moved_by]
+        if ids:
+            concerned.append((segment, node, ids))
+    if len(wanted) <= ASKED_TOGETHER:
+        # most events move nobody: find out for all segments at once, and go on with those that change
+        moved = _moved(concerned, wanted, ask)
+        concerned = [one for one in concerned if one[0].id in moved]
+    changes: dict[UUID, Change] = {}
+    for segment, node, ids in concerned:
+        compiled = compile_rule(node, ask=ask.again(), needs_written_consent=segment.needs_written_consent)
         compiled.parameters["ids"] = ids
         change = _apply(segment, compiled, now=now, announce=True, historical_patients=historical, historical=False)
         if change.entered or change.left:
@@ -271,6 +275,30 @@ def reevaluate(
             sql.execute("update segments_segment set size = greatest(%s, 0) where id = %s", [size, segment.id])
             changes[segment.id] = change
     return changes
+
+
+def _moved(concerned: Sequence[tuple[Segment, language.Node, list[UUID]]], patients: list[UUID], ask: Ask) -> set[UUID]:
+    """Return the segments whose membership is not right for one of these patients, in one statement."""
+    if not concerned:
+        return set()
+    columns = []
+    for number, (segment, node, _ids) in enumerate(concerned):
+        compiled = compile_rule(node, ask=ask, needs_written_consent=segment.needs_written_consent)
+        is_in = f"{ask.bind(segment.id)} = any(now_in.segments)"
+        columns.append(f"bool_or((({compiled.where}) is true) <> ({is_in})) as moved_{number}")
+    found = sql.row(
+        f"""
+        select {", ".join(columns)}
+          from unnest(%(ids)s::uuid[]) as asked(patient_id)
+          left join facts_patient as f on f.patient_id = asked.patient_id
+         cross join lateral (
+               select coalesce(array_agg(m.segment_id), '{{}}') as segments from segments_member as m
+                where m.patient_id = asked.patient_id) as now_in
+        """,
+        {**ask.parameters, "ids": patients},
+    )
+    assert found is not None
+    return {segment.id for number, (segment, _node, _ids) in enumerate(concerned) if found[f"moved_{number}"]}
 
 
 def compiled_rule(segment: Segment, *, now: datetime, only: bool = False) -> Compiled:
@@ -338,4 +366,3 @@ ANNOUNCE = """, announced as (
 def _take_turn() -> None:
     """Two processes that work out members at once take turns: the one that looked first must not write last."""
     sql.value("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"segments {current_organization_id()}"])
-

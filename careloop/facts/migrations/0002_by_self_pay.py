@@ -4,14 +4,18 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('facts', '0001_initial'),
+        ("facts", "0001_initial"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='patientfacts',
-            index=models.Index(condition=models.Q(('self_pay_12m__gt', 0)), fields=['organization', 'self_pay_12m'], include=('last_visit_on', 'stage', 'consent_given', 'tags'), name='facts_by_self_pay'),
+            model_name="patientfacts",
+            index=models.Index(
+                condition=models.Q(("self_pay_12m__gt", 0)),
+                fields=["organization", "self_pay_12m"],
+                include=("last_visit_on", "stage", "consent_given", "tags"),
+                name="facts_by_self_pay",
+            ),
         ),
     ]

@@ -167,7 +167,12 @@ def test_reach_tells_a_blocked_line_from_none(organization, now):
     patient = a_patient()
     for system, reach, mobile in (("line", "blocked", False), ("phone", "unknown", True), ("email", "reached", False)):
         ContactPoint.objects.create(
-            patient=patient, system=system, reach=reach, is_mobile=mobile, value_sealed=b"x", value_index=system.encode()
+            patient=patient,
+            system=system,
+            reach=reach,
+            is_mobile=mobile,
+            value_sealed=b"x",
+            value_index=system.encode(),
         )
 
     services.refresh([patient.id], now=now)

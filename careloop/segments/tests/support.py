@@ -29,9 +29,7 @@ def a_patient(**fields) -> Patient:
 
 
 def visit(patient, at, **fields):
-    return Encounter.objects.create(
-        patient=patient, started_at=at, recorded_at=at, **{"status": "finished", **fields}
-    )
+    return Encounter.objects.create(patient=patient, started_at=at, recorded_at=at, **{"status": "finished", **fields})
 
 
 def invoice(patient, at, self_pay):
@@ -45,9 +43,7 @@ def condition(patient, code, at, **fields):
 
 
 def procedure(patient, code, at):
-    return Procedure.objects.create(
-        patient=patient, code=code, performed_at=at, recorded_at=at, status="completed"
-    )
+    return Procedure.objects.create(patient=patient, code=code, performed_at=at, recorded_at=at, status="completed")
 
 
 def result(patient, code, value, at):
@@ -57,9 +53,7 @@ def result(patient, code, value, at):
 
 
 def vaccination(patient, code, at):
-    return Immunization.objects.create(
-        patient=patient, code=code, given_at=at, recorded_at=at, status="completed"
-    )
+    return Immunization.objects.create(patient=patient, code=code, given_at=at, recorded_at=at, status="completed")
 
 
 def prescription(patient, ends: date, left: int, at):
@@ -113,15 +107,15 @@ def code_fits(code: str, codes) -> bool:
 def holds(rule: dict, patient: Patient, today: date) -> bool:
     """Whether a rule holds for one patient, read leaf by leaf in Python."""
     if "all" in rule:
-        return all([holds(part, patient, today) for part in rule["all"]])
+        return all(holds(part, patient, today) for part in rule["all"])
     if "any" in rule:
-        return any([holds(part, patient, today) for part in rule["any"]])
+        return any(holds(part, patient, today) for part in rule["any"])
     if "not" in rule:
         return not holds(rule["not"], patient, today)
     return leaf_holds(rule, patient, PatientFacts.objects.get(patient=patient), today)
 
 
-def leaf_holds(rule: dict, patient: Patient, row: PatientFacts, today: date) -> bool:  # noqa: C901, PLR0911, PLR0912
+def leaf_holds(rule: dict, patient: Patient, row: PatientFacts, today: date) -> bool:
     ago = today - timedelta(days=rule.get("days", 0))
     name, op = rule["field"], rule["op"]
     if name in DATES:

@@ -266,7 +266,9 @@ def test_something_new_among_history_is_news(organization, now, clock):
     assert not Event.objects.get(kind="segment.entered").historical
 
 
-def test_an_event_that_concerns_no_field_of_a_rule_asks_nothing(organization, now, clock, django_assert_max_num_queries):
+def test_an_event_that_concerns_no_field_of_a_rule_asks_nothing(
+    organization, now, clock, django_assert_max_num_queries
+):
     patient = someone(now)
     make(now=now)
     sql.execute("delete from segments_member")
