@@ -5,16 +5,30 @@ national id, and last by name, birth date and phone together. What is sealed is 
 no plain telephone number or national id reaches a staging table.
 """
 
-from collections.abc import Sequence
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 import orjson
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from careloop.integrations.imports.rows import PATIENT, RELATED_PERSON, Row, RowChunk, Warned
 from careloop.integrations.imports.writing import (
-    Outcome, Run, _Bad, _fetch, _refused, drop, find_patients, limits, moment_text, note_growth, stage,
+    Outcome,
+    Run,
+    _Bad,
+    _fetch,
+    _refused,
+    drop,
+    find_patients,
+    limits,
+    moment_text,
+    note_growth,
+    stage,
 )  # fmt: skip
 from careloop.kernel import vault
 from careloop.kernel.ids import uuid7
@@ -49,21 +63,139 @@ _NOTICED = {
 _SEX = frozenset({"male", "female", "other", "unknown"})
 
 
-class _Keys:
-    """The data keys of the chunk's patients: new ones made here, those of known patients opened when first needed."""
+class _Random:
+    """Random bytes taken from the system in one go: a call for each nonce costs more than the sealing."""
 
-    def __init__(self) -> None:
-        self.made: list[tuple[UUID, bytes]] = []
-        self.open: dict[UUID, bytes] = {}
-        self.wrap = vault.keyring().wrap
+    def __init__(self, size: int) -> None:
+        self.bytes = os.urandom(size)
+        self.at = 0
 
-    def of(self, patient: UUID) -> bytes:
-        key = self.open.get(patient)
-        if key is None:
-            key = vault.new_data_key()
-            self.made.append((patient, self.wrap(key, owner=patient.bytes)))
-            self.open[patient] = key
-        return key
+    def take(self, size: int) -> bytes:
+        if self.at + size > len(self.bytes):
+            self.bytes, self.at = os.urandom(max(size, 1 << 16)), 0
+        taken = self.bytes[self.at : self.at + size]
+        self.at += size
+        return taken
+
+
+@dataclass(slots=True)
+class Contact:
+    """A contact point ready to be copied; `value` is there for a patient who turns out to be known and has a key already."""
+
+    id: str
+    system: str
+    use: str
+    value: str
+    index: bytes
+    last3: str | None
+    is_mobile: bool
+    rank: int
+    warning: str
+    sealed: str
+
+
+@dataclass(slots=True)
+class Prepared:
+    """What a row of a new patient needs, made before anybody knows whether the patient is new."""
+
+    id: str
+    key: bytes
+    wrapped: bytes
+    grams: str
+    address: str | None
+    contacts: list[Contact]
+    warned: list[Warned]
+
+
+class Preparer:
+    """Reads, hashes and seals patients' rows ahead of the database, in the thread that reads the file.
+
+    Sealed values have the form of `vault.seal` (nonce, then AES-256-GCM bound to the place); a key is wrapped as
+    `Keyring.wrap` does. On a first import every row is new and nothing is wasted; on a second one only what really changed
+    is sealed again under the patient's own key.
+    """
+
+    def __init__(self, organization_id: UUID) -> None:
+        ring = vault.keyring()
+        self.version = ring.current.to_bytes(4, "big")
+        self.master = AESGCM(ring.masters[ring.current])
+        self.index_keys = {
+            system: ring.index_key(organization_id, f"contact_point.{system}") for system in ("phone", "email", "line", "wechat")
+        }
+        self.last3_key = ring.index_key(organization_id, "contact_point.last3")
+        self.last3: dict[str, str] = {}
+
+    def prepare(self, rows: list[Row]) -> list[Prepared]:
+        random = _Random(len(rows) * 180)
+        stamp = time.time_ns() // 1_000_000
+        address = PATIENT.index["address"]
+        name = PATIENT.index["name"]
+        made = []
+        for row in rows:
+            patient = _new_id(random, stamp)
+            key, nonce = random.take(32), random.take(12)
+            wrapped = self.version + nonce + self.master.encrypt(nonce, key, bytes.fromhex(patient.replace("-", "")))
+            cipher = AESGCM(key)
+            sealed = None
+            if row[address]:
+                nonce = random.take(12)
+                place = f"{TABLE}.address_sealed.{patient}"
+                sealed = "\\x" + (nonce + cipher.encrypt(nonce, str(row[address]).encode(), place.encode())).hex()
+            warned: list[Warned] = []
+            contacts = self._contacts(row, cipher, random, stamp, warned)
+            made.append(Prepared(patient, key, wrapped, _grams(str(row[name] or "")), sealed, contacts, warned))
+        return made
+
+    def _contacts(self, row: Row, cipher: AESGCM, random: _Random, stamp: int, warned: list[Warned]) -> list[Contact]:
+        found = []
+        for rank, (system, use, text) in enumerate(_contacts_of(row), start=1):
+            try:
+                contact = read_contact(system, text)
+            except ValueError:
+                warned.append(_warn(row, system, "row.phone_unreadable"))
+                continue
+            if contact.warning:
+                warned.append(_warn(row, use or system, _NOTICED.get(contact.warning, contact.warning)))
+            end = contact.digits[-3:] if contact.digits else ""
+            if end and end not in self.last3:
+                self.last3[end] = "\\x" + vault.blind_index(self.last3_key, end).hex()
+            row_id, nonce = _new_id(random, stamp), random.take(12)
+            place = f"{sealing.CONTACT_TABLE}.value_sealed.{row_id}"
+            found.append(
+                Contact(
+                    row_id, system, use, contact.value, vault.blind_index(self.index_keys[system], contact.indexed),
+                    self.last3.get(end) if end else None, contact.is_mobile, rank, contact.warning,
+                    "\\x" + (nonce + cipher.encrypt(nonce, contact.value.encode(), place.encode())).hex(),
+                )
+            )  # fmt: skip
+        return found
+
+
+def _new_id(random: _Random, stamp: int) -> str:
+    """Return a UUIDv7 as text (RFC 9562): the time in milliseconds, then random bits."""
+    tail = random.take(10).hex()
+    head = f"{stamp:012x}"
+    variant = "89ab"[int(tail[3], 16) & 3]
+    return f"{head[:8]}-{head[8:]}-7{tail[:3]}-{variant}{tail[4:7]}-{tail[7:19]}"
+
+
+def prepare_ahead(chunks: Iterator[RowChunk], organization_id: UUID) -> Iterator[RowChunk]:
+    """Pass chunks on, those of patients with what is read and sealed already. Touches no database."""
+    preparer = Preparer(organization_id)
+    for chunk in chunks:
+        if chunk.kind.name == "patient":
+            chunk.prepared = preparer.prepare(chunk.rows)
+        yield chunk
+
+
+@dataclass(slots=True)
+class Found:
+    """A row with the patient it speaks of."""
+
+    row: Row
+    patient: str
+    is_new: bool
+    ready: Prepared
 
 
 def write_patients(chunk: RowChunk, run: Run) -> Outcome:
@@ -72,43 +204,41 @@ def write_patients(chunk: RowChunk, run: Run) -> Outcome:
     rows = chunk.rows
     if not rows:
         return outcome
-    found = _find(rows, run, outcome)
-    known = {patient for _row, patient, is_new in found if not is_new}
-    keys = _Keys()
-    if known:
-        keys.open.update(sealing.load_keys(known))
+    ready: list[Prepared] = chunk.prepared or Preparer(run.organization_id).prepare(rows)
+    found = _find(rows, ready, run, outcome)
+    known = [one.patient for one in found if not one.is_new]
+    keys = {str(patient): key for patient, key in sealing.create_keys(map(UUID, known)).items()} if known else {}
     _write_patients(found, run, keys, outcome)
-    _write_contacts(found, run, keys, known, outcome)
-    _write_identifiers(found, run, keys, known, outcome)
-    _write_keys(keys)
+    _write_contacts(found, run, keys, outcome)
+    _write_identifiers(found, run, keys, outcome)
     _write_tags(found, run)
     drop("stage")
     for table in (TABLE, sealing.CONTACT_TABLE, sealing.IDENTIFIER_TABLE, "patients_key"):
         note_growth(run, table, outcome.created)
-    outcome.patients.update(patient for _row, patient, _new in found)
+    outcome.patients.update(UUID(one.patient) for one in found)
     return outcome
 
 
 # --- who is it ------------------------------------------------------------------------------------------------------
 
 
-def _find(rows: list[Row], run: Run, outcome: Outcome) -> list[tuple[Row, UUID, bool]]:
+def _find(rows: list[Row], ready: list[Prepared], run: Run, outcome: Outcome) -> list[Found]:
     """Return each row with the patient it speaks of and whether that one is new; the last of several rows wins."""
     index = PATIENT.index
     at_id, at_chart, at_name = index["external_id"], index["chart_number"], index["name"]
     by_name = _by_external_id(rows, run)
     charts = [str(row[at_chart]) for row in rows if row[at_chart]]
-    by_chart: dict[str, tuple[UUID, str, str]] = {
-        chart: (patient, source, external)
+    by_chart: dict[str, tuple[str, str, str]] = {
+        chart: (str(patient), source, external)
         for chart, patient, source, external in _fetch(
             "select chart_number, id, source, external_id from patients_patient where chart_number = any(%s) and chart_number <> ''",
             [charts],
         )
     }
     by_identity = _by_identity(rows, run)
-    fresh: dict[str, UUID] = {}
-    taken: dict[UUID, int] = {}
-    found: list[tuple[Row, UUID, bool] | None] = []
+    fresh: dict[str, str] = {}
+    taken: dict[str, int] = {}
+    found: list[Found | None] = []
     for place, row in enumerate(rows):
         if not row[at_name]:
             outcome.refused.append(_refused(row, PATIENT, "name", "row.name_missing"))
@@ -136,38 +266,55 @@ def _find(rows: list[Row], run: Run, outcome: Outcome) -> list[tuple[Row, UUID, 
             if key in fresh:
                 patient = fresh[key]
             else:
-                patient = fresh[key] = uuid7()
+                patient = fresh[key] = ready[place].id
                 if chart:
                     fresh.setdefault(f"c:{chart}", patient)
         if patient in taken:
             earlier = found[taken[patient]]
             found[taken[patient]] = None
             outcome.unchanged += 1
-            if earlier is not None and earlier[0][2:] != row[2:]:
-                outcome.warned.append(_warn(earlier[0], "external_id", "row.duplicate_in_file"))
+            if earlier is not None:
+                if earlier.row[2:] != row[2:]:
+                    outcome.warned.append(_warn(earlier.row, "external_id", "row.duplicate_in_file"))
+                # the later row is written with what was made for the first: its id is the one sealed for
+                ready[place] = earlier.ready if not earlier.is_new else _again(earlier, row, run)
         taken[patient] = len(found)
-        found.append((row, patient, is_new))
+        outcome.warned += ready[place].warned
+        found.append(Found(row, patient, is_new, ready[place]))
     settled = [one for one in found if one is not None]
     _keep_names(settled, by_name, run)
     return settled
 
 
-def _by_external_id(rows: list[Row], run: Run) -> dict[str, UUID]:
+def _again(earlier: Found, row: Row, run: Run) -> Prepared:
+    """Prepare a later row of a patient who is new in this very file under the id and key of the first."""
+    preparer = Preparer(run.organization_id)
+    made = preparer.prepare([row])[0]
+    random = _Random(4096)
+    cipher = AESGCM(earlier.ready.key)
+    if row[PATIENT.index["address"]]:
+        text = str(row[PATIENT.index["address"]])
+        made.address = "\\x" + vault.seal(earlier.ready.key, text, place=f"{TABLE}.address_sealed.{earlier.patient}").hex()
+    made.contacts = preparer._contacts(row, cipher, random, time.time_ns() // 1_000_000, [])
+    made.id, made.key, made.wrapped = earlier.patient, earlier.ready.key, earlier.ready.wrapped
+    return made
+
+
+def _by_external_id(rows: list[Row], run: Run) -> dict[str, str]:
     at = PATIENT.index["external_id"]
     wanted = {str(row[at]) for row in rows if row[at]}
-    found: dict[str, UUID] = {}
+    found: dict[str, str] = {}
     for statement in (
         "select external_id, id from patients_patient where source = %(source)s and external_id = any(%(wanted)s)",
         "select external_id, record_id from imports_name where kind = 'patient' and source = %(source)s "
         "and external_id = any(%(wanted)s)",
         # a UUID is the same person whatever the source
         "select external_id, id from patients_patient where source in (select code from imports_source) "
-        "and external_id = any(%(wanted)s) and external_id ~ '^[0-9a-fA-F]{{8}}-[0-9a-fA-F-]{{27}}$'",
+        "and external_id = any(%(wanted)s) and external_id ~ '^[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}$'",
     ):
         if wanted:
-            found.update(
-                _fetch(statement.replace("{{", "{").replace("}}", "}"), {"source": run.source, "wanted": list(wanted)})
-            )
+            given = {"source": run.source, "wanted": list(wanted)}
+            found.update((external, str(patient)) for external, patient in _fetch(statement, given))
             wanted -= found.keys()
     return found
 
@@ -177,7 +324,7 @@ class _Identities:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.found: dict[str, UUID] = {}
+        self.found: dict[str, str] = {}
 
     def key(self, row: Row) -> str:
         index = PATIENT.index
@@ -197,25 +344,27 @@ def _by_identity(rows: list[Row], run: Run) -> _Identities:
         for value, patient in _fetch(
             "select value_index, patient_id from patients_identifier where value_index = any(%s)", [numbers]
         ):
-            identities.found["id:" + bytes(value).hex()] = patient
+            identities.found["id:" + bytes(value).hex()] = str(patient)
     if keys:
         identities.found.update(
-            _fetch(
+            (external, str(patient))
+            for external, patient in _fetch(
                 "select external_id, id from patients_patient where source = %s and external_id = any(%s)", [run.source, list(keys)]
             )
         )
     return identities
 
 
-def _keep_names(found: list[tuple[Row, UUID, bool]], by_name: dict[str, UUID], run: Run) -> None:
+def _keep_names(found: list[Found], by_name: dict[str, str], run: Run) -> None:
     """Note the id this source gives to a patient who was found in another way."""
     at = PATIENT.index["external_id"]
     names = [
-        (str(row[at]), patient) for row, patient, is_new in found if row[at] and not is_new and str(row[at]) not in by_name
+        (str(one.row[at]), one.patient)
+        for one in found
+        if one.row[at] and not one.is_new and str(one.row[at]) not in by_name
     ]
-    same = [(external, patient) for external, patient in by_name.items() if external]
-    for external, patient in [*names, *same]:
-        run.patients[external] = patient
+    for external, patient in [*names, *by_name.items()]:
+        run.patients[external] = UUID(patient)
     if names:
         _fetch(
             "with given as (select * from unnest(%(ids)s::text[], %(patients)s::uuid[]) as g (external_id, patient_id)) "
@@ -235,19 +384,19 @@ def _warn(row: Row, name: str, code: str, values: dict[str, Any] | None = None) 
 # --- the patient's own row ------------------------------------------------------------------------------------------
 
 
-def _write_patients(found: list[tuple[Row, UUID, bool]], run: Run, keys: _Keys, outcome: Outcome) -> None:
+def _write_patients(found: list[Found], run: Run, keys: dict[str, bytes], outcome: Outcome) -> None:
     index = PATIENT.index
     places = [index[name] for name in _TEXTS]
     at_birth, at_dead, at_died, at_active = (index[name] for name in ("birth_date", "deceased", "deceased_at", "active"))
-    at_registered, at_address, at_id, at_chart = (
-        index[name] for name in ("registered_on", "address", "external_id", "chart_number")
+    at_registered, at_address, at_id, at_chart, at_sex = (
+        index[name] for name in ("registered_on", "address", "external_id", "chart_number", "sex")
     )
-    at_name, at_sex = index["name"], index["sex"]
-    addresses = _addresses({patient for _row, patient, is_new in found if not is_new}, keys)
+    addresses = _addresses(keys)
     died = moment_text(run.zone)
     identities = _Identities(run)
     staged = []
-    for row, patient, is_new in found:
+    for one in found:
+        row, patient = one.row, one.patient
         birth, precision = _birth(row[at_birth])
         died_at = None
         if row[at_died]:
@@ -259,15 +408,19 @@ def _write_patients(found: list[tuple[Row, UUID, bool]], run: Run, keys: _Keys, 
         if row[at_sex] and row[at_sex] not in _SEX:
             texts[3] = "unknown"
             outcome.warned.append(_warn(row, "sex", "row.unknown_sex"))
-        address = None
-        if row[at_address] and addresses.get(patient) != row[at_address]:
-            address = "\\x" + vault.seal(keys.of(patient), str(row[at_address]), place=f"{TABLE}.address_sealed.{patient}").hex()
+        address = one.ready.address
+        if not one.is_new and address:
+            address = None
+            if addresses.get(patient) != row[at_address]:
+                place = f"{TABLE}.address_sealed.{patient}"
+                address = "\\x" + vault.seal(keys[patient], str(row[at_address]), place=place).hex()
         dead = bool(row[at_dead]) or died_at is not None
         external = row[at_id] or ("" if row[at_chart] else identities.key(row))
         staged.append(
             (
-                patient, is_new, external, row[at_chart], birth, precision, dead if dead or row[at_dead] is not None else None,
-                died_at, row[at_active], row[at_registered], address, _grams(str(row[at_name])), *texts,
+                patient, one.is_new, external, row[at_chart], birth, precision,
+                dead if dead or row[at_dead] is not None else None, died_at, row[at_active], row[at_registered], address,
+                one.ready.grams, "\\x" + one.ready.wrapped.hex() if one.is_new else None, *texts,
             )
         )  # fmt: skip
     text = 'text collate "C"'
@@ -276,7 +429,8 @@ def _write_patients(found: list[tuple[Row, UUID, bool]], run: Run, keys: _Keys, 
         [
             ("id", "uuid"), ("is_new", "boolean"), ("external_id", text), ("chart_number", text), ("birth_date", "date"),
             ("birth_precision", "text"), ("deceased", "boolean"), ("deceased_at", "timestamptz"), ("active", "boolean"),
-            ("registered_on", "date"), ("address_sealed", "bytea"), ("name_grams", "text[]"), *((name, "text") for name in _TEXTS),
+            ("registered_on", "date"), ("address_sealed", "bytea"), ("name_grams", "text[]"), ("wrapped", "bytea"),
+            *((name, "text") for name in _TEXTS),
         ],
         staged,
     )  # fmt: skip
@@ -300,19 +454,18 @@ def _grams(name: str) -> str:
     return "{" + ",".join(f'"{piece}"' for piece in grams(name)) + "}"
 
 
-def _addresses(known: set[UUID], keys: _Keys) -> dict[UUID, str]:
+def _addresses(keys: dict[str, bytes]) -> dict[str, str]:
     """Return the addresses of known patients, so that an unchanged one is not sealed and counted as a change."""
-    if not known:
+    if not keys:
         return {}
-    opened: dict[UUID, str] = {}
+    opened: dict[str, str] = {}
     for patient, sealed in _fetch(
-        "select id, address_sealed from patients_patient where id = any(%s) and address_sealed is not null", [list(known)]
+        "select id, address_sealed from patients_patient where id = any(%s::uuid[]) and address_sealed is not null", [list(keys)]
     ):
-        if patient in keys.open:
-            try:
-                opened[patient] = vault.open_sealed(keys.open[patient], sealed, place=f"{TABLE}.address_sealed.{patient}")
-            except vault.VaultError:
-                continue
+        try:
+            opened[str(patient)] = vault.open_sealed(keys[str(patient)], sealed, place=f"{TABLE}.address_sealed.{patient}")
+        except vault.VaultError:
+            continue
     return opened
 
 
@@ -331,6 +484,8 @@ def _insert_patients(run: Run, outcome: Outcome) -> None:
                    %(batch)s, %(now)s, %(now)s
               from stage s where s.is_new
             returning id, registered_on
+        ), keyed as (
+            insert into patients_key (patient_id, wrapped) select s.id, s.wrapped from stage s where s.is_new
         ), published as (
             insert into events_event (kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source, batch_id,
                                       historical, payload)
@@ -409,45 +564,27 @@ def _contacts_of(row: Row) -> list[tuple[str, str, str]]:
     return given
 
 
-def _write_contacts(
-    found: list[tuple[Row, UUID, bool]], run: Run, keys: _Keys, known: set[UUID], outcome: Outcome
-) -> None:
-    there: set[tuple[UUID, str, bytes]] = set()
-    if known:
+def _write_contacts(found: list[Found], run: Run, keys: dict[str, bytes], outcome: Outcome) -> None:
+    there: set[tuple[str, str, bytes]] = set()
+    if keys:
         there = {
-            (patient, system, bytes(value))
+            (str(patient), system, bytes(value))
             for patient, system, value in _fetch(
-                "select patient_id, system, value_index from patients_contact_point where patient_id = any(%s)", [list(known)]
+                "select patient_id, system, value_index from patients_contact_point where patient_id = any(%s::uuid[])", [list(keys)]
             )
         }
-    ring, organization = vault.keyring(), run.organization_id
-    index_keys = {system: ring.index_key(organization, f"contact_point.{system}") for system in ("phone", "email", "line", "wechat")}
-    last3_key = ring.index_key(organization, "contact_point.last3")
-    last3: dict[str, str] = {}
     staged = []
-    for row, patient, _is_new in found:
-        rank = 0
-        for system, use, text in _contacts_of(row):
-            try:
-                contact = read_contact(system, text)
-            except ValueError:
-                outcome.warned.append(_warn(row, system, "row.phone_unreadable"))
-                continue
-            if contact.warning:
-                outcome.warned.append(_warn(row, use or system, _NOTICED.get(contact.warning, contact.warning)))
-            hashed = vault.blind_index(index_keys[system], contact.indexed)
-            rank += 1
-            if (patient, system, hashed) in there:
-                continue
-            there.add((patient, system, hashed))
-            row_id = uuid7()
-            sealed = vault.seal(keys.of(patient), contact.value, place=f"{sealing.CONTACT_TABLE}.value_sealed.{row_id}")
-            end = contact.digits[-3:] if contact.digits else ""
-            if end and end not in last3:
-                last3[end] = "\\x" + vault.blind_index(last3_key, end).hex()
+    for one in found:
+        for contact in one.ready.contacts:
+            if not one.is_new:
+                if (one.patient, contact.system, contact.index) in there:
+                    continue
+                there.add((one.patient, contact.system, contact.index))
+                place = f"{sealing.CONTACT_TABLE}.value_sealed.{contact.id}"
+                contact.sealed = "\\x" + vault.seal(keys[one.patient], contact.value, place=place).hex()
             staged.append(
-                (row_id, patient, system, use, "\\x" + sealed.hex(), "\\x" + hashed.hex(), last3.get(end) if end else None,
-                 contact.is_mobile, rank, contact.warning)
+                (contact.id, one.patient, contact.system, contact.use, contact.sealed, "\\x" + contact.index.hex(), contact.last3,
+                 contact.is_mobile, contact.rank, contact.warning)
             )  # fmt: skip
     if not staged:
         return
@@ -464,24 +601,25 @@ def _write_contacts(
     drop("stage_contacts")
 
 
-def _write_identifiers(
-    found: list[tuple[Row, UUID, bool]], run: Run, keys: _Keys, known: set[UUID], outcome: Outcome
-) -> None:
+def _write_identifiers(found: list[Found], run: Run, keys: dict[str, bytes], outcome: Outcome) -> None:
     index = PATIENT.index
     at_number, at_more, at_sex = index["national_id"], index["identifiers"], index["sex"]
-    if not any(row[at_number] or row[at_more] for row, _patient, _new in found):
+    if not any(one.row[at_number] or one.row[at_more] for one in found):
         return
-    there: set[tuple[UUID, str, str, bytes]] = set()
-    if known:
+    there: set[tuple[str, str, str, bytes]] = set()
+    if keys:
         there = {
-            (patient, kind, system, bytes(value))
+            (str(patient), kind, system, bytes(value))
             for patient, kind, system, value in _fetch(
-                "select patient_id, kind, system, value_index from patients_identifier where patient_id = any(%s)", [list(known)]
+                "select patient_id, kind, system, value_index from patients_identifier where patient_id = any(%s::uuid[])",
+                [list(keys)],
             )
         }
     index_key = vault.keyring().index_key(run.organization_id, "identifier")
     staged = []
-    for row, patient, _is_new in found:
+    for one in found:
+        row, patient = one.row, one.patient
+        key = one.ready.key if one.is_new else keys[patient]
         given: list[tuple[str, str, str]] = []
         if row[at_number]:
             given.append(("national_id", "", str(row[at_number])))
@@ -504,7 +642,7 @@ def _write_identifiers(
                 continue
             there.add((patient, read.kind, system, hashed))
             row_id = uuid7()
-            sealed = vault.seal(keys.of(patient), read.value, place=f"{sealing.IDENTIFIER_TABLE}.value_sealed.{row_id}")
+            sealed = vault.seal(key, read.value, place=f"{sealing.IDENTIFIER_TABLE}.value_sealed.{row_id}")
             staged.append((row_id, patient, read.kind, system, "\\x" + sealed.hex(), "\\x" + hashed.hex(), read.warning))
     if not staged:
         return
@@ -520,27 +658,13 @@ def _write_identifiers(
     drop("stage_identifiers")
 
 
-def _write_keys(keys: _Keys) -> None:
-    if not keys.made:
-        return
-    stage(
-        "stage_keys", [("patient_id", "uuid"), ("wrapped", "bytea")],
-        [(patient, "\\x" + wrapped.hex()) for patient, wrapped in keys.made],
-    )  # fmt: skip
-    _fetch(
-        "with new as (insert into patients_key (patient_id, wrapped) select patient_id, wrapped from stage_keys returning 1) "
-        "select count(*) from new"
-    )
-    drop("stage_keys")
-
-
-def _write_tags(found: list[tuple[Row, UUID, bool]], run: Run) -> None:
+def _write_tags(found: list[Found], run: Run) -> None:
     at = PATIENT.index["tags"]
     pairs = [
-        (patient, word.strip()[:40])
-        for row, patient, _is_new in found
-        if row[at]
-        for word in str(row[at]).replace("、", "|").replace(";", "|").split("|")
+        (one.patient, word.strip()[:40])
+        for one in found
+        if one.row[at]
+        for word in str(one.row[at]).replace("、", "|").replace(";", "|").split("|")
         if word.strip()
     ]
     if not pairs:
@@ -593,8 +717,7 @@ def write_related(chunk: RowChunk, run: Run) -> Outcome:
             [list({patient for _row, patient in wanted})],
         )
     }
-    keys = _Keys()
-    keys.open.update(sealing.load_keys({patient for _row, patient in wanted}))
+    keys = sealing.create_keys({patient for _row, patient in wanted})
     staged: list[Sequence[Any]] = []
     for row, patient in wanted:
         name = str(row[at_name])[:160]
@@ -611,7 +734,7 @@ def write_related(chunk: RowChunk, run: Run) -> Outcome:
                 continue
             value = read_contact(column, str(text)).value
             place = f"{sealing.RELATED_TABLE}.{column}_sealed.{row_id}"
-            sealed.append("\\x" + vault.seal(keys.of(patient), value, place=place).hex())
+            sealed.append("\\x" + vault.seal(keys[patient], value, place=place).hex())
         staged.append(
             (row_id, patient, name, str(row[index["relationship"]] or "")[:20], str(row[index["sex"]] or "")[:10],
              row[index["birth_date"]], bool(row[index["guardian"]]), *sealed, str(row[at_id] or "")[:160])
@@ -628,7 +751,6 @@ def write_related(chunk: RowChunk, run: Run) -> Outcome:
                    email_sealed, coalesce(external_id, ''), %s, %s from stage returning 1) select count(*) from new""",
         [run.source, run.batch_id],
     )[0][0]
-    _write_keys(keys)
     drop("stage")
     return outcome
 

@@ -37,6 +37,7 @@ ids do not, conditions have a day in one and a date-time in the other, and the d
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Type(StrEnum):
@@ -131,6 +132,8 @@ class RowChunk:
     position: int = 0
     #: the rows as they stood in the file, one for each of `rows`, where the loader has them: a refusal found later shows it
     originals: list[list[str]] = field(default_factory=list)
+    #: what was made of the rows ahead of the database (see `people.prepare_ahead`); loaders leave it empty
+    prepared: Any = None
 
 
 RowStream = Iterator[RowChunk]

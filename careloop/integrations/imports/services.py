@@ -18,6 +18,7 @@ from careloop.integrations.imports import pipeline
 from careloop.integrations.imports.ahead import ahead
 from careloop.integrations.imports.errors import BatchBusy, BatchUnknown, NoSuchFile
 from careloop.integrations.imports.models import ImportBatch, ImportSource
+from careloop.integrations.imports.people import prepare_ahead
 from careloop.integrations.imports.rows import RowChunk
 from careloop.integrations.tabular import loader
 from careloop.integrations.tabular import mapping as mappings
@@ -156,7 +157,7 @@ def opened(batch: ImportBatch, path: Path, *, organization_id: UUID, now: dateti
             table.name: {"headers": table.report.headers, "mapping": table.mapping.as_json()} for table in source.tables
         }
         today = now.astimezone(zone).date()
-        with closing(ahead(loader.stream(source, zone=zone, today=today))) as chunks:
+        with closing(ahead(prepare_ahead(loader.stream(source, zone=zone, today=today), organization_id))) as chunks:
             yield Opened(chunks, source.size, notices, tables)
 
 

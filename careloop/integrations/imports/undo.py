@@ -12,7 +12,8 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import models
-from django.utils.translation import gettext_lazy as _, ngettext
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from careloop.audit import services as audit
 from careloop.events.services import retract_batch
