@@ -12,8 +12,9 @@ from careloop.kernel import sql
 from careloop.tenancy import context
 
 SESSION_KEY = "organization"
-# pages that work in an organization of their own choice: an invitation leads into one the visitor is not in yet
-OUTSIDE = ("/invitation/",)
+# pages that work in an organization of their own choice: an invitation leads into one the visitor is not in yet, a patient's
+# page belongs to the clinic that wrote the message
+OUTSIDE = ("/invitation/", "/p/")
 
 
 class OrganizationMiddleware:
