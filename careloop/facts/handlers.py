@@ -4,9 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from django.utils import timezone
-
-from careloop.events.registry import Published, reader
+from careloop.events.registry import Published, reader, reading_now
 from careloop.facts import selectors, services
 from careloop.kernel import sql
 from careloop.tenancy.loops import daily
@@ -30,7 +28,7 @@ WATCHED = CHANGES_FACTS | {SENT, ANSWERED, UNDONE}
 @reader(READER, kinds=tuple(sorted(WATCHED)), batch_size=5000)
 def keep_facts(batch: list[Published]) -> None:
     """Work out the rows of everybody these events are about."""
-    now = timezone.now()
+    now = reading_now()
     sent: dict[UUID, datetime] = {}
     answered: dict[UUID, datetime] = {}
     touched: set[UUID] = set()

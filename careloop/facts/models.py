@@ -2,7 +2,7 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from careloop.patients.models import Patient
 from careloop.tenancy.models import TenantModel
@@ -11,13 +11,13 @@ from careloop.tenancy.models import TenantModel
 class Stage(models.IntegerChoices):
     """Where a patient stands with the clinic, by the patient's own rhythm (`rules.stage_of`)."""
 
-    PROSPECT = 0, _("prospect")
-    NEW = 1, _("new")
-    ACTIVE = 2, _("active")
-    AT_RISK = 3, _("at risk")
-    LAPSED = 4, _("lapsed")
-    CLOSED = 8, _("record closed")
-    DECEASED = 9, _("deceased")
+    PROSPECT = 0, pgettext_lazy("stage of a patient", "prospect")
+    NEW = 1, pgettext_lazy("stage of a patient", "new")
+    ACTIVE = 2, pgettext_lazy("stage of a patient", "active")
+    AT_RISK = 3, pgettext_lazy("stage of a patient", "at risk")
+    LAPSED = 4, pgettext_lazy("stage of a patient", "lapsed")
+    CLOSED = 8, pgettext_lazy("stage of a patient", "record closed")
+    DECEASED = 9, pgettext_lazy("stage of a patient", "deceased")
 
 
 # Stages from here on are never written to and never in a segment.

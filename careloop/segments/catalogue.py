@@ -19,7 +19,7 @@ from careloop.segments.fields import Ask, Field, Operator, Options, Parameter, S
 
 PERSON, VISITS, MONEY = _("Person"), _("Visits"), _("Spending")
 REACH, MESSAGES, HAPPENED = _("Reach and consent"), _("Messages"), _("What happened")
-CLINICAL, WORK = _("Clinical records"), _("Work")
+CLINICAL, WORK = _("Clinical records"), pgettext_lazy("segment rule", "Work")
 
 VISIT_KINDS = frozenset({"encounter.recorded"})
 MONEY_KINDS = frozenset({"invoice.recorded"})
@@ -65,11 +65,21 @@ def fixed(options: Iterable[tuple[str, Text]]) -> Options:
 
 # -- parameters -----------------------------------------------------------------------------------------------
 
-DAYS = Parameter("days", "number", _("days"), unit=_("days"), least=0, most=36_500, default=90)
-COUNT = Parameter("count", "number", _("how many"), least=0, most=100_000, default=1)
-TIMES = Parameter("count", "number", _("how many times"), unit=_("times"), least=1, most=1000, default=1)
-AMOUNT = Parameter("amount", "money", _("amount"), default=10_000)
-DAY = Parameter("day", "date", _("day"))
+DAYS = Parameter(
+    "days",
+    "number",
+    pgettext_lazy("segment rule", "days"),
+    unit=pgettext_lazy("segment rule", "days"),
+    least=0,
+    most=36_500,
+    default=90,
+)
+COUNT = Parameter("count", "number", pgettext_lazy("segment rule", "how many"), least=0, most=100_000, default=1)
+TIMES = Parameter(
+    "count", "number", _("how many times"), unit=pgettext_lazy("segment rule", "times"), least=1, most=1000, default=1
+)
+AMOUNT = Parameter("amount", "money", pgettext_lazy("segment rule", "amount"), default=10_000)
+DAY = Parameter("day", "date", pgettext_lazy("segment rule", "day"))
 CODES = Parameter("codes", "codes", _("codes, separated by commas; E11* is everything that begins with E11"))
 CHANNEL = Parameter("channel", "choice", _("channel"), options=fixed([("any", _("any channel")), *CHANNELS]),
                     default="line")  # fmt: skip
@@ -99,12 +109,12 @@ def date_operators(column: str, *, future: bool = False, missing: Text = NEVER) 
         Operator("within_last_days", _("within the last"),
                  lambda ask, v: f"{column} >= {days_ago(ask, v['days'])} and {column} <= {ask.bind(ask.today)}",
                  _("%(field)s: within the last %(days)s days"), (DAYS,)),
-        Operator("before", _("before"), lambda ask, v: f"{column} < {ask.bind(v['day'])}",
+        Operator("before", pgettext_lazy("segment rule", "before"), lambda ask, v: f"{column} < {ask.bind(v['day'])}",
                  _("%(field)s: before %(day)s"), (DAY,)),
-        Operator("since", _("since"), lambda ask, v: f"{column} >= {ask.bind(v['day'])}",
+        Operator("since", pgettext_lazy("segment rule", "since"), lambda ask, v: f"{column} >= {ask.bind(v['day'])}",
                  _("%(field)s: since %(day)s"), (DAY,)),
         Operator("known", _("is known"), lambda ask, v: f"{column} is not null", _("%(field)s: is known")),
-        Operator("never", _("never"), lambda ask, v: f"{column} is null", missing),
+        Operator("never", pgettext_lazy("segment rule", "never"), lambda ask, v: f"{column} is null", missing),
     ]  # fmt: skip
     if future:
         found.insert(2, Operator(
@@ -123,7 +133,7 @@ def time_operators(column: str) -> tuple[Operator, ...]:
         Operator("within_last_days", _("within the last"),
                  lambda ask, v: f"{column} >= {ask.start_of(ask.today - timedelta(days=v['days']))}",
                  _("%(field)s: within the last %(days)s days"), (DAYS,)),
-        Operator("never", _("never"), lambda ask, v: f"{column} is null", _("%(field)s: never")),
+        Operator("never", pgettext_lazy("segment rule", "never"), lambda ask, v: f"{column} is null", _("%(field)s: never")),
     )  # fmt: skip
 
 
@@ -158,10 +168,10 @@ def of_age(ask: Ask, basis: recall.AgeBasis, first: int, last: int) -> str:
     return f"f.birth_date >= {ask.bind(earliest)} and f.birth_date <= {ask.bind(min(latest, ask.today))}"
 
 
-FROM = Parameter("from", "number", _("from"), most=130, default=40)
-TO = Parameter("to", "number", _("to"), unit=_("years"), most=130, default=64)
-MONTHS_FROM = Parameter("from", "number", _("from"), most=240, default=6)
-MONTHS_TO = Parameter("to", "number", _("to"), unit=_("months"), most=240, default=71)
+FROM = Parameter("from", "number", pgettext_lazy("segment rule", "from"), most=130, default=40)
+TO = Parameter("to", "number", pgettext_lazy("segment rule", "to"), unit=_("years"), most=130, default=64)
+MONTHS_FROM = Parameter("from", "number", pgettext_lazy("segment rule", "from"), most=240, default=6)
+MONTHS_TO = Parameter("to", "number", pgettext_lazy("segment rule", "to"), unit=_("months"), most=240, default=71)
 
 
 def _birthday(first: int, last: Any) -> Any:
@@ -260,7 +270,9 @@ def event_options() -> list[tuple[str, Text]]:
     return [(name, kind.label) for name, kind in KINDS.items() if not name.startswith("segment.")]
 
 
-KIND = Parameter("kind", "choice", _("what"), options=event_options, default="encounter.recorded")
+KIND = Parameter(
+    "kind", "choice", pgettext_lazy("segment rule", "what"), options=event_options, default="encounter.recorded"
+)
 
 
 def _happened(ask: Ask, v: Values) -> str:
@@ -392,7 +404,7 @@ def _any_procedure(ask: Ask, v: Values) -> str:
     )
 
 
-LEVEL = Parameter("level", "number", _("value"), least=-100_000, most=1_000_000, default=7)
+LEVEL = Parameter("level", "number", pgettext_lazy("segment rule", "value"), least=-100_000, most=1_000_000, default=7)
 
 
 def _latest_value(ask: Ask, v: Values) -> str:
@@ -575,8 +587,24 @@ def _simple(
 
 SEXES = choices(fixed([(one.value, one.label) for one in Patient.Sex]), _("sex"))
 LOCATIONS = choices(location_options, _("locations"))
-INTERVAL = Parameter("count", "number", _("days"), unit=_("days"), least=1, most=3650, default=180)
-WEEKS = Parameter("days", "number", _("days"), unit=_("days"), least=0, most=364, default=7)
+INTERVAL = Parameter(
+    "count",
+    "number",
+    pgettext_lazy("segment rule", "days"),
+    unit=pgettext_lazy("segment rule", "days"),
+    least=1,
+    most=3650,
+    default=180,
+)
+WEEKS = Parameter(
+    "days",
+    "number",
+    pgettext_lazy("segment rule", "days"),
+    unit=pgettext_lazy("segment rule", "days"),
+    least=0,
+    most=364,
+    default=7,
+)
 
 register(
     Field("age", _("Age"), PERSON, (
@@ -659,7 +687,7 @@ register(
             column="nhi_visits"),
     _simple("last_invoice", _("Last invoice"), MONEY, date_operators("f.last_invoice_on"), MONEY_KINDS, "date",
             column="last_invoice_on"),
-    Field("reach", _("Reach"), REACH, (
+    Field("reach", pgettext_lazy("segment rule", "Reach"), REACH, (
         Operator("arrives", _("can be reached by"),
                  lambda ask, v: f"f.reach & {_reach_mask(v['channel'], True)} <> 0",
                  _("can be reached by: %(channel)s"), (CHANNEL,)),
@@ -694,8 +722,8 @@ register(
                  _("answered %(codes)s within the last %(days)s days"),
                  (Parameter("codes", "text", _("answers, separated by commas")), DAYS)),
     ), kinds=frozenset({"message.received"}), heavy=True),
-    Field("event", _("Event"), HAPPENED, (
-        Operator("happened", _("happened"), _happened, _("%(kind)s: at least %(count)s times within the last %(days)s days"),
+    Field("event", pgettext_lazy("segment rule", "Event"), HAPPENED, (
+        Operator("happened", pgettext_lazy("segment rule", "happened"), _happened, _("%(kind)s: at least %(count)s times within the last %(days)s days"),
                  (KIND, TIMES, DAYS)),
         Operator("not_happened", _("did not happen"), _not_happened,
                  _("%(kind)s: not within the last %(days)s days"), (KIND, DAYS)),
@@ -704,7 +732,7 @@ register(
         Operator("due", _("is due"), _due, _("due: %(rule)s"), (RULE,)),
         Operator("not_due", _("is not due"), lambda ask, v: f"({_due(ask, v)}) is not true",
                  _("not due: %(rule)s"), (RULE,)),
-        Operator("is_for", _("applies"), _is_for, _("the rule applies: %(rule)s"), (RULE,)),
+        Operator("is_for", pgettext_lazy("segment rule", "applies"), _is_for, _("the rule applies: %(rule)s"), (RULE,)),
     ), clinical=True, kinds=RECORD_KINDS | PROFILE_KINDS, value=_last_done, shown="time", heavy=True,
         help=_("Check-ups, screening and vaccines by the dated Taiwan rules.")),
     Field("child_vaccine", _("Children's vaccination"), CLINICAL, (

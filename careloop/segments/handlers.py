@@ -3,9 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.utils import timezone
-
-from careloop.events.registry import Published, reader
+from careloop.events.registry import Published, reader, reading_now
 from careloop.facts.handlers import catch_up
 from careloop.kernel import sql
 from careloop.segments import services
@@ -21,7 +19,7 @@ def keep_members(batch: list[Published]) -> None:
     Entering a segment is itself an event and concerns no segment. The facts are brought up to date first, because this
     reader may be ahead of theirs; where they are already right that writes nothing.
     """
-    now = timezone.now()
+    now = reading_now()
     kinds: dict[UUID, set[str]] = {}
     news: set[UUID] = set()
     for event in batch:

@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.db import models
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from careloop.kernel.ids import uuid7
 from careloop.patients.models import Patient
@@ -18,8 +18,8 @@ class Segment(TenantModel):
     """
 
     class Purpose(models.TextChoices):
-        CARE = "CARE", _("care")
-        MARKETING = "MARKETING", _("marketing")
+        CARE = "CARE", pgettext_lazy("purpose of a segment", "care")
+        MARKETING = "MARKETING", pgettext_lazy("purpose of a segment", "marketing")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     name = models.CharField(max_length=80)
