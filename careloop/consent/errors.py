@@ -13,7 +13,9 @@ class UnknownPatient(DomainError):
 
 class WrittenConsentNeeded(DomainError):
     code = "consent.written_needed"
-    message = _("This agreement must be in writing (PDPA art. 6): on a signed form, on the patient pages or through a link.")
+    message = _(
+        "This agreement must be in writing (PDPA art. 6): on a signed form, on the patient pages or through a link."
+    )
     status = 422
 
 

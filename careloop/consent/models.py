@@ -40,7 +40,9 @@ class Notice(TenantModel):
 
     class Meta:
         db_table = "consent_notice"
-        constraints = [models.UniqueConstraint(fields=["organization", "purpose", "version"], name="notice_version_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "purpose", "version"], name="notice_version_once")
+        ]
 
 
 class NoticeShown(TenantModel):

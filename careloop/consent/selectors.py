@@ -31,7 +31,12 @@ WRITTEN_SOURCES = ("paper", "portal", "link")
 
 
 def allowed_sql(
-    message_class: str, channel: str = "", *, patient: str = "patient_id", channel_sql: str = "", reads_health: bool = False
+    message_class: str,
+    channel: str = "",
+    *,
+    patient: str = "patient_id",
+    channel_sql: str = "",
+    reads_health: bool = False,
 ) -> str:
     """Return a SQL condition: this patient may be contacted for this class of message on this channel.
 
@@ -119,13 +124,13 @@ PERMITTED = _("The patient agreed to this on %(date)s.")
 NO_REFUSAL = _("No agreement is needed for this, and the patient has not refused it.")
 
 
-def explain(
-    patient_id: UUID, message_class: str, channel: str = "", *, reads_health: bool = False
-) -> Explanation:
+def explain(patient_id: UUID, message_class: str, channel: str = "", *, reads_health: bool = False) -> Explanation:
     """Say whether one person may be contacted, and which rules and decisions say so."""
     purpose = _purpose(message_class)
     purposes = [purpose, Purpose.HEALTH_MARKETING] if reads_health and purpose == Purpose.MARKETING else [purpose]
-    decisions = [one for one in in_force(patient_id) if one["purpose"] in purposes and one["channel"] in ("any", channel)]
+    decisions = [
+        one for one in in_force(patient_id) if one["purpose"] in purposes and one["channel"] in ("any", channel)
+    ]
     refusals = [
         Reason("P5", REFUSED if one["channel"] == "any" else REFUSED_HERE, one["id"])
         for one in decisions if one["decision"] == "deny"

@@ -143,7 +143,12 @@ def _decide(
 
 @transaction.atomic
 def draft_notice(
-    *, purpose: str = "", texts: Mapping[str, Mapping[str, str]], notice_id: UUID | None = None, now: datetime, by: UUID | None
+    *,
+    purpose: str = "",
+    texts: Mapping[str, Mapping[str, str]],
+    notice_id: UUID | None = None,
+    now: datetime,
+    by: UUID | None,
 ) -> Notice:
     """Write a text, or go on writing one: the next version of the notice (purpose empty) or of a consent text.
 
@@ -189,13 +194,18 @@ def publish_notice(*, notice_id: UUID, now: datetime, by: UUID | None) -> Notice
         raise errors.UnknownNotice
     if notice.published_at is not None:
         return notice
-    missing = [name for name in LANGUAGES if not all(notice.texts.get(name, {}).get(part) for part in ("title", "body"))]
+    missing = [
+        name for name in LANGUAGES if not all(notice.texts.get(name, {}).get(part) for part in ("title", "body"))
+    ]
     if missing:
         raise errors.NoticeIncomplete(languages=", ".join(missing))
     notice.published_at, notice.published_by_id = now, by
     notice.save(update_fields=["published_at", "published_by"])
     audit.record(
-        "notice.published", target=("notice", notice.id), details={"version": notice.version, "hash": notice.text_hash}, now=now
+        "notice.published",
+        target=("notice", notice.id),
+        details={"version": notice.version, "hash": notice.text_hash},
+        now=now,
     )
     return notice
 

@@ -26,7 +26,9 @@ class PossibleDuplicate(DomainError):
     """`patients` in the details holds the ids of those who look alike."""
 
     code = "patients.possible_duplicate"
-    message = _("%(count)d patients here look like the same person. Look at them first, or say that this is someone else.")
+    message = _(
+        "%(count)d patients here look like the same person. Look at them first, or say that this is someone else."
+    )
 
 
 class ChangedMeanwhile(DomainError):

@@ -8,7 +8,13 @@ from django.utils.translation import gettext_lazy as _
 from careloop.events.registry import fact
 
 
-@fact("patient.registered", label=_("Registered"), group="profile", icon="user-plus", sentence=_("Registered as a patient."))
+@fact(
+    "patient.registered",
+    label=_("Registered"),
+    group="profile",
+    icon="user-plus",
+    sentence=_("Registered as a patient."),
+)
 @dataclass(frozen=True)
 class PatientRegistered:
     """A record was made. `how`: desk, import, portal, line."""
@@ -47,7 +53,11 @@ class PatientUntagged:
 
 
 @fact(
-    "contact_point.added", label=_("Contact added"), group="profile", icon="address-book", sentence=_("New contact: %(system)s.")
+    "contact_point.added",
+    label=_("Contact added"),
+    group="profile",
+    icon="address-book",
+    sentence=_("New contact: %(system)s."),
 )
 @dataclass(frozen=True)
 class ContactPointAdded:

@@ -32,7 +32,9 @@ class RotationRunning(DomainError):
 
 class RotationIncomplete(DomainError):
     code = "keys.rotation_incomplete"
-    message = _("%(count)d data keys could not be opened with the new master key. The old one is still in the key file.")
+    message = _(
+        "%(count)d data keys could not be opened with the new master key. The old one is still in the key file."
+    )
 
 
 def rotate(

@@ -64,10 +64,13 @@ class Patient(TenantModel):
         db_table = "patients_patient"
         constraints = [
             models.UniqueConstraint(
-                fields=["organization", "chart_number"], name="patient_chart_number_once", condition=~models.Q(chart_number="")
+                fields=["organization", "chart_number"],
+                name="patient_chart_number_once",
+                condition=~models.Q(chart_number=""),
             ),
             models.UniqueConstraint(
-                fields=["organization", "source", "external_id"], name="patient_once_per_source",
+                fields=["organization", "source", "external_id"],
+                name="patient_once_per_source",
                 condition=~models.Q(external_id=""),
             ),
             models.CheckConstraint(
@@ -118,7 +121,9 @@ class Identifier(TenantModel):
     class Meta:
         db_table = "patients_identifier"
         constraints = [
-            models.UniqueConstraint(fields=["organization", "patient", "kind", "system", "value_index"], name="identifier_once"),
+            models.UniqueConstraint(
+                fields=["organization", "patient", "kind", "system", "value_index"], name="identifier_once"
+            ),
         ]
         indexes = [models.Index(fields=["organization", "value_index"], name="identifier_by_value")]
 
@@ -160,7 +165,9 @@ class ContactPoint(TenantModel):
     class Meta:
         db_table = "patients_contact_point"
         constraints = [
-            models.UniqueConstraint(fields=["organization", "patient", "system", "value_index"], name="contact_point_once"),
+            models.UniqueConstraint(
+                fields=["organization", "patient", "system", "value_index"], name="contact_point_once"
+            ),
         ]
         indexes = [
             models.Index(fields=["organization", "value_index"], name="contact_point_by_value"),
@@ -179,7 +186,9 @@ class RelatedPerson(TenantModel):
     patient = models.ForeignKey(Patient, models.CASCADE, related_name="related_persons")
     relative = models.ForeignKey(Patient, models.SET_NULL, null=True, blank=True, related_name="related_to")
     name = models.CharField(max_length=160)
-    relationship = models.CharField(max_length=20, blank=True, db_default="", help_text="v3-RoleCode: MTH, FTH, SPS, CHILD, …")
+    relationship = models.CharField(
+        max_length=20, blank=True, db_default="", help_text="v3-RoleCode: MTH, FTH, SPS, CHILD, …"
+    )
     sex = models.CharField(max_length=10, blank=True, db_default="")
     birth_date = models.DateField(null=True, blank=True)
     is_guardian = models.BooleanField(default=False, db_default=False)

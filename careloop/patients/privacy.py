@@ -6,7 +6,15 @@ from uuid import UUID
 from careloop.audit import services as audit
 from careloop.kernel import sql
 from careloop.patients import sealing
-from careloop.patients.models import ContactPoint, HealthNote, Identifier, Patient, PatientKey, PatientTag, RelatedPerson
+from careloop.patients.models import (
+    ContactPoint,
+    HealthNote,
+    Identifier,
+    Patient,
+    PatientKey,
+    PatientTag,
+    RelatedPerson,
+)
 from careloop.patients.selectors import address_of
 
 ERASED_NAME = "—"

@@ -130,7 +130,9 @@ def ways_to_find(text: str, *, today: date, few: int = NAMES_LOOKED_AT) -> tuple
         try:
             read = read_date(text, latest=today)
             params["days"] = [read.value, *read.others]
-            parts.append("(select id, 1, 'birth_date' from patients_patient where birth_date = any(%(days)s) limit %(few)s)")
+            parts.append(
+                "(select id, 1, 'birth_date' from patients_patient where birth_date = any(%(days)s) limit %(few)s)"
+            )
         except DateRefused:
             pass
     wanted = query_grams(text)
@@ -263,7 +265,9 @@ def secrets_of(patient_id: UUID, *, reveal: UUID | None = None) -> list[Secret]:
             key, row["value_sealed"], table=sealing.IDENTIFIER_TABLE, column="value_sealed", row_id=row["id"]
         )
         shown = value if row["id"] == reveal else ""
-        secrets.append(Secret(row["kind"], row["id"], mask_id(value), row["system"], warning=row["warning"], value=shown))
+        secrets.append(
+            Secret(row["kind"], row["id"], mask_id(value), row["system"], warning=row["warning"], value=shown)
+        )
     for contact in sealing.contact_values([patient_id]).get(patient_id, []):
         value = f"{contact.value}#{contact.extension}" if contact.extension else contact.value
         secrets.append(

@@ -38,7 +38,16 @@ TEXT_FIELDS = {
     "blood_group": 6, "occupation": 80, "referral_source": 80, "note": 5000, "sex": 10, "birth_precision": 5,
 }  # fmt: skip
 OTHER_FIELDS = frozenset(
-    {"birth_date", "preferred_hour", "home_location_id", "deceased", "deceased_at", "active", "registered_on", "address"}
+    {
+        "birth_date",
+        "preferred_hour",
+        "home_location_id",
+        "deceased",
+        "deceased_at",
+        "active",
+        "registered_on",
+        "address",
+    }
 )
 MOST_IN_NOTE = 5000
 LONGEST_TAG = 40
@@ -228,7 +237,9 @@ def _touch(patient_id: UUID, *, now: datetime) -> None:
     Raises:
         UnknownPatient: not here.
     """
-    if not sql.execute("update patients_patient set version = version + 1, updated_at = %s where id = %s", [now, patient_id]):
+    if not sql.execute(
+        "update patients_patient set version = version + 1, updated_at = %s where id = %s", [now, patient_id]
+    ):
         raise errors.UnknownPatient
 
 
@@ -236,9 +247,7 @@ def _touch(patient_id: UUID, *, now: datetime) -> None:
 
 
 @transaction.atomic
-def set_identifier(
-    *, patient_id: UUID, kind: str, text: str, system: str = "", now: datetime, by: UUID | None
-) -> str:
+def set_identifier(*, patient_id: UUID, kind: str, text: str, system: str = "", now: datetime, by: UUID | None) -> str:
     """Set the patient's identifier of one kind and system, replacing an earlier one; empty text removes it.
 
     Returns:
@@ -355,7 +364,9 @@ def change_contact_point(
         if index != bytes(row.value_index):
             row.reach, row.verified_at, row.reach_changed_at = ContactPoint.Reach.UNKNOWN, None, None
         key = sealing.create_keys([row.patient_id])[row.patient_id]
-        row.value_sealed = sealing.seal(key, read.value, table=sealing.CONTACT_TABLE, column="value_sealed", row_id=row.id)
+        row.value_sealed = sealing.seal(
+            key, read.value, table=sealing.CONTACT_TABLE, column="value_sealed", row_id=row.id
+        )
         row.value_index, row.is_mobile, row.warning = index, read.is_mobile, read.warning
         row.last3_index = sealing.last3_index(organization_id, read.digits) if read.digits else None
     if use is not None:
@@ -404,7 +415,10 @@ def set_reach(*, contact_point_ids: Iterable[UUID], reach: str, now: datetime) -
     )  # fmt: skip
     if changed:
         audit.record(
-            "contact_point.reach_changed", patients=[row["patient_id"] for row in changed], details={"reach": reach}, now=now
+            "contact_point.reach_changed",
+            patients=[row["patient_id"] for row in changed],
+            details={"reach": reach},
+            now=now,
         )
     return len(changed)
 
@@ -459,7 +473,9 @@ def save_related_person(
         if text is not None:
             key = sealing.create_keys([patient_id])[patient_id]
             value = read_contact(system, text).value if text.strip() else ""
-            sealed = sealing.seal(key, value, table=sealing.RELATED_TABLE, column=column, row_id=row.id) if value else None
+            sealed = (
+                sealing.seal(key, value, table=sealing.RELATED_TABLE, column=column, row_id=row.id) if value else None
+            )
             setattr(row, column, sealed)
     row.save()
     _announce_update(patient_id, ["related_persons"], now=now)

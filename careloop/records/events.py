@@ -9,7 +9,11 @@ from careloop.events.registry import fact
 
 
 @fact(
-    "encounter.recorded", label=_("Visit"), group="visits", icon="stethoscope", sentence=_("Visit: %(display)s %(department)s")
+    "encounter.recorded",
+    label=_("Visit"),
+    group="visits",
+    icon="stethoscope",
+    sentence=_("Visit: %(display)s %(department)s"),
 )
 @dataclass(frozen=True)
 class EncounterRecorded:
@@ -22,7 +26,13 @@ class EncounterRecorded:
     department: str = ""
 
 
-@fact("condition.recorded", label=_("Diagnosis"), group="clinical", icon="report-medical", sentence=_("Diagnosis: %(display)s"))
+@fact(
+    "condition.recorded",
+    label=_("Diagnosis"),
+    group="clinical",
+    icon="report-medical",
+    sentence=_("Diagnosis: %(display)s"),
+)
 @dataclass(frozen=True)
 class ConditionRecorded:
     """A diagnosis or problem."""
@@ -32,7 +42,9 @@ class ConditionRecorded:
     display: str = ""
 
 
-@fact("allergy.recorded", label=_("Allergy"), group="clinical", icon="alert-triangle", sentence=_("Allergy: %(display)s"))
+@fact(
+    "allergy.recorded", label=_("Allergy"), group="clinical", icon="alert-triangle", sentence=_("Allergy: %(display)s")
+)
 @dataclass(frozen=True)
 class AllergyRecorded:
     """Something the patient must not meet."""
@@ -42,7 +54,13 @@ class AllergyRecorded:
     display: str = ""
 
 
-@fact("medication.recorded", label=_("Prescription"), group="clinical", icon="pill", sentence=_("Prescription: %(display)s"))
+@fact(
+    "medication.recorded",
+    label=_("Prescription"),
+    group="clinical",
+    icon="pill",
+    sentence=_("Prescription: %(display)s"),
+)
 @dataclass(frozen=True)
 class MedicationRecorded:
     """A prescription; `refillable` is a chronic one (慢性病連續處方箋)."""
@@ -73,7 +91,13 @@ class ProcedureRecorded:
     display: str = ""
 
 
-@fact("immunization.recorded", label=_("Vaccination"), group="clinical", icon="vaccine", sentence=_("Vaccination: %(display)s"))
+@fact(
+    "immunization.recorded",
+    label=_("Vaccination"),
+    group="clinical",
+    icon="vaccine",
+    sentence=_("Vaccination: %(display)s"),
+)
 @dataclass(frozen=True)
 class ImmunizationRecorded:
     """A vaccination."""
@@ -93,7 +117,13 @@ class ReportRecorded:
     display: str = ""
 
 
-@fact("care_plan.recorded", label=_("Care plan"), group="clinical", icon="clipboard-text", sentence=_("Care plan: %(display)s"))
+@fact(
+    "care_plan.recorded",
+    label=_("Care plan"),
+    group="clinical",
+    icon="clipboard-text",
+    sentence=_("Care plan: %(display)s"),
+)
 @dataclass(frozen=True)
 class CarePlanRecorded:
     """A plan of care made elsewhere."""

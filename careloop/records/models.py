@@ -55,7 +55,9 @@ class Record(TenantModel):
 class Encounter(Record):
     """A meeting that took place [FHIR Encounter]."""
 
-    class_code = models.CharField(max_length=10, blank=True, db_default="", help_text="v3-ActCode: AMB, EMER, IMP, HH, VR")
+    class_code = models.CharField(
+        max_length=10, blank=True, db_default="", help_text="v3-ActCode: AMB, EMER, IMP, HH, VR"
+    )
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     reason_code = models.CharField(max_length=60, blank=True, db_default="")

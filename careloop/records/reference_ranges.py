@@ -145,9 +145,7 @@ def range_classes() -> tuple[RangeClass, ...]:
 @cache
 def _ladder(measure: str, scheme: str, component: str, unit: str) -> tuple[RangeClass, ...]:
     wanted = (measure, scheme, component, unit)
-    return tuple(
-        one for one in range_classes() if (one.measure, one.scheme, one.component, one.unit) == wanted
-    )
+    return tuple(one for one in range_classes() if (one.measure, one.scheme, one.component, one.unit) == wanted)
 
 
 def scheme_for(measure: str, *, profile: str) -> str:

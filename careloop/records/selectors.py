@@ -207,12 +207,18 @@ def _parts(points: Sequence[Row]) -> dict[str, list[tuple[Any, float | None]]]:
     names: dict[str, str] = {}
     for point in points:
         for part in point["components"] or []:
-            names.setdefault(part.get("code") or part.get("display") or "", part.get("display") or part.get("code") or "")
+            names.setdefault(
+                part.get("code") or part.get("display") or "", part.get("display") or part.get("code") or ""
+            )
     if not names:
-        return {"": [(point["observed_at"], point["value_number"]) for point in points if point["value_number"] is not None]}
+        return {
+            "": [(point["observed_at"], point["value_number"]) for point in points if point["value_number"] is not None]
+        }
     series: dict[str, list[tuple[Any, float | None]]] = {name: [] for name in names.values()}
     for point in points:
-        by_code = {part.get("code") or part.get("display") or "": part.get("number") for part in point["components"] or []}
+        by_code = {
+            part.get("code") or part.get("display") or "": part.get("number") for part in point["components"] or []
+        }
         for code, name in names.items():
             series[name].append((point["observed_at"], by_code.get(code)))
     return series

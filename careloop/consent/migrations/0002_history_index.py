@@ -5,17 +5,16 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('consent', '0001_initial'),
-        ('patients', '0002_search_names'),
-        ('tenancy', '0003_dailyrun'),
+        ("consent", "0001_initial"),
+        ("patients", "0002_search_names"),
+        ("tenancy", "0003_dailyrun"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='consent',
-            index=models.Index(fields=['organization', 'patient', '-decided_at'], name='consent_by_patient'),
+            model_name="consent",
+            index=models.Index(fields=["organization", "patient", "-decided_at"], name="consent_by_patient"),
         ),
     ]

@@ -29,7 +29,9 @@ def may(patient_id, message_class, channel="line", **more) -> bool:
 
 
 def give(patient_id, purpose, now, channel="any", source="paper", **more):
-    return services.give(patient_id=patient_id, purpose=purpose, channel=channel, source=source, now=now, by=None, **more)
+    return services.give(
+        patient_id=patient_id, purpose=purpose, channel=channel, source=source, now=now, by=None, **more
+    )
 
 
 def withdraw(patient_id, purpose, now, channel="any", source="keyword"):
@@ -75,7 +77,11 @@ def test_agreeing_on_line_after_refusing_everything_leaves_the_rest_refused(pati
     withdraw(patient, "CARE", now)
     give(patient, "CARE", now, channel="line")
 
-    assert (may(patient, "CARE", "line"), may(patient, "CARE", "sms"), may(patient, "CARE", "phone")) == (True, False, False)
+    assert (may(patient, "CARE", "line"), may(patient, "CARE", "sms"), may(patient, "CARE", "phone")) == (
+        True,
+        False,
+        False,
+    )
 
 
 def test_offers_chosen_by_health_data_need_it_in_writing(patient, now):
@@ -116,7 +122,10 @@ def test_better_proof_and_a_newer_text_are_recorded(patient, now):
     second = give(patient, "MARKETING", now + timedelta(days=1), source="paper")
 
     assert first.id != second.id
-    assert [(row["source"], row["ended_at"] is None) for row in selectors.history(patient)] == [("paper", True), ("desk", False)]
+    assert [(row["source"], row["ended_at"] is None) for row in selectors.history(patient)] == [
+        ("paper", True),
+        ("desk", False),
+    ]
 
 
 def test_decisions_are_on_the_event_log(patient, now):

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('patients', '0002_search_names'),
-        ('tenancy', '0003_dailyrun'),
+        ("patients", "0002_search_names"),
+        ("tenancy", "0003_dailyrun"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='patient',
-            index=models.Index(fields=['organization', 'name', 'id'], name='patient_by_name'),
+            model_name="patient",
+            index=models.Index(fields=["organization", "name", "id"], name="patient_by_name"),
         ),
     ]

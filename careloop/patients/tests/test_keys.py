@@ -13,7 +13,12 @@ from careloop.patients import keys, sealing, selectors, services
 from careloop.patients.tests import make
 from careloop.tenancy.context import in_organization
 
-PHONE, NATIONAL_ID, EMAIL, ADDRESS = "+886987123654", "F131104093", "planted.needle@example.com", "基隆市仁愛區忠一路一千一百號"
+PHONE, NATIONAL_ID, EMAIL, ADDRESS = (
+    "+886987123654",
+    "F131104093",
+    "planted.needle@example.com",
+    "基隆市仁愛區忠一路一千一百號",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -61,9 +66,7 @@ def test_every_data_key_is_wrapped_anew_and_every_value_still_opens(committed_or
         assert [one.id for one in selectors.search("006", today=now.date())] == [people[6]]
 
 
-def test_a_rotation_that_was_cut_off_goes_on_without_a_further_version(
-    committed_organization, alone, now, monkeypatch
-):
+def test_a_rotation_that_was_cut_off_goes_on_without_a_further_version(committed_organization, alone, now, monkeypatch):
     make_people(committed_organization)
     real, calls = keys._rewrap_batch, []
 
@@ -86,7 +89,9 @@ def test_a_rotation_that_was_cut_off_goes_on_without_a_further_version(
     assert versions(committed_organization) == [before + 1]
 
 
-def test_a_process_that_still_holds_the_old_key_file_reads_the_new_one(committed_organization, alone, now, own_key_file):
+def test_a_process_that_still_holds_the_old_key_file_reads_the_new_one(
+    committed_organization, alone, now, own_key_file
+):
     people = make_people(committed_organization, 1)
     old = vault.load_keyring(own_key_file)
     keys.rotate(now=now)
@@ -155,7 +160,16 @@ def test_a_ciphertext_moved_to_another_patient_does_not_open(organization):
 def needles() -> list[bytes]:
     """Everything planted, in each spelling it could lie around in."""
     digits = PHONE.removeprefix("+886")
-    texts = [PHONE, "0" + digits, digits, f"0{digits[:3]}-{digits[3:6]}-{digits[6:]}", NATIONAL_ID, EMAIL, EMAIL.split("@")[0], ADDRESS]
+    texts = [
+        PHONE,
+        "0" + digits,
+        digits,
+        f"0{digits[:3]}-{digits[3:6]}-{digits[6:]}",
+        NATIONAL_ID,
+        EMAIL,
+        EMAIL.split("@")[0],
+        ADDRESS,
+    ]
     return [text.encode(encoding) for text in texts for encoding in ("utf-8", "utf-16-le")] + [
         text.encode().hex().encode() for text in texts
     ]

@@ -125,7 +125,11 @@ def test_a_new_name_is_found_and_the_address_is_sealed(organization, now):
     patient_id = make.patient()
 
     changed = services.update(
-        patient_id=patient_id, changes={"name": "王大同", "address": "臺北市大安區和平東路一段278號"}, version=1, now=now, by=None
+        patient_id=patient_id,
+        changes={"name": "王大同", "address": "臺北市大安區和平東路一段278號"},
+        version=1,
+        now=now,
+        by=None,
     )
 
     assert sorted(changed) == ["address", "name"]
@@ -137,7 +141,9 @@ def test_a_new_name_is_found_and_the_address_is_sealed(organization, now):
 def test_a_contact_that_is_there_is_not_added_again(organization, now):
     patient_id = make.patient(phone="0912345678")
 
-    again = services.add_contact_point(patient_id=patient_id, system="phone", text="+886 912 345 678", verified=True, now=now, by=None)
+    again = services.add_contact_point(
+        patient_id=patient_id, system="phone", text="+886 912 345 678", verified=True, now=now, by=None
+    )
 
     assert ContactPoint.objects.count() == 1
     assert again.verified_at == now
@@ -172,7 +178,10 @@ def test_a_blocked_number_is_used_last(organization, now):
 
     services.set_reach(contact_point_ids=[first.id], reach="blocked", now=now)
 
-    assert [one.value for one in sealing.contact_values([patient_id], "phone")[patient_id]] == ["+886987654321", "+886912345678"]
+    assert [one.value for one in sealing.contact_values([patient_id], "phone")[patient_id]] == [
+        "+886987654321",
+        "+886912345678",
+    ]
 
 
 def test_an_extension_is_kept_beside_the_number(organization, now):
@@ -206,7 +215,10 @@ def test_a_tag_keeps_its_name_and_number(organization, now):
 
 
 def test_a_guardian_who_is_a_patient_acts_for_the_child(organization, now):
-    mother, child = make.patient("陳媽媽", birth_date=date(1988, 1, 1)), make.patient("陳小寶", birth_date=date(2020, 5, 5))
+    mother, child = (
+        make.patient("陳媽媽", birth_date=date(1988, 1, 1)),
+        make.patient("陳小寶", birth_date=date(2020, 5, 5)),
+    )
 
     services.save_related_person(
         patient_id=child, related_person_id=uuid7(), name="", relationship="MTH", relative_id=mother, is_guardian=True,
@@ -217,20 +229,26 @@ def test_a_guardian_who_is_a_patient_acts_for_the_child(organization, now):
     assert [(row["name"], row["is_reverse"]) for row in selectors.family_of(child)] == [("陳媽媽", False)]
     assert [(row["name"], row["is_reverse"]) for row in selectors.family_of(mother)] == [("陳小寶", True)]
     with pytest.raises(errors.OwnRelative):
-        services.save_related_person(patient_id=child, related_person_id=uuid7(), name="x", relative_id=child, now=now, by=None)
+        services.save_related_person(
+            patient_id=child, related_person_id=uuid7(), name="x", relative_id=child, now=now, by=None
+        )
 
 
 def test_health_notes_are_added_once_and_ended_once(organization, now):
     patient_id, key = make.patient(), uuid7()
     for _twice in range(2):
-        services.add_health_note(patient_id=patient_id, note_id=key, kind="HABIT", code="SMOKING", text="每天一包", now=now, by=None)
+        services.add_health_note(
+            patient_id=patient_id, note_id=key, kind="HABIT", code="SMOKING", text="每天一包", now=now, by=None
+        )
         services.end_health_note(note_id=key, ended_on=now.date(), now=now, by=None)
 
     assert kinds().count("patient.updated") == 2
 
 
 def test_everything_is_exported_and_nothing_is_left_after_erasure(organization, now):
-    patient_id = make.patient(phone="0912345678", national_id="A123456789", address="臺北市大安區和平東路一段278號", chart_number="A1")
+    patient_id = make.patient(
+        phone="0912345678", national_id="A123456789", address="臺北市大安區和平東路一段278號", chart_number="A1"
+    )
 
     given = privacy.export(patient_id)
     privacy.erase(patient_id)

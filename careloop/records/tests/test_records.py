@@ -32,12 +32,20 @@ def observe(patient_id, now, at=None, code="4548-4", display="HbA1c", value=6.5,
 def bill(patient_id, now, total=1200, self_pay=1000, copay=50, **more):
     given = {"invoice_id": uuid7(), "issued_at": now, "by": None}
     return services.record_invoice(
-        patient_id=patient_id, total_amount=total, self_pay_amount=self_pay, copay_amount=copay, now=now, **(given | more)
+        patient_id=patient_id,
+        total_amount=total,
+        self_pay_amount=self_pay,
+        copay_amount=copay,
+        now=now,
+        **(given | more),
     )
 
 
 def events() -> list[dict]:
-    return sql.rows("select kind, historical, occurred_at, payload from events_event where kind not like 'patient%%' order by id", [])
+    return sql.rows(
+        "select kind, historical, occurred_at, payload from events_event where kind not like 'patient%%' order by id",
+        [],
+    )
 
 
 def test_todays_visit_is_news_and_last_years_is_history(patient, now):
@@ -67,7 +75,9 @@ def test_a_patient_of_nobody_has_no_visits(organization, now):
         visit(uuid7(), now)
 
 
-@pytest.mark.parametrize("amounts", [{"total": 100, "self_pay": 90, "copay": 20}, {"total": -1, "self_pay": 0, "copay": 0}])
+@pytest.mark.parametrize(
+    "amounts", [{"total": 100, "self_pay": 90, "copay": 20}, {"total": -1, "self_pay": 0, "copay": 0}]
+)
 def test_a_bill_must_add_up(patient, now, amounts):
     with pytest.raises(errors.WrongAmounts):
         bill(patient, now, **amounts)
@@ -80,7 +90,10 @@ def test_spend_is_shown_by_month_and_payer(patient, now):
     # 31 January 20:00 UTC is already February in Taipei
     bill(patient, now, issued_at=datetime(2026, 1, 31, 20, tzinfo=UTC), total=300, self_pay=300, copay=0)
 
-    months = [(row["month"], row["total"], row["self_pay"], row["copay"], row["nhi"]) for row in selectors.spend_by_month(patient)]
+    months = [
+        (row["month"], row["total"], row["self_pay"], row["copay"], row["nhi"])
+        for row in selectors.spend_by_month(patient)
+    ]
     assert months == [("2026-02", 300, 300, 0, 0), ("2026-03", 1700, 1000, 150, 550)]
     assert selectors.spend_totals(patient)[0]["nhi"] == 550
 
@@ -180,7 +193,9 @@ def test_a_record_entered_in_error_is_hidden_and_the_reason_is_kept(patient, now
         services.mark_entered_in_error(kind="encounter", record_id=encounter.id, reason=" ", now=now, by=None)
 
     for _twice in range(2):
-        services.mark_entered_in_error(kind="encounter", record_id=encounter.id, reason="寫到別人的病歷", now=now, by=None)
+        services.mark_entered_in_error(
+            kind="encounter", record_id=encounter.id, reason="寫到別人的病歷", now=now, by=None
+        )
 
     assert selectors.visits(patient) == []
     assert [row["kind"] for row in events()] == ["encounter.recorded", "record.entered_in_error"]

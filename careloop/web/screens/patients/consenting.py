@@ -12,8 +12,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from careloop.accounts.access import requires
 from careloop.consent import selectors, services
-from careloop.consent.models import Notice, Purpose
 from careloop.consent.model_texts import model_texts
+from careloop.consent.models import Notice, Purpose
 from careloop.kernel.errors import DomainError
 from careloop.kernel.ids import uuid7
 from careloop.web.http import redirect_to, refuse, respond
@@ -72,8 +72,12 @@ def withdraw(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     purpose, channel = request.POST.get("purpose", ""), request.POST.get("channel", "any")
     if purpose not in Purpose.values or channel not in words.CHANNELS:
         raise Http404
-    services.withdraw(patient_id=patient_id, purpose=purpose, channel=channel, source="desk", now=timezone.now(), by=_by(request))
-    return redirect_to(request, patient_url(patient_id, "consent"), message=_("Withdrawn. No such message leaves from now on."))
+    services.withdraw(
+        patient_id=patient_id, purpose=purpose, channel=channel, source="desk", now=timezone.now(), by=_by(request)
+    )
+    return redirect_to(
+        request, patient_url(patient_id, "consent"), message=_("Withdrawn. No such message leaves from now on.")
+    )
 
 
 @requires("patients.edit")
@@ -106,7 +110,13 @@ def notices(request: HttpRequest) -> HttpResponse:
     language = get_language() or "zh-hant"
     found = selectors.notices()
     groups = []
-    for purpose in ("", Purpose.MARKETING.value, Purpose.HEALTH_MARKETING.value, Purpose.SURVEY.value, Purpose.CARE.value):
+    for purpose in (
+        "",
+        Purpose.MARKETING.value,
+        Purpose.HEALTH_MARKETING.value,
+        Purpose.SURVEY.value,
+        Purpose.CARE.value,
+    ):
         versions = [one | selectors.text_in(one["texts"], language) for one in found if one["purpose"] == purpose]
         published = [one for one in versions if one["published_at"]]
         for one in versions:
@@ -134,7 +144,11 @@ def new_notice(request: HttpRequest, purpose: str) -> HttpResponse:
             purpose=code, texts=form.texts(), notice_id=uuid7(), now=timezone.now(), by=_by(request)
         )
         return redirect_to(request, reverse("consent:edit_notice", args=[made.id]), message=_("The draft is saved."))
-    return respond(request, "patients/notice_form.html", {"form": form, "purpose": code, "is_model": current is None, "label": _title(code)})
+    return respond(
+        request,
+        "patients/notice_form.html",
+        {"form": form, "purpose": code, "is_model": current is None, "label": _title(code)},
+    )
 
 
 @requires("settings.legal")
@@ -150,7 +164,8 @@ def edit_notice(request: HttpRequest, notice_id: UUID) -> HttpResponse:
     ):  # fmt: skip
         return redirect_to(request, request.path, message=_("The draft is saved."))
     languages = [
-        {"label": label, **selectors.text_in({code: found.texts.get(code, {})}, code)} for code, label in words.languages()
+        {"label": label, **selectors.text_in({code: found.texts.get(code, {})}, code)}
+        for code, label in words.languages()
     ]
     context = {
         "form": form, "notice": found, "purpose": found.purpose, "languages": languages, "label": _title(found.purpose),
@@ -168,8 +183,14 @@ def publish_notice(request: HttpRequest, notice_id: UUID) -> HttpResponse:
         if refusal.status == 404:
             raise Http404 from None
         return refuse(request, str(refusal), status=refusal.status)
-    return redirect_to(request, reverse("consent:notices"), message=_("Published: this is what people are shown from now on."))
+    return redirect_to(
+        request, reverse("consent:notices"), message=_("Published: this is what people are shown from now on.")
+    )
 
 
 def _title(purpose: str) -> str:
-    return _("Consent text: %(purpose)s") % {"purpose": words.word(words.PURPOSES, purpose)} if purpose else _("Privacy notice")
+    return (
+        _("Consent text: %(purpose)s") % {"purpose": words.word(words.PURPOSES, purpose)}
+        if purpose
+        else _("Privacy notice")
+    )

@@ -109,7 +109,10 @@ def register(request: HttpRequest) -> HttpResponse:
             message = _("%(name)s is registered.") % {"name": given["name"]}
             warnings = words.warning_words(registered.warnings)
             return redirect_to(
-                request, patient_url(registered.patient_id), message=" ".join([message, *warnings]), tone="warning" if warnings else "success"
+                request,
+                patient_url(registered.patient_id),
+                message=" ".join([message, *warnings]),
+                tone="warning" if warnings else "success",
             )
     context = {"form": form, "texts": texts, "similar": similar}
     status = 422 if request.method == "POST" else 200
@@ -146,7 +149,11 @@ def _register(request: HttpRequest, form: RegisterForm, texts: dict[str, Any], *
 def _texts(notices: dict[str, dict[str, Any]]) -> dict[str, Any]:
     language = get_language() or "zh-hant"
     return {
-        purpose or "privacy": {"id": one["id"], "version": one["version"], **consent_selectors.text_in(one["texts"], language)}
+        purpose or "privacy": {
+            "id": one["id"],
+            "version": one["version"],
+            **consent_selectors.text_in(one["texts"], language),
+        }
         for purpose, one in notices.items()
     }
 
@@ -154,7 +161,10 @@ def _texts(notices: dict[str, dict[str, Any]]) -> dict[str, Any]:
 def _similar(ids: list[UUID], *, now: datetime, request: HttpRequest) -> list[dict[str, Any]]:
     today = words.today_of(request, now)
     phones = patient_selectors.masked_phones(ids)
-    found = sql.rows("select id, name, sex, birth_date, birth_precision, chart_number from patients_patient where id = any(%s)", [ids])
+    found = sql.rows(
+        "select id, name, sex, birth_date, birth_precision, chart_number from patients_patient where id = any(%s)",
+        [ids],
+    )
     return [
         {
             "url": patient_url(row["id"]), "name": row["name"], "chart_number": row["chart_number"],
@@ -200,7 +210,10 @@ def edit(request: HttpRequest, patient_id: UUID) -> HttpResponse:
                     )
             said = words.word(words.WARNINGS, warning)
             return redirect_to(
-                request, patient_url(patient_id), message=said or _("The changes are saved."), tone="warning" if said else "success"
+                request,
+                patient_url(patient_id),
+                message=said or _("The changes are saved."),
+                tone="warning" if said else "success",
             )
         except errors.ChangedMeanwhile as refusal:
             form.add_error(None, str(refusal))
@@ -265,7 +278,10 @@ def add_contact(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     ):  # fmt: skip
         said = words.word(words.WARNINGS, made[0].warning)
         return redirect_to(
-            request, patient_url(patient_id), message=said or _("The contact is saved."), tone="warning" if said else "success"
+            request,
+            patient_url(patient_id),
+            message=said or _("The contact is saved."),
+            tone="warning" if said else "success",
         )
     return show_form(request, form, title=_("Add a contact"), label=_("Save"), back=patient_url(patient_id))
 
@@ -284,7 +300,10 @@ def change_contact(request: HttpRequest, patient_id: UUID, contact_id: UUID) -> 
     ):  # fmt: skip
         said = words.word(words.WARNINGS, made[0].warning)
         return redirect_to(
-            request, patient_url(patient_id), message=said or _("The contact is saved."), tone="warning" if said else "success"
+            request,
+            patient_url(patient_id),
+            message=said or _("The contact is saved."),
+            tone="warning" if said else "success",
         )
     return show_form(
         request, form, title=_("Change a contact"), label=_("Save"), back=patient_url(patient_id),
@@ -349,7 +368,9 @@ def add_note(request: HttpRequest, patient_id: UUID) -> HttpResponse:
             patient_id=patient_id, note_id=key, **given, now=timezone.now(), by=_by(request))
         ):  # fmt: skip
             return redirect_to(request, patient_url(patient_id), message=_("The health background is saved."))
-    return show_form(request, form, title=_("Add to the health background"), label=_("Save"), back=patient_url(patient_id))
+    return show_form(
+        request, form, title=_("Add to the health background"), label=_("Save"), back=patient_url(patient_id)
+    )
 
 
 @requires("patients.edit")
@@ -372,7 +393,11 @@ def add_relative(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         given = dict(form.cleaned_data)
         key, linked = given.pop("key"), given.pop("linked")
-        relative = sql.value("select id from patients_patient where chart_number = %s and chart_number <> ''", [linked]) if linked else None
+        relative = (
+            sql.value("select id from patients_patient where chart_number = %s and chart_number <> ''", [linked])
+            if linked
+            else None
+        )
         if linked and relative is None:
             form.add_error("linked", _("No patient here has this chart number."))
         elif attempt(form, lambda: services.save_related_person(
@@ -479,7 +504,9 @@ def entered_in_error(request: HttpRequest, patient_id: UUID, kind: str, record_i
     if model is None or not model._default_manager.filter(id=record_id, patient_id=patient_id).exists():
         raise Http404
     form = ReasonForm(request.POST or None)
-    back = patient_url(patient_id, {"encounter": "visits", "invoice": "spend", "medication": "medication"}.get(kind, "results"))
+    back = patient_url(
+        patient_id, {"encounter": "visits", "invoice": "spend", "medication": "medication"}.get(kind, "results")
+    )
     if request.method == "POST" and form.is_valid() and attempt(
         form, lambda: records.mark_entered_in_error(
             kind=kind, record_id=record_id, reason=form.cleaned_data["reason"], now=timezone.now(), by=_by(request))
@@ -494,5 +521,3 @@ def entered_in_error(request: HttpRequest, patient_id: UUID, kind: str, record_i
 def _must_exist(patient_id: UUID) -> None:
     if not sql.value("select 1 from patients_patient where id = %s", [patient_id]):
         raise Http404
-
-

@@ -18,16 +18,23 @@ class FilterForm(forms.Form):
     """Filters of the list; kept in its address, so a filter is saved by saving the address."""
 
     q = forms.CharField(
-        label=_("Name, number or birth date"), required=False, max_length=100, widget=forms.TextInput(attrs={"type": "search"})
+        label=_("Name, number or birth date"),
+        required=False,
+        max_length=100,
+        widget=forms.TextInput(attrs={"type": "search"}),
     )
     tag = forms.ChoiceField(label=_("Tag"), required=False)
     stage = forms.TypedChoiceField(
-        label=_("Stage"), required=False, coerce=int, empty_value=None, choices=[("", _("All")), *list_query.STAGES]
+        label=_("Stage"),
+        required=False,
+        coerce=int,
+        empty_value=None,
+        choices=[("", _("All")), *((stage.value, label) for stage, label in words.STAGES.items())],
     )
     visit = forms.ChoiceField(
         label=_("Last visit"), required=False,
         choices=[
-            ("", _("Any time")), ("30", _("within 30 days")), ("90", _("within 90 days")), ("180", _("within 180 days")),
+            ("", _("any time")), ("30", _("within 30 days")), ("90", _("within 90 days")), ("180", _("within 180 days")),
             ("365", _("within a year")), ("over90", _("more than 90 days ago")), ("over180", _("more than 180 days ago")),
             ("over365", _("more than a year ago")), ("never", _("No visit yet")),
         ],
@@ -129,14 +136,20 @@ class RegisterForm(PatientForm):
     """Registration: the patient, how to reach them, the notice they were shown, and what they agree to (each apart)."""
 
     national_id = forms.CharField(
-        label=_("National ID or resident certificate"), max_length=40, required=False, widget=forms.TextInput(attrs={"autocomplete": "off"})
+        label=_("National ID or resident certificate"),
+        max_length=40,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     phone = forms.CharField(
         label=_("Mobile or telephone"), max_length=60, required=False,
         widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "tel"}),
     )  # fmt: skip
     email = forms.CharField(
-        label=_("E-mail"), max_length=254, required=False, widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "email"})
+        label=_("E-mail"),
+        max_length=254,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "inputmode": "email"}),
     )
     notice = forms.ChoiceField(
         label=_("Privacy notice"), widget=forms.RadioSelect,
@@ -182,9 +195,13 @@ class ContactForm(forms.Form):
 
     system = forms.ChoiceField(label=_("Kind"), choices=ContactPoint.System.choices)
     text = forms.CharField(
-        label=_("Number or address"), max_length=254, widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True})
+        label=_("Number or address"),
+        max_length=254,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True}),
     )
-    use = forms.ChoiceField(label=_("Use"), required=False, choices=[("", _("not said")), *list(words.USES.items())[:3]])
+    use = forms.ChoiceField(
+        label=_("Use"), required=False, choices=[("", _("not said")), *list(words.USES.items())[:3]]
+    )
 
 
 class ChangeContactForm(forms.Form):
@@ -194,14 +211,18 @@ class ChangeContactForm(forms.Form):
         label=_("New number or address"), max_length=254, required=False, help_text=_("Leave empty to keep what is there."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True}),
     )  # fmt: skip
-    use = forms.ChoiceField(label=_("Use"), required=False, choices=[("", _("not said")), *list(words.USES.items())[:3]])
+    use = forms.ChoiceField(
+        label=_("Use"), required=False, choices=[("", _("not said")), *list(words.USES.items())[:3]]
+    )
 
 
 class TagForm(forms.Form):
     """A tag by name; a name nobody has used yet makes a new tag."""
 
     name = forms.CharField(
-        label=_("Tag"), max_length=40, widget=forms.TextInput(attrs={"list": "tag-names", "autocomplete": "off", "autofocus": True})
+        label=_("Tag"),
+        max_length=40,
+        widget=forms.TextInput(attrs={"list": "tag-names", "autocomplete": "off", "autofocus": True}),
     )
 
 
@@ -224,14 +245,20 @@ class HealthNoteForm(forms.Form):
 class FamilyForm(forms.Form):
     """Somebody who belongs to the patient; when they are a patient here too, their record is linked by its chart number."""
 
-    name = forms.CharField(label=_("Name"), max_length=160, required=False, widget=forms.TextInput(attrs={"autofocus": True}))
-    relationship = forms.ChoiceField(label=_("Is the patient's"), choices=[("", _("not said")), *words.RELATIONSHIPS.items()], required=False)
+    name = forms.CharField(
+        label=_("Name"), max_length=160, required=False, widget=forms.TextInput(attrs={"autofocus": True})
+    )
+    relationship = forms.ChoiceField(
+        label=_("Is the patient's"), choices=[("", _("not said")), *words.RELATIONSHIPS.items()], required=False
+    )
     linked = forms.CharField(
         label=_("Chart number, if a patient here"), max_length=60, required=False, help_text=_("Links both records.")
     )
     is_guardian = forms.BooleanField(label=_("Legal guardian"), required=False)
     may_act = forms.BooleanField(label=_("May act for the patient"), required=False)
-    phone = forms.CharField(label=_("Telephone"), max_length=60, required=False, widget=forms.TextInput(attrs={"inputmode": "tel"}))
+    phone = forms.CharField(
+        label=_("Telephone"), max_length=60, required=False, widget=forms.TextInput(attrs={"inputmode": "tel"})
+    )
     note = forms.CharField(label=_("Note"), max_length=200, required=False)
     key = forms.UUIDField(widget=forms.HiddenInput)
 
@@ -255,7 +282,10 @@ class DecisionForm(forms.Form):
         ],
     )  # fmt: skip
     evidence = forms.CharField(
-        label=_("Proof"), max_length=300, required=False, help_text=_("Where the signed form is kept, who took the call.")
+        label=_("Proof"),
+        max_length=300,
+        required=False,
+        help_text=_("Where the signed form is kept, who took the call."),
     )
 
 
@@ -266,7 +296,9 @@ class NoticeForm(forms.Form):
         super().__init__(*args, **kwargs)
         for code, label in settings.LANGUAGES:
             name = code.replace("-", "_")
-            self.fields[f"title_{name}"] = forms.CharField(label=_("Title (%(language)s)") % {"language": label}, max_length=120, required=False)
+            self.fields[f"title_{name}"] = forms.CharField(
+                label=_("Title (%(language)s)") % {"language": label}, max_length=120, required=False
+            )
             self.fields[f"body_{name}"] = forms.CharField(
                 label=_("Text (%(language)s)") % {"language": label}, max_length=20_000, required=False,
                 widget=forms.Textarea(attrs={"rows": 12}),
@@ -289,11 +321,15 @@ class NoticeForm(forms.Form):
 class VisitForm(forms.Form):
     """A visit that takes or took place, and what was paid."""
 
-    class_code = forms.ChoiceField(label=_("Kind"), choices=[(code, words.CLASSES[code]) for code in ("AMB", "HH", "VR", "EMER")])
+    class_code = forms.ChoiceField(
+        label=_("Kind"), choices=[(code, words.CLASSES[code]) for code in ("AMB", "HH", "VR", "EMER")]
+    )
     on = ClinicDateField(label=_("Day"))
     at = forms.TimeField(label=_("Time"), widget=forms.TimeInput(format="%H:%M", attrs={"type": "time"}))
     department = forms.CharField(label=_("Department"), max_length=60, required=False)
-    practitioner_name = forms.CharField(label=_("Practitioner"), max_length=160, required=False, widget=forms.TextInput(attrs={"list": "practitioners"}))
+    practitioner_name = forms.CharField(
+        label=_("Practitioner"), max_length=160, required=False, widget=forms.TextInput(attrs={"list": "practitioners"})
+    )
     reason = forms.CharField(label=_("Reason"), max_length=300, required=False)
     total = MoneyField(label=_("Total"), required=False)
     self_pay = MoneyField(label=_("Self-pay"), required=False)

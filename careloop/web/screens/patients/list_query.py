@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
-from careloop.facts.models import Stage
 from careloop.facts.rules import consent_bit, consent_mask
 from careloop.kernel import sql
 from careloop.patients.selectors import ways_to_find
@@ -16,7 +15,7 @@ from careloop.web.http import Keyset, Page
 
 PAGE_SIZE = 50
 COUNTED_TO = 1000
-TEXT_HITS = 2000
+TEXT_HITS = 1001
 DOWNLOAD_CHUNK = 5000
 Row = dict[str, Any]
 
@@ -50,20 +49,21 @@ class Filters:
     conditions: list[str] = field(default_factory=list)
     params: dict[str, Any] = field(default_factory=dict)
     needs_facts: bool = False
+    found_first: str = ""
 
     def where(self, *, today: date) -> str:
         """Return the condition over p (patients) and f (facts); values are in `params`."""
-        self.conditions, self.params, self.needs_facts = ["p.merged_into_id is null"], {"today": today}, False
+        self.conditions, self.params, self.needs_facts = ["p.merged_into_id is null"], {}, False
+        self.found_first = ""
         if not self.closed:
             self.conditions.append("p.active")
         if self.text.strip():
             parts, params, _is_name = ways_to_find(self.text, today=today, few=TEXT_HITS)
             self.params |= params
-            self._and(
-                f"p.id in (select id from ({' union all '.join(parts)}) as hits (id, rank, by))"
-                if parts
-                else "false"
-            )
+            if parts:
+                # found once, used twice: for the page and for the count
+                self.found_first = f"with hits (id, rank, by) as materialized ({' union all '.join(parts)})"
+            self._and("p.id in (select id from hits)" if parts else "false")
         if self.tag:
             self._and(
                 "exists (select 1 from patients_patient_tag t where t.patient_id = p.id and t.tag_id = %(tag)s)",
@@ -136,11 +136,9 @@ def page_of(request: HttpRequest, filters: Filters, *, today: date) -> tuple[Pag
     for name in named:
         beyond = beyond.replace("%s", f"%({name})s", 1)
     join = "join" if filters.needs_facts else "left join"
-    counted = "patients_patient p" + (
-        " join facts_patient f on f.patient_id = p.id" if filters.needs_facts else ""
-    )
+    counted = "patients_patient p" + (" join facts_patient f on f.patient_id = p.id" if filters.needs_facts else "")
     found = sql.rows(
-        f"""select {ROW}, (select count(*) from (select 1 from {counted} where {where} limit {COUNTED_TO}) as some) as counted
+        f"""{filters.found_first} select {ROW}, (select count(*) from (select 1 from {counted} where {where} limit {COUNTED_TO}) as counted_rows) as counted
               from patients_patient p {join} facts_patient f on f.patient_id = p.id
              where {where} and {beyond} order by {keyset.order_by(**columns)} limit {keyset.limit}""",
         filters.params | named,
@@ -155,7 +153,7 @@ def every_row(filters: Filters, *, today: date) -> Iterator[Row]:
     after = UUID(int=0)
     while True:
         found = sql.rows(
-            f"""select {ROW}, p.registered_on, p.city, p.district, f.visits, f.self_pay_12m
+            f"""{filters.found_first} select {ROW}, p.registered_on, p.city, p.district, f.visits, f.self_pay_12m
                   from patients_patient p {join} facts_patient f on f.patient_id = p.id
                  where {where} and p.id > %(after)s order by p.id limit {DOWNLOAD_CHUNK}""",
             filters.params | {"after": after},
@@ -174,6 +172,3 @@ def choices() -> Row:
                   coalesce((select json_agg(json_build_object('id', id, 'name', name) order by name)
                               from tenancy_location where is_active), '[]') as locations"""
     ) or {"tags": [], "locations": []}
-
-
-STAGES = [(stage.value, stage.label) for stage in Stage]

@@ -14,20 +14,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from careloop.accounts.access import requires
 from careloop.audit import services as audit
-from careloop.facts.models import Stage
-from careloop.facts.rules import Reach
 from careloop.kernel.errors import DomainError
 from careloop.patients import services
 from careloop.web.http import csv_download, next_url, redirect_to, refuse, respond, shown_count
-from careloop.web.screens.patients import list_query, words
+from careloop.web.screens.patients import list_query, list_rows, words
 from careloop.web.screens.patients.forms import FilterForm, ReasonForm
 
 MOST_TAGGED_AT_ONCE = 500
-STAGE_TONES = {
-    Stage.PROSPECT: "neutral", Stage.NEW: "info", Stage.ACTIVE: "success", Stage.AT_RISK: "warning", Stage.LAPSED: "danger",
-    Stage.CLOSED: "neutral", Stage.DECEASED: "neutral",
-}  # fmt: skip
-REACHES = (("LINE", Reach.LINE, Reach.LINE_ARRIVES), ("SMS", Reach.SMS, Reach.SMS_ARRIVES), ("E-mail", Reach.EMAIL, Reach.EMAIL_ARRIVES))
 
 
 @requires("patients.view")
@@ -39,37 +32,29 @@ def patients(request: HttpRequest) -> HttpResponse:
     form = FilterForm(request.GET, tags=choices["tags"], locations=choices["locations"])
     filters = form.filters()
     page, counted = list_query.page_of(request, filters, today=today)
-    stages = {stage.value: (stage.label, STAGE_TONES[stage]) for stage in Stage}
+    member: Any = request.member  # type: ignore[attr-defined]
     tags = {one["number"]: one["name"] for one in choices["tags"]}
-    rows = [_shown(row, today, stages, tags) for row in page.rows]
+    chips = _chips(request, form)
     audit.record(
-        "patients.listed", patients=[row["id"] for row in page.rows], details={"filters": sorted(k for k, v in request.GET.items() if v)}
+        "patients.listed",
+        patients=[row["id"] for row in page.rows],
+        details={"filters": sorted(k for k, v in request.GET.items() if v)},
     )
+    asked = "&".join(f"{name}={request.GET[name]}" for name in sorted(form.fields) if request.GET.get(name))
     context = {
-        "form": form, "page": page, "rows": rows, "chips": _chips(request, form), "tags": choices["tags"],
-        "count": _count_words(counted, page), "is_filtered": bool(_chips(request, form)), "sort": filters.sort,
+        "filter_bar": list_rows.filter_bar(form, path=request.path, chips=chips, asked=asked, choices=str(choices)),
+        "page": page,
+        "rows": list_rows.rows_html(page.rows, today=today, tags=tags, may_tick=member.can("patients.edit")),
+        "tags": choices["tags"],
+        "count": _count_words(counted),
+        "is_filtered": bool(chips),
+        "sort": filters.sort,
         "query": request.GET.urlencode(),
-    }  # fmt: skip
+    }
     return respond(request, "patients/list.html", context)
 
 
-def _shown(row: dict[str, Any], today: date, stages: dict[int, Any], tags: dict[int, str]) -> dict[str, Any]:
-    label, tone = stages.get(row["stage"], ("", "neutral"))
-    reach = row["reach"] or 0
-    return {
-        "id": row["id"], "name": row["name"], "chart_number": row["chart_number"],
-        "person": " · ".join(
-            part for part in (words.word(words.SEX_SHORT, row["sex"]), words.age(row["birth_date"], today=today, precision=row["birth_precision"])) if part
-        ),
-        "birth": words.day(row["birth_date"], precision=row["birth_precision"]),
-        "stage": label, "tone": tone, "last_visit": words.day(row["last_visit_on"]), "visits": row["visits_12m"] or "",
-        "tags": [tags[number] for number in row["tags"] or () if number in tags],
-        "reach": [name for name, has, arrives in REACHES if reach & has and reach & arrives],
-        "tasks": row["open_follow_ups"] or "",
-    }  # fmt: skip
-
-
-def _count_words(counted: int, page: Any) -> str:
+def _count_words(counted: int) -> str:
     if not counted:
         return ""
     shown = shown_count(counted, limit=list_query.COUNTED_TO)
@@ -110,7 +95,9 @@ def tag(request: HttpRequest) -> HttpResponse:
         given = services.create_tag(name=name, now=now, by=member.user_id)
         if request.POST.get("action") == "remove":
             changed = services.remove_tag(patient_ids=chosen, tag_id=given.id, now=now, by=member.user_id)
-            words_done = ngettext("The tag was taken from %(count)d patient.", "The tag was taken from %(count)d patients.", changed)
+            words_done = ngettext(
+                "The tag was taken from %(count)d patient.", "The tag was taken from %(count)d patients.", changed
+            )
         else:
             changed = services.give_tag(patient_ids=chosen, tag_id=given.id, now=now, by=member.user_id)
             words_done = ngettext("%(count)d patient was tagged.", "%(count)d patients were tagged.", changed)
@@ -150,7 +137,7 @@ def _download(filters: list_query.Filters, today: date, tags: list[dict[str, Any
             yield [
                 row["chart_number"], row["name"], words.word(words.SEX, row["sex"]),
                 words.day(row["birth_date"], precision=row["birth_precision"]), row["city"], row["district"],
-                words.day(row["registered_on"]), str(Stage(row["stage"]).label) if row["stage"] is not None else "",
+                words.day(row["registered_on"]), str(words.STAGES[row["stage"]]) if row["stage"] is not None else "",
                 words.day(row["last_visit_on"]), row["visits"] or 0, row["visits_12m"] or 0, row["self_pay_12m"] or 0,
                 ", ".join(names[number] for number in row["tags"] or () if number in names),
             ]  # fmt: skip

@@ -12,6 +12,7 @@ from django.utils.functional import Promise
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_GET
 
 from careloop.accounts.access import requires
@@ -27,7 +28,7 @@ from careloop.records import selectors as records
 from careloop.records.rules import RefillState, refill_window
 from careloop.web.http import is_htmx, respond
 from careloop.web.screens.patients import page_data, timeline, words
-from careloop.web.screens.patients.listing import STAGE_TONES
+from careloop.web.screens.patients.list_rows import STAGE_TONES
 from careloop.web.screens.patients.page_data import PageData
 
 LIGHTS: tuple[tuple[str, str, str | Promise, str, Reach, Reach], ...] = (
@@ -88,7 +89,7 @@ def base_context(request: HttpRequest, data: PageData, tab: str) -> dict[str, An
         "tags": data.tags,
         "allergies": data.allergies,
         "lights": lights(data),
-        "stage": data.stage.label if data.stage is not None else "",
+        "stage": words.STAGES[data.stage] if data.stage is not None else "",
         "stage_tone": STAGE_TONES.get(data.stage, "neutral") if data.stage is not None else "neutral",
         "tabs": tabs(request, data.head.id, tab),
         "tab": tab,
@@ -101,11 +102,19 @@ def base_context(request: HttpRequest, data: PageData, tab: str) -> dict[str, An
 def tabs(request: HttpRequest, patient_id: UUID, current: str) -> list[dict[str, Any]]:
     """Every tab this member may open, the slices' own among ours by their order."""
     member: Any = request.member  # type: ignore[attr-defined]
-    mine = [Panel(name, one.label, _nothing, one.order, one.permission) for name, one in OWN_TABS.items() if member.can(one.permission)]
+    mine = [
+        Panel(name, one.label, _nothing, one.order, one.permission)
+        for name, one in OWN_TABS.items()
+        if member.can(one.permission)
+    ]
     found = sorted([*mine, *panels.panels("tab", member)], key=lambda one: one.order)
     base = reverse("patients:page", args=[patient_id])
     return [
-        {"label": one.label, "url": base if one.name == "overview" else f"{base}{one.name}/", "is_current": one.name == current}
+        {
+            "label": one.label,
+            "url": base if one.name == "overview" else f"{base}{one.name}/",
+            "is_current": one.name == current,
+        }
         for one in found
     ]
 
@@ -142,7 +151,11 @@ class OwnTab:
     """A tab drawn here from the slices below."""
 
     def __init__(
-        self, label: str | Promise, order: int, render: Callable[[HttpRequest, PageData], Context], permission: str = "patients.view"
+        self,
+        label: str | Promise,
+        order: int,
+        render: Callable[[HttpRequest, PageData], Context],
+        permission: str = "patients.view",
     ) -> None:
         self.label, self.order, self.render, self.permission = label, order, render, permission
 
@@ -175,7 +188,12 @@ def _overview(request: HttpRequest, data: PageData) -> Context:
         {"label": _("Last visit"), "value": words.day(_date(facts.get("last_visit_on"))) or "–"},
         {"label": _("Visits in 12 months"), "value": facts.get("visits_12m") or 0},
         {"label": _("Self-pay in 12 months"), "value": words.money(facts.get("self_pay_12m"), currency)},
-        {"label": _("Usual interval"), "value": _("%(days)d days") % {"days": facts["visit_interval_days"]} if facts.get("visit_interval_days") else "–"},
+        {
+            "label": _("Usual interval"),
+            "value": _("%(days)d days") % {"days": facts["visit_interval_days"]}
+            if facts.get("visit_interval_days")
+            else "–",
+        },
     ]
     return "patients/_overview.html", {
         "details": [{"label": label, "value": value} for label, value in details if value],
@@ -217,7 +235,9 @@ def _health_notes(row: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _secret(one: patient_selectors.Secret) -> dict[str, Any]:
     if one.kind in words.SYSTEMS:
-        label = " · ".join(part for part in (words.word(words.SYSTEMS, one.kind), words.word(words.USES, one.use)) if part)
+        label = " · ".join(
+            part for part in (words.word(words.SYSTEMS, one.kind), words.word(words.USES, one.use)) if part
+        )
     elif one.kind == "address":
         label = _("Address")
     else:
@@ -327,7 +347,9 @@ def _results(request: HttpRequest, data: PageData) -> Context:
         group["on"] = latest["observed_at"].astimezone(zone).date().isoformat()
         # one value is no trend: it stands in the table
         if group["is_number"] or any(name for name in group["parts"]):
-            plotted = [points for points in group["parts"].values() if sum(value is not None for _at, value in points) > 1]
+            plotted = [
+                points for points in group["parts"].values() if sum(value is not None for _at, value in points) > 1
+            ]
             if plotted and len(charts) < 12:
                 charts.append(_chart(f"result-{number}", group, zone))
         values.append(group)
@@ -340,7 +362,10 @@ def _results(request: HttpRequest, data: PageData) -> Context:
 
 def _value(group: dict[str, Any], point: dict[str, Any]) -> str:
     if point["components"]:
-        numbers = [f"{part['number']:g}" if part.get("number") is not None else str(part.get("text") or "–") for part in point["components"]]
+        numbers = [
+            f"{part['number']:g}" if part.get("number") is not None else str(part.get("text") or "–")
+            for part in point["components"]
+        ]
         return f"{' / '.join(numbers)} {group['unit']}".strip()
     if point["value_number"] is not None:
         return f"{point['comparator']}{point['value_number']:g} {group['unit']}".strip()
@@ -351,16 +376,29 @@ def _chart(identifier: str, group: dict[str, Any], zone: Any) -> dict[str, Any]:
     points = group["points"]
     days = [point["observed_at"].astimezone(zone).date().isoformat() for point in points if _is_drawn(group, point)]
     names = list(group["parts"])
-    series = [{"name": name or group["display"], "values": [value for _at, value in group["parts"][name]]} for name in names]
-    columns = [{"key": "day", "label": _("Day")}, *({"key": name or "value", "label": name or group["display"], "number": True} for name in names)]
+    series = [
+        {"name": name or group["display"], "values": [value for _at, value in group["parts"][name]]} for name in names
+    ]
+    columns = [
+        {"key": "day", "label": _("Day")},
+        *({"key": name or "value", "label": name or group["display"], "number": True} for name in names),
+    ]
     rows = [
-        {"day": one, **{name or "value": group["parts"][name][place][1] for name in names}} for place, one in enumerate(days)
+        {"day": one, **{name or "value": group["parts"][name][place][1] for name in names}}
+        for place, one in enumerate(days)
     ]
     data: dict[str, Any] = {"kind": "line", "unit": group["unit"], "time": True, "x": days, "series": series}
     if group["band"] and names == [""]:
         data["range"] = [group["band"]["low"], group["band"]["high"]]
         data["range_name"] = _("Reference range")
-    return {"id": identifier, "title": group["display"], "data": data, "columns": columns, "rows": rows[::-1], "class": group["class"]}
+    return {
+        "id": identifier,
+        "title": group["display"],
+        "data": data,
+        "columns": columns,
+        "rows": rows[::-1],
+        "class": group["class"],
+    }
 
 
 def _is_drawn(group: dict[str, Any], point: dict[str, Any]) -> bool:
@@ -376,7 +414,10 @@ def _spend(request: HttpRequest, data: PageData) -> Context:
         one["on"] = one["issued_at"].astimezone(zone).date().isoformat()
         for name in ("total", "self_pay", "copay"):
             one[name] = words.money(one[f"{name}_amount"], one["currency"])
-    charts = [_spend_chart(currency, [one for one in months if one["currency"] == currency]) for currency in dict.fromkeys(one["currency"] for one in months)]
+    charts = [
+        _spend_chart(currency, [one for one in months if one["currency"] == currency])
+        for currency in dict.fromkeys(one["currency"] for one in months)
+    ]
     return "patients/_spend.html", {
         "charts": charts, "bills": bills,
         "totals": [
@@ -448,12 +489,17 @@ def _consent(request: HttpRequest, data: PageData) -> Context:
 
 def _explained(patient_id: UUID, channel: str) -> dict[str, Any]:
     answer = consent_selectors.explain(patient_id, "MARKETING", channel)
-    return {"allowed": answer.allowed, "reasons": [{"rule": one.rule, "sentence": one.sentence} for one in answer.reasons]}
+    return {
+        "allowed": answer.allowed,
+        "reasons": [{"rule": one.rule, "sentence": one.sentence} for one in answer.reasons],
+    }
 
 
 def _timeline(request: HttpRequest, data: PageData) -> Context:
     member: Any = request.member  # type: ignore[attr-defined]
-    form, entries = timeline.page_of(request, data.head.id, zone=words.zone_of(request), clinical=member.can("records.view"))
+    form, entries = timeline.page_of(
+        request, data.head.id, zone=words.zone_of(request), clinical=member.can("records.view")
+    )
     return "patients/_timeline.html", {
         "form": form, "entries": entries, "is_first": "after" not in request.GET,
         "is_filtered": any(request.GET.get(name) for name in form.fields),
@@ -461,14 +507,14 @@ def _timeline(request: HttpRequest, data: PageData) -> Context:
 
 
 OWN_TABS: dict[str, OwnTab] = {
-    "overview": OwnTab(lazy("Overview"), 0, _overview),
-    "visits": OwnTab(lazy("Visits"), 10, _visits),
-    "medication": OwnTab(lazy("Medication"), 20, _medication, "records.view"),
-    "results": OwnTab(lazy("Results"), 30, _results, "records.view"),
-    "spend": OwnTab(lazy("Spend"), 40, _spend),
-    "family": OwnTab(lazy("Family"), 80, _family),
-    "consent": OwnTab(lazy("Consent"), 90, _consent),
-    "timeline": OwnTab(lazy("Timeline"), 95, _timeline),
+    "overview": OwnTab(pgettext_lazy("patient page", "Overview"), 0, _overview),
+    "visits": OwnTab(pgettext_lazy("patient page", "Visits"), 10, _visits),
+    "medication": OwnTab(pgettext_lazy("patient page", "Medication"), 20, _medication, "records.view"),
+    "results": OwnTab(pgettext_lazy("patient page", "Results"), 30, _results, "records.view"),
+    "spend": OwnTab(pgettext_lazy("patient page", "Spend"), 40, _spend),
+    "family": OwnTab(pgettext_lazy("patient page", "Family"), 80, _family),
+    "consent": OwnTab(pgettext_lazy("patient page", "Consent"), 90, _consent),
+    "timeline": OwnTab(pgettext_lazy("patient page", "Timeline"), 95, _timeline),
 }
 
 __all__ = ["base_context", "is_htmx", "load", "page"]

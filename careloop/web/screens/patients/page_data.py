@@ -99,9 +99,7 @@ class PageData:
         found = []
         for one in self.row.get("identifiers") or []:
             value = self._open(one, sealing.IDENTIFIER_TABLE)
-            found.append(
-                Secret(one["kind"], UUID(one["id"]), mask_id(value), one["system"], warning=one["warning"])
-            )
+            found.append(Secret(one["kind"], UUID(one["id"]), mask_id(value), one["system"], warning=one["warning"]))
         found += self.contacts
         if self.row["address_sealed"] and self.key:
             address = sealing.unseal(
@@ -135,9 +133,7 @@ class PageData:
     def may(self, purpose: str, channel: str) -> str:
         """Return permit, deny or nothing: the decision in force for a purpose on a channel; a refusal wins."""
         decisions = {
-            one["decision"]
-            for one in self.consents
-            if one["purpose"] == purpose and one["channel"] in ("any", channel)
+            one["decision"] for one in self.consents if one["purpose"] == purpose and one["channel"] in ("any", channel)
         }
         return "deny" if "deny" in decisions else "permit" if decisions else ""
 

@@ -21,7 +21,9 @@ def find_patients(request: HttpRequest, text: str) -> Iterable[search.Found]:
         audit.record(
             "patients.searched", patients=[one.id for one in found], details={"by": sorted({one.by for one in found})}
         )
-    return [search.Found(reverse("patients:page", args=[one.id]), one.name, _detail(one, today), "user") for one in found]
+    return [
+        search.Found(reverse("patients:page", args=[one.id]), one.name, _detail(one, today), "user") for one in found
+    ]
 
 
 def _detail(one: selectors.FoundPatient, today: object) -> str:

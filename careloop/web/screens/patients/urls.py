@@ -15,13 +15,21 @@ patient_patterns = (
         path("patients/<uuid:patient_id>/reveal/<uuid:row_id>/", editing.reveal, name="reveal"),
         path("patients/<uuid:patient_id>/contacts/new/", editing.add_contact, name="add_contact"),
         path("patients/<uuid:patient_id>/contacts/<uuid:contact_id>/", editing.change_contact, name="change_contact"),
-        path("patients/<uuid:patient_id>/contacts/<uuid:contact_id>/remove/", editing.remove_contact, name="remove_contact"),
+        path(
+            "patients/<uuid:patient_id>/contacts/<uuid:contact_id>/remove/",
+            editing.remove_contact,
+            name="remove_contact",
+        ),
         path("patients/<uuid:patient_id>/tags/new/", editing.give_tag, name="give_tag"),
         path("patients/<uuid:patient_id>/tags/<uuid:tag_id>/remove/", editing.remove_tag, name="remove_tag"),
         path("patients/<uuid:patient_id>/background/new/", editing.add_note, name="add_note"),
         path("patients/<uuid:patient_id>/background/<uuid:note_id>/end/", editing.end_note, name="end_note"),
         path("patients/<uuid:patient_id>/family/new/", editing.add_relative, name="add_relative"),
-        path("patients/<uuid:patient_id>/family/<uuid:related_id>/remove/", editing.remove_relative, name="remove_relative"),
+        path(
+            "patients/<uuid:patient_id>/family/<uuid:related_id>/remove/",
+            editing.remove_relative,
+            name="remove_relative",
+        ),
         path("patients/<uuid:patient_id>/<slug:tab>/", page.page, name="tab"),
     ],
     "patients",
@@ -30,7 +38,11 @@ record_patterns = (
     [
         path("patients/<uuid:patient_id>/visits/new/", editing.add_visit, name="add_visit"),
         path("patients/<uuid:patient_id>/results/new/", editing.add_result, name="add_result"),
-        path("patients/<uuid:patient_id>/records/<slug:kind>/<uuid:record_id>/error/", editing.entered_in_error, name="error"),
+        path(
+            "patients/<uuid:patient_id>/records/<slug:kind>/<uuid:record_id>/error/",
+            editing.entered_in_error,
+            name="error",
+        ),
     ],
     "records",
 )

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from careloop.consent.models import Consent, ConsentChannel, Purpose
+from careloop.facts.models import Stage
 from careloop.kernel.dates import age_in_months, age_in_years, format_roc
 from careloop.kernel.money import format_money
 from careloop.patients.models import ContactPoint, HealthNote, Identifier, Patient
@@ -21,6 +22,13 @@ SEX: Words = dict(Patient.Sex.choices)
 SEX_SHORT: Words = {
     "male": pgettext_lazy("sex, short", "M"), "female": pgettext_lazy("sex, short", "F"),
     "other": pgettext_lazy("sex, short", "other"), "unknown": "",
+}  # fmt: skip
+# The facts slice names stages too; here with a context, because “active” means something else on other pages.
+STAGES: dict[int, str | Promise] = {
+    Stage.PROSPECT: pgettext_lazy("stage", "prospect"), Stage.NEW: pgettext_lazy("stage", "new"),
+    Stage.ACTIVE: pgettext_lazy("stage", "active"), Stage.AT_RISK: pgettext_lazy("stage", "at risk"),
+    Stage.LAPSED: pgettext_lazy("stage", "lapsed"), Stage.CLOSED: pgettext_lazy("stage", "record closed"),
+    Stage.DECEASED: pgettext_lazy("stage", "deceased"),
 }  # fmt: skip
 SYSTEMS: Words = dict(ContactPoint.System.choices)
 REACH: Words = dict(ContactPoint.Reach.choices)

@@ -1,20 +1,28 @@
 """The patients' screens: one happy walk, one refusal, one stranger."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 
 from careloop.consent import services as consent
-from careloop.facts import services as facts
 from careloop.kernel import sql
 from careloop.kernel.ids import uuid7
-from careloop.patients import services
 from careloop.patients.tests import make
 from careloop.records import services as records
 from careloop.tenancy import context
 
 TABS = ["", "visits/", "medication/", "results/", "spend/", "family/", "consent/", "timeline/"]
-FORMS = ["edit/", "contacts/new/", "tags/new/", "background/new/", "family/new/", "visits/new/", "results/new/", "notice/", "consent/new/"]
+FORMS = [
+    "edit/",
+    "contacts/new/",
+    "tags/new/",
+    "background/new/",
+    "family/new/",
+    "visits/new/",
+    "results/new/",
+    "notice/",
+    "consent/new/",
+]
 
 
 @pytest.fixture
@@ -26,7 +34,9 @@ def notice(organization, now):
 
 @pytest.fixture
 def patient(organization, now):
-    return make.patient("王小明", phone="0912345678", national_id="A123456789", chart_number="A001", address="臺北市大安區某路1號")
+    return make.patient(
+        "王小明", phone="0912345678", national_id="A123456789", chart_number="A001", address="臺北市大安區某路1號"
+    )
 
 
 def actions() -> list[str]:
@@ -119,7 +129,9 @@ def test_an_impossible_birth_date_is_refused_with_a_sentence(organization, notic
 
 def edit_form(client, patient_id):
     form = client.get(f"/patients/{patient_id}/edit/").context["form"]
-    return {name: "" if form[name].value() in (None, False) else str(form[name].value()) for name in form.fields} | {"active": "on"}
+    return {name: "" if form[name].value() in (None, False) else str(form[name].value()) for name in form.fields} | {
+        "active": "on"
+    }
 
 
 def test_two_people_editing_see_each_others_work(patient, client_for):
@@ -143,7 +155,10 @@ def test_contact_tag_family_and_background_are_kept(patient, client_for, now):
 
     assert client.post(base + "contacts/new/", {"system": "email", "text": "ming@example.com"}).status_code == 303
     assert client.post(base + "tags/new/", {"name": "糖尿病"}).status_code == 303
-    assert client.post(base + "background/new/", {"kind": "HABIT", "code": "SMOKING", "key": str(uuid7())}).status_code == 303
+    assert (
+        client.post(base + "background/new/", {"kind": "HABIT", "code": "SMOKING", "key": str(uuid7())}).status_code
+        == 303
+    )
     family = {"relationship": "MTH", "linked": "M1", "is_guardian": "on", "key": str(uuid7())}
     assert client.post(base + "family/new/", family).status_code == 303
 
@@ -180,7 +195,14 @@ def test_a_visit_with_its_payment_is_recorded_once(patient, client_for):
 def test_a_wrong_bill_is_refused_and_the_visit_is_not_kept_either(patient, client_for):
     client, base = client_for("front_desk"), f"/patients/{patient}/"
     form = client.get(base + "visits/new/").context["form"]
-    sent = {"class_code": "AMB", "on": str(form["on"].value()), "at": "00:00", "total": "10", "self_pay": "20", "key": str(uuid7())}
+    sent = {
+        "class_code": "AMB",
+        "on": str(form["on"].value()),
+        "at": "00:00",
+        "total": "10",
+        "self_pay": "20",
+        "key": str(uuid7()),
+    }
 
     answer = client.post(base + "visits/new/", sent)
 
@@ -202,13 +224,21 @@ def test_a_record_is_marked_as_entered_in_error_with_a_reason(patient, client_fo
 
 def test_consent_is_recorded_and_withdrawn_on_the_page(patient, client_for):
     client, base = client_for("front_desk"), f"/patients/{patient}/consent/"
-    given = {"purpose": "MARKETING", "channel": "line", "decision": "permit", "source": "paper", "evidence": "第 12 號資料夾"}
+    given = {
+        "purpose": "MARKETING",
+        "channel": "line",
+        "decision": "permit",
+        "source": "paper",
+        "evidence": "第 12 號資料夾",
+    }
 
     assert client.post(base + "new/", given).status_code == 303
     assert "第 12 號資料夾" in client.get(base).content.decode()
     assert client.post(base + "withdraw/", {"purpose": "MARKETING"}).status_code == 303
 
-    assert sql.rows("select decision, channel from consent_consent where ended_at is null") == [{"decision": "deny", "channel": "any"}]
+    assert sql.rows("select decision, channel from consent_consent where ended_at is null") == [
+        {"decision": "deny", "channel": "any"}
+    ]
 
 
 def test_texts_are_written_published_and_never_changed(organization, client_for):
@@ -266,9 +296,18 @@ def test_clinical_parts_need_the_permission_to_see_records(patient, client_for, 
 def test_marketing_sees_neither_departments_nor_allergies_nor_clinical_events(patient, client_for, now):
     from careloop.records.models import Allergy
 
-    records.record_encounter(patient_id=patient, encounter_id=uuid7(), started_at=now, department="精神科", reason="失眠", now=now, by=None)
+    records.record_encounter(
+        patient_id=patient, encounter_id=uuid7(), started_at=now, department="精神科", reason="失眠", now=now, by=None
+    )
     records.record_observation(
-        patient_id=patient, observation_id=uuid7(), code="4548-4", display="HbA1c", observed_at=now, value_number=9.1, now=now, by=None
+        patient_id=patient,
+        observation_id=uuid7(),
+        code="4548-4",
+        display="HbA1c",
+        observed_at=now,
+        value_number=9.1,
+        now=now,
+        by=None,
     )
     Allergy.objects.create(patient_id=patient, display="Penicillin", recorded_at=now)
     client = client_for("marketing")
