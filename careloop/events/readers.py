@@ -6,7 +6,7 @@ from uuid import UUID
 import structlog
 
 from careloop.audit.services import Actor, acting_as
-from careloop.events.registry import READERS, Published, Reader
+from careloop.events.registry import READERS, Published, Reader, reading_at
 from careloop.kernel import sql
 from careloop.tenancy.context import in_organization
 
@@ -71,7 +71,8 @@ def _take_batch(reader: Reader, *, now: datetime) -> int:
         return 0
     batch = _events_between(reader, position, end)
     if batch:
-        reader.handle(batch)
+        with reading_at(now):
+            reader.handle(batch)
     sql.execute(
         "update events_position set xid = %s, event_id = %s, moved_at = %s, failures = 0, error = '', retry_at = null "
         "where id = %s",

@@ -1,11 +1,14 @@
 """What kinds of events there are, and who reads them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
 from django.utils.functional import Promise
 
 
@@ -94,3 +97,21 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "isoformat"):
         return value.isoformat()
     return value
+
+
+_moment: ContextVar[datetime | None] = ContextVar("careloop_reading_moment", default=None)
+
+
+def reading_now() -> datetime:
+    """Return the moment at which the running reader reads; the clock's, unless whoever runs the readers gave another."""
+    return _moment.get() or timezone.now()
+
+
+@contextmanager
+def reading_at(now: datetime) -> Iterator[None]:
+    """Let readers inside the block take `now` for the present."""
+    token = _moment.set(now)
+    try:
+        yield
+    finally:
+        _moment.reset(token)

@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from careloop.events.registry import Published, reader
+from careloop.events.registry import Published, reader, reading_now
 from careloop.followups import services
 from careloop.followups.models import FollowUp
 from careloop.kernel import sql
@@ -31,7 +31,7 @@ NEWER_THAN = timedelta(days=7)  # a log that is replayed opens nothing for what 
 @reader("followups", kinds=("message.received",), batch_size=2000)
 def open_what_is_asked_for(batch: list[Published]) -> None:
     """Open a follow-up for each answer that asks for a person; the inbound message is its origin, so once."""
-    open_for(batch, now=timezone.now())
+    open_for(batch, now=reading_now())
 
 
 def open_for(batch: list[Published], *, now: datetime) -> int:

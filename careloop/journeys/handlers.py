@@ -6,9 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
-
-from careloop.events.registry import Published, reader
+from careloop.events.registry import Published, reader, reading_now
 from careloop.facts.services import clinic_day
 from careloop.journeys import engine
 from careloop.journeys.definition import GOAL_EVENTS, NOT_SENT, OTHER_ANSWER, TRIGGER_EVENTS
@@ -33,7 +31,7 @@ KINDS = (ENTERED, LEFT, SENT, RECEIVED, WITHDRAWN, *NOT_GONE, *TRIGGER_EVENTS, *
 @reader("journeys", kinds=tuple(dict.fromkeys(KINDS)), batch_size=5000)
 def follow_events(batch: list[Published]) -> None:
     """Let events start journeys, answer waits, reach goals and end paths; set-wise."""
-    take(batch, now=timezone.now())
+    take(batch, now=reading_now())
 
 
 @loop("journeys")
@@ -190,7 +188,7 @@ def _note_answers(events: list[Published], *, now: datetime) -> None:
     if not pairs:
         return
     pairs.sort(key=lambda pair: pair[1].occurred_at)
-    last = {one: event for one, event in pairs}
+    last = dict(pairs)
     first = {one: event.occurred_at for one, event in reversed(pairs)}
     codes = [str(event.payload.get("answer") or "") or OTHER_ANSWER for event in last.values()]
     sql.execute(

@@ -343,7 +343,7 @@ def play(patient: Patient, step: tuple, now: datetime) -> str:
 @given(history=st.lists(STEPS, max_size=25))
 def test_step_by_step_comes_to_the_same_as_a_rebuild_and_as_slow_python(organization, monkeypatch, history):
     now = START
-    monkeypatch.setattr("careloop.facts.handlers.timezone.now", lambda: now)
+    monkeypatch.setattr("careloop.facts.handlers.reading_now", lambda: now)
     patient = a_patient()
     handle = READERS["facts"].handle
     handle([event("patient.registered", patient, at=now)])
