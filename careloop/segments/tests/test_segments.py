@@ -50,7 +50,7 @@ def told(kind, patient, now, *, historical=False) -> Published:
 def clock(monkeypatch, now):
     """Readers ask what time it is; here it is always `now`."""
     for slice_ in ("facts", "segments"):
-        monkeypatch.setattr(f"careloop.{slice_}.handlers.timezone.now", lambda: now)
+        monkeypatch.setattr(f"careloop.{slice_}.handlers.reading_now", lambda: now)
 
 
 # -- making ---------------------------------------------------------------------------------------------------
@@ -314,7 +314,7 @@ def test_the_cost_of_a_batch_does_not_grow_with_its_patients(organization, now, 
 
 def test_the_whole_way_from_an_event_to_membership(committed_organization, monkeypatch, now):
     for slice_ in ("facts", "segments"):
-        monkeypatch.setattr(f"careloop.{slice_}.handlers.timezone.now", lambda: now)
+        monkeypatch.setattr(f"careloop.{slice_}.handlers.reading_now", lambda: now)
     with in_organization(committed_organization.id):
         segment = make(rule={"field": "visits", "op": "at_least", "count": 1}, now=now)
         patient = support.a_patient()
