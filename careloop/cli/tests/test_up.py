@@ -61,7 +61,7 @@ def started(installation: Installation):
     yield running
     if process.poll() is None:
         process.terminate()
-        process.wait(timeout=60)
+    process.communicate(timeout=60)
 
 
 def test_it_says_where_it_is_and_who_may_sign_in(started):
@@ -79,7 +79,8 @@ def test_it_answers_over_http(started):
 def test_the_demo_has_the_size_asked_for(started, installation):
     counted = installation.run("count", "--json").json
 
-    assert counted["Patient"] == int(PATIENTS)
+    # those of the history, and some whom the front desk registers while the demo plays
+    assert int(PATIENTS) <= counted["Patient"] < int(PATIENTS) + 30
     assert counted["Event"] > counted["Patient"]
 
 
@@ -283,7 +284,7 @@ def test_children_do_not_outlive_a_killed_parent_and_it_starts_again(installatio
     until(lambda: not any(alive(pid) for pid in children))
     again = Running(installation.start("up", "--demo", "--port", "0", "--json"))
     assert until(again.answers)
-    assert installation.run("count", "--json").json["Patient"] == int(PATIENTS)
+    assert int(PATIENTS) <= installation.run("count", "--json").json["Patient"] < int(PATIENTS) + 30
     assert installation.run("down").code == 0
     assert again.process.wait(timeout=30) == 0
 
