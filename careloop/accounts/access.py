@@ -21,23 +21,28 @@ class Access:
     permission: str = ""
     why: str = ""
     permissions: tuple[str, ...] = ()  # any of them is enough
+    also: tuple[str, ...] = ()  # and each of these
 
     def allows(self, held: frozenset[str]) -> bool:
         """Whether a role that holds these permissions may open the view."""
-        return self.kind != "permission" or any(one in held for one in self.permissions)
+        return self.kind != "permission" or (any(one in held for one in self.permissions) and held.issuperset(self.also))
 
 
 View = Callable[..., HttpResponseBase]
 
 
-def requires(permission: str) -> Callable[[View], View]:
-    """Let in members whose role holds `permission`; others get 403, strangers the sign-in page."""
-    return requires_any(permission)
+def requires(permission: str, *also: str) -> Callable[[View], View]:
+    """Let in members whose role holds `permission` (and each of `also`); others get 403, strangers the sign-in page."""
+    return _guard((permission,), also)
 
 
 def requires_any(*permissions: str) -> Callable[[View], View]:
     """Let in members whose role holds one of `permissions`; the refusal names the first."""
-    unknown = set(permissions) - set(PERMISSIONS)
+    return _guard(permissions, ())
+
+
+def _guard(permissions: tuple[str, ...], also: tuple[str, ...]) -> Callable[[View], View]:
+    unknown = {*permissions, *also} - set(PERMISSIONS)
     if unknown or not permissions:
         raise ValueError(f"unknown permissions: {unknown}")
 
@@ -49,9 +54,12 @@ def requires_any(*permissions: str) -> Callable[[View], View]:
                 return _turn_away(request)
             if not any(member.can(one) for one in permissions):
                 raise PermissionDenied(permissions[0])
+            for one in also:
+                if not member.can(one):
+                    raise PermissionDenied(one)
             return view(request, *args, **kwargs)
 
-        check.access = Access("permission", permissions[0], permissions=permissions)  # type: ignore[attr-defined]
+        check.access = Access("permission", permissions[0], permissions=permissions, also=also)  # type: ignore[attr-defined]
         return check
 
     return decorate

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import get_language
 
+from careloop.accounts import selectors
 from careloop.web import navigation
 from careloop.web.colours import DEFAULT_ACCENT
 
@@ -33,6 +34,13 @@ class Shell:
     def organization(self) -> Any:
         """The organization the member works in, or None before sign-in."""
         return self.member.organization if self.member else None
+
+    @cached_property
+    def workplaces(self) -> list[selectors.Workplace]:
+        """The other organizations the person may switch to; costs a query only for those who have some."""
+        if self.member is None or getattr(self.member, "workplaces", 1) < 2:
+            return []
+        return [one for one in selectors.workplaces(self.member.user_id) if one.organization_id != self.member.organization_id]
 
     @cached_property
     def role_label(self) -> object:

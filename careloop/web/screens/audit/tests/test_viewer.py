@@ -7,15 +7,23 @@ import pytest
 from django.utils import timezone
 
 from careloop.audit.models import AuditEvent
-from careloop.audit.services import Actor, record
+from careloop.audit import services
+from careloop.audit.services import Actor
+from careloop.patients.models import Patient
 from careloop.patients.services import register
 from careloop.tenancy.context import run_before_commit
 
 
 @pytest.fixture
 def patient(organization, now):
-    made = register(name="王小明", chart_number="A-0042", now=now, by=None)
-    return getattr(made, "patient", made)
+    made = register(details={"name": "王小明", "chart_number": "A-0042"}, idempotency_key=uuid4(), now=now, by=None)
+    return Patient.objects.get(pk=made.patient_id)
+
+
+def record(action, **more):
+    """Note an action and write it, as the end of a request does."""
+    services.record(action, **more)
+    run_before_commit()
 
 
 def page(client, **filters):
@@ -104,6 +112,7 @@ def test_the_download_is_recorded_and_carries_no_formula(client_for):
 
     answer = client_for("owner").get("/audit/log.csv")
     text = b"".join(answer.streaming_content).decode("utf-8-sig")
+    answer.close()
 
     assert "'=HYPERLINK(1)" in text
     assert AuditEvent.objects.order_by("-number").first().action == "audit.exported"

@@ -10,6 +10,7 @@ from careloop.accounts.models import Invitation, Membership, User
 from careloop.accounts.scope import location_ids
 from careloop.audit.models import AuditEvent
 from careloop.policy.models import PolicyOverride, RegisteredContact
+from careloop.tenancy.context import run_before_commit
 from careloop.tenancy.models import Location, Organization
 
 
@@ -124,6 +125,7 @@ def test_an_invited_colleague_chooses_a_password_and_works(client_for, organizat
     assert visitor.post("/accounts/login/", {"login": "new@example.test", "password": password})["Location"] == "/"
     assert visitor.get("/search/").status_code == 200
     assert Client().get(f"/invitation/{token}/").status_code == 404
+    run_before_commit()
     assert {"staff.invited", "staff.joined"} <= set(AuditEvent.objects.values_list("action", flat=True))
 
 
@@ -273,11 +275,11 @@ def test_data_abroad_are_warned_about_with_rule_p15(client_for):
 def test_a_rules_answer_is_changed_with_a_reason_and_one_that_protects_patients_is_not(client_for):
     client = client_for("privacy_officer")
 
-    assert client.post("/settings/legal/rules/A1/", {"answer": "BLOCK", "reason": ""}).status_code == 422
-    assert client.post("/settings/legal/rules/A1/", {"answer": "BLOCK", "reason": "our counsel says so"}).status_code == 303
+    assert client.post("/settings/legal/rules/S1/", {"answer": "BLOCK", "reason": ""}).status_code == 422
+    assert client.post("/settings/legal/rules/S1/", {"answer": "BLOCK", "reason": "our counsel says so"}).status_code == 303
     assert client.post("/settings/legal/rules/P5/", {"answer": "ALLOW", "reason": "we would like to"}).status_code == 422
     assert client.get("/settings/legal/rules/NOPE/").status_code == 404
-    assert PolicyOverride.objects.get().rule_id == "A1"
+    assert PolicyOverride.objects.get().rule_id == "S1"
     assert "our counsel says so" in client.get("/settings/legal/").content.decode()
 
 

@@ -1,0 +1,250 @@
+"""Every address × every role × another organization: walks the whole list of addresses, so that a new one is closed by default."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.urls import get_resolver
+from django.urls.converters import IntConverter
+from django.urls.resolvers import URLPattern, URLResolver
+
+from careloop.accounts.permissions import ROLES
+from careloop.kernel import sql
+from tests.support import inside
+from tests.support.objects import Objects
+
+# Addresses without a decorator of ours, and why. allauth asks for what it needs on each of its pages.
+NOT_OURS = {"accounts/": "allauth's own pages: sign-in, passwords, second factors, sessions"}
+# Addresses that are called by machines, which hold no CSRF token: they prove themselves otherwise.
+WITHOUT_CSRF = {
+    "hooks/": "webhooks are signed over their raw body",
+    "api/v1/": "asks for a bearer token and does not look at cookies",
+    "p/u/": "one-click unsubscribe (RFC 8058): the secret token in the address is the proof",
+    "u/": "one-click unsubscribe (RFC 8058): the secret token in the address is the proof",
+}
+# Numbers that count up, in addresses, and why they tell nobody anything.
+SEQUENTIAL = {
+    "accounts/2fa/webauthn/keys/<int:pk>/remove/": "allauth's; reaches the visitor's own keys only",
+    "accounts/2fa/webauthn/keys/<int:pk>/edit/": "allauth's; reaches the visitor's own keys only",
+}
+# Tables a GET may write: traces of the reading itself.
+WRITTEN_BY_READING = {
+    "audit_event", "audit_patient", "audit_head", "django_session", "careloop_cache", "usersessions_usersession", "accounts_user",
+}  # fmt: skip
+# Pages whose GET does more than look, and why that is right.
+GET_MAY_WRITE: dict[str, str] = {}
+ROUTE_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>(?:[^()]|\([^()]*\))*\)")
+
+
+@dataclass(frozen=True)
+class Address:
+    """One line of the list of addresses."""
+
+    route: str
+    pattern: URLPattern
+    name: str
+
+    @property
+    def access(self) -> Any:
+        return getattr(self.pattern.callback, "access", None)
+
+    @property
+    def parameters(self) -> list[str]:
+        return [first or second for first, second in ROUTE_PARAMETER.findall(self.route)]
+
+    @property
+    def is_ours(self) -> bool:
+        return not self.route.startswith(tuple(NOT_OURS)) or self.access is not None
+
+    @property
+    def names_objects(self) -> bool:
+        """Whether it names something that belongs to an organization."""
+        from tests.support.objects import PARAMETERS
+
+        return any(name in {known.rpartition("|")[2] for known in PARAMETERS} for name in self.parameters)
+
+    def filled(self, objects: Objects) -> str:
+        """The address with these objects in it."""
+
+        def put(match: re.Match[str]) -> str:
+            return str(objects.value(self.route, match.group(1) or match.group(2)))
+
+        return "/" + ROUTE_PARAMETER.sub(put, self.route).replace("^", "").replace("$", "").replace("\\", "")
+
+
+def walk(patterns: Any, start: str = "", namespace: str = "") -> Iterator[Address]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver):
+            inner = ":".join(filter(None, (namespace, pattern.namespace)))
+            yield from walk(pattern.url_patterns, start + str(pattern.pattern), inner)
+        elif isinstance(pattern, URLPattern):
+            yield Address(start + str(pattern.pattern), pattern, ":".join(filter(None, (namespace, pattern.name))))
+
+
+ADDRESSES = list(walk(get_resolver().url_patterns))
+OURS = [address for address in ADDRESSES if address.is_ours]
+GUARDED = [address for address in OURS if address.access is not None and address.access.kind == "permission"]
+
+
+@pytest.fixture(autouse=True)
+def fresh_limits(db):
+    cache.clear()
+
+
+def ask(client, url, *, post=False):
+    """Ask for a page or send an empty form; what a download holds open is closed."""
+    answer = client.post(url) if post else client.get(url)
+    answer.close()
+    return answer
+
+
+def both(client, url):
+    """Ask and send; a page that takes only one of them answers 405 to the other."""
+    return [ask(client, url), ask(client, url, post=True)]
+
+
+def test_there_are_addresses_to_walk():
+    assert len(GUARDED) > 40
+
+
+@pytest.mark.parametrize("address", ADDRESSES, ids=lambda one: one.route or "/")
+def test_every_view_says_who_may_open_it(address):
+    assert address.access is not None or address.route.startswith(tuple(NOT_OURS)), (
+        f"{address.route}: decorate the view with requires(…), members_only or public(…) of careloop.accounts.access"
+    )
+    if address.access is not None and address.access.kind == "public":
+        assert len(address.access.why) > 10
+
+
+def test_no_address_counts():
+    counting = [
+        address.route for address in ADDRESSES
+        if any(isinstance(converter, IntConverter) for converter in getattr(address.pattern.pattern, "converters", {}).values())
+    ]  # fmt: skip
+
+    assert [route for route in counting if route not in SEQUENTIAL] == []
+
+
+def test_every_parameter_names_something_known(organization):
+    """A new kind of parameter must be given an object, or the tests below would pass it by."""
+    objects = Objects()
+    for address in OURS:
+        assert address.filled(objects)
+
+
+def test_strangers_are_sent_to_the_sign_in_page(organization):
+    objects, problems = Objects(), []
+    for address in OURS:
+        if address.access.kind == "public":
+            continue
+        url = address.filled(objects)
+        for answer in both(Client(), url):
+            sent = answer.status_code == 302 and answer["Location"].startswith("/accounts/login/")
+            if not sent and answer.status_code not in (403, 405):
+                problems.append((url, answer.status_code))
+
+    assert problems == []
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_a_role_opens_what_its_permissions_say_and_nothing_else(client_for, role):
+    client, objects, problems = client_for(role), Objects(), []
+    held = ROLES[role].permissions
+    for address in GUARDED:
+        url = address.filled(objects)
+        if address.access.allows(held):
+            answer = ask(client, url)
+            if answer.status_code == 403 or answer.status_code >= 500:
+                problems.append((url, address.access.permissions, answer.status_code))
+        else:
+            statuses = {answer.status_code for answer in both(client, url)}
+            if not statuses <= {403, 405} or 403 not in statuses:
+                problems.append((url, address.access.permissions, statuses))
+
+    assert problems == []
+
+
+def test_a_member_without_any_membership_left_opens_nothing(client_for):
+    from careloop.accounts.models import Membership
+
+    client, objects, problems = client_for("owner"), Objects(), []
+    urls = [(address.filled(objects), address) for address in OURS if address.access.kind != "public"]
+    Membership.objects.filter(user=client.user).update(is_active=False)
+    for url, _address in urls:
+        if not {answer.status_code for answer in both(client, url)} <= {403, 405}:
+            problems.append(url)
+
+    assert problems == []
+
+
+def test_another_organizations_objects_are_not_there(client_for, organization, other_organization):
+    """The owner here, who may do everything, with the ids of another clinic's objects: 404, as if they had never been."""
+    with inside(other_organization):
+        theirs = Objects()
+        urls = [(address.filled(theirs), address) for address in GUARDED if address.names_objects]
+    client, problems = client_for("owner"), []
+    for url, address in urls:
+        for answer in both(client, url):
+            if answer.status_code not in (404, 405):
+                problems.append((address.route, answer.wsgi_request.method, answer.status_code))
+
+    assert problems == []
+
+
+def test_looking_changes_nothing(client_for):
+    """GET is safe everywhere: links are followed by previews, crawlers and the Back button."""
+    client, objects, problems = client_for("owner"), Objects(), []
+    urls = [(address.filled(objects), address) for address in OURS if address.route not in GET_MAY_WRITE]
+    for url, address in urls:
+        before = written()
+        ask(client, url)
+        changed = {table for table, count in written().items() if count != before.get(table)} - WRITTEN_BY_READING
+        if changed:
+            problems.append((address.route, changed))
+
+    assert problems == []
+
+
+def written() -> dict[str, int]:
+    """How many rows of each table this transaction has written."""
+    return {
+        row["relname"]: row["n"]
+        for row in sql.rows("select relname, n_tup_ins + n_tup_upd + n_tup_del as n from pg_stat_xact_user_tables")
+    }
+
+
+def test_a_form_without_its_token_is_refused_everywhere(client_for):
+    signed_in, objects, problems = client_for("owner"), Objects(), []
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = signed_in.cookies
+    for address in ADDRESSES:
+        if address.route.startswith(tuple(WITHOUT_CSRF)):
+            continue
+        try:
+            url = address.filled(objects)
+        except LookupError:
+            url = "/" + ROUTE_PARAMETER.sub("1", address.route).replace("^", "").replace("$", "")
+        answer = ask(strict, url, post=True)
+        if answer.status_code not in (403, 404, 405):
+            problems.append((address.route, answer.status_code))
+
+    assert problems == []
+
+
+def test_every_answer_carries_the_content_policy_and_pages_stay_out_of_caches(client_for):
+    client, objects, problems = client_for("owner"), Objects(), []
+    for address in OURS:
+        answer = ask(client, address.filled(objects))
+        policy = answer.get("Content-Security-Policy", "")
+        if "default-src 'self'" not in policy or "unsafe" in policy:
+            problems.append((address.route, "policy", policy))
+        if address.access.kind != "public" and "no-store" not in answer.get("Cache-Control", ""):
+            problems.append((address.route, "cache", answer.get("Cache-Control")))
+        if answer.get("X-Content-Type-Options") != "nosniff" or answer.get("X-Frame-Options") != "DENY":
+            problems.append((address.route, "headers"))
+
+    assert problems == []

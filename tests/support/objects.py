@@ -1,0 +1,143 @@
+"""One object of every kind that an address may name, made for the organization a test is in.
+
+The guard of addresses (tests/guards/test_urls.py) asks for the objects by the names of the addresses' parameters. A new
+parameter needs a line in `PARAMETERS` (a model) or `VALUES` (a plain value); the guard fails and says so until it has one.
+"""
+
+import itertools
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from django.apps import apps
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from careloop.accounts.models import User
+
+NOW = datetime(2026, 3, 16, 2, 0, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+# parameter, or "start of the route|parameter" where the same name means different things → model
+PARAMETERS: dict[str, str] = {
+    "patient_id": "patients.Patient",
+    "contact_id": "patients.ContactPoint",
+    "settings/contacts/|contact_id": "policy.RegisteredContact",
+    "row_id": "patients.Identifier",
+    "tag_id": "patients.Tag",
+    "note_id": "patients.HealthNote",
+    "related_id": "patients.RelatedPerson",
+    "record_id": "records.Encounter",
+    "notice_id": "consent.Notice",
+    "follow_up_id": "followups.FollowUp",
+    "batch_id": "imports.ImportBatch",
+    "segment_id": "segments.Segment",
+    "journey_id": "journeys.Journey",
+    "version_id": "journeys.JourneyVersion",
+    "enrollment_id": "journeys.Enrollment",
+    "message_id": "messaging.Message",
+    "template_id": "messaging.MessageTemplate",
+    "conversation_id": "messaging.Conversation",
+    "account_id": "messaging.ChannelAccount",
+    "channel_id": "messaging.ChannelAccount",
+    "location_id": "tenancy.Location",
+    "member_id": "accounts.Membership",
+    "invitation_id": "accounts.Invitation",
+    "token_id": "api.ApiToken",
+}
+# parameters that are words of ours, the same in every organization
+VALUES: dict[str, Any] = {
+    "kind": "encounter", "tab": "visits", "key": "birthday", "purpose": "privacy", "rule_id": "S1", "colour": "0f766e",
+    "pk": 1,
+    "settings/channels/|kind": "sandbox", "follow-ups/|kind": "call",
+}  # fmt: skip
+# secrets in links: the guard uses one that opens nothing
+SECRETS = {"token", "uidb36"}
+
+# what a model's own rules ask for, beyond its types
+SPECIAL: dict[str, dict[str, Any]] = {
+    "patients.patient": {"name": "王小明", "name_grams": ["王", "小", "明", "王小", "小明"]},
+    "policy.registeredcontact": {"value": "https://example.tw", "key": "example.tw"},
+    "segments.segment": {"purpose": "CARE", "rule": {"all": []}},
+    "segments.segmentversion": {"purpose": "CARE", "rule": {"all": []}},
+    "patients.contactpoint": {"system": "phone"},
+    "messaging.message": {"state": "planned", "origin": "staff"},
+    "messaging.channelaccount": {"kind": "sandbox", "channel": "email"},
+}
+
+
+class Objects:
+    """Makes at most one object of each model, with whatever it points to; belongs to the organization it is used in."""
+
+    def __init__(self) -> None:
+        self.made: dict[str, models.Model] = {}
+
+    def value(self, route: str, parameter: str) -> Any:
+        """Return what stands for `parameter` in an address with this route.
+
+        Raises:
+            LookupError: nobody has said what this parameter names.
+        """
+        for known in (PARAMETERS, VALUES):
+            for name, found in known.items():
+                start, _, wanted = name.rpartition("|")
+                if wanted == parameter and start and route.startswith(start):
+                    return self._pick(known, found)
+        if parameter in PARAMETERS:
+            return self._pick(PARAMETERS, PARAMETERS[parameter])
+        if parameter in VALUES:
+            return VALUES[parameter]
+        if parameter in SECRETS:
+            return "not-a-token"
+        raise LookupError(f"{route}: say in tests/support/objects.py what “{parameter}” names")
+
+    def _pick(self, known: dict[str, Any], found: Any) -> Any:
+        return self.get(found).pk if known is PARAMETERS else found
+
+    def get(self, label: str) -> Any:
+        """Return the object of a model, made on first use."""
+        model = apps.get_model(label)
+        key = model._meta.label_lower
+        if key not in self.made:
+            self.made[key] = self._make(model)
+        return self.made[key]
+
+    def _make(self, model: type[models.Model]) -> Any:
+        if model is User:
+            return User.objects.create_user(f"somebody-{next(_numbers)}@example.test", None, name="某人")
+        values: dict[str, Any] = dict(SPECIAL.get(model._meta.label_lower, {}))
+        for field in model._meta.concrete_fields:
+            if field.name in values or field.name == "organization" or field.primary_key and not field.remote_field:
+                continue
+            if field.null or field.has_default() or field.db_default is not models.NOT_PROVIDED:
+                if not isinstance(field, models.ForeignKey) or field.null:
+                    continue
+            values[field.name] = self._some(field)
+        return model._default_manager.create(**values)
+
+    def _some(self, field: Any) -> Any:
+        if isinstance(field, models.ForeignKey):
+            return self.get(field.related_model._meta.label)
+        if field.choices:
+            return next(value for value, _label in field.flatchoices if value != "")
+        match field:
+            case models.DateTimeField():
+                return NOW
+            case models.DateField():
+                return NOW.date()
+            case models.BooleanField():
+                return False
+            case models.UUIDField():
+                return uuid4()
+            case models.BinaryField():
+                return uuid4().bytes
+            case models.JSONField():
+                return {}
+            case ArrayField():
+                return []
+            case models.EmailField():
+                return f"object-{next(_numbers)}@example.test"
+            case models.IntegerField():
+                return next(_numbers)
+            case _:
+                return f"x{next(_numbers)}"[: field.max_length or 40]
