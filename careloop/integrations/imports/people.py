@@ -213,7 +213,7 @@ def write_patients(chunk: RowChunk, run: Run) -> Outcome:
     _write_identifiers(found, run, keys, outcome)
     _write_tags(found, run)
     drop("stage")
-    for table in (TABLE, sealing.CONTACT_TABLE, sealing.IDENTIFIER_TABLE, "patients_key"):
+    for table in (TABLE, sealing.CONTACT_TABLE):
         note_growth(run, table, outcome.created)
     outcome.patients.update(UUID(one.patient) for one in found)
     return outcome

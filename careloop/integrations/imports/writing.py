@@ -235,11 +235,11 @@ def _fetch(statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
 
 
 def note_growth(run: Run, table: str, rows: int) -> None:
-    """Have a table counted again once it has grown by a fifth: plans made for an empty table are a hundred times slower."""
+    """Have a table counted again once it is four times what it was: plans made for an empty table are a hundred times slower."""
     run.grown[table] = run.grown.get(table, 0) + rows
     if table not in run.counted:
         run.counted[table] = max(0, int(_fetch("select reltuples from pg_class where oid = %s::regclass", [table])[0][0]))
-    if run.grown[table] > max(500, run.counted[table] // 5):
+    if run.grown[table] > max(500, run.counted[table] * 3):
         _fetch("select imports_analyze(%s)", [[table]])
         run.counted[table] += run.grown[table]
         run.grown[table] = 0

@@ -8,7 +8,8 @@ import re
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping as ReadOnly, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping as ReadOnly
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
@@ -20,7 +21,8 @@ from django.utils.translation import gettext_lazy as _
 
 from careloop.integrations.imports import rows as canonical
 from careloop.integrations.imports.rows import Refused, Row, RowChunk, RowStream, Warned
-from careloop.integrations.tabular import known_tables, mapping as mappings, sheets, validators
+from careloop.integrations.tabular import known_tables, sheets, validators
+from careloop.integrations.tabular import mapping as mappings
 from careloop.integrations.tabular.inspection import Notice, Question, Report, Verdict, inspect
 from careloop.integrations.tabular.mapping import Mapping
 from careloop.integrations.tabular.reading import BLOCK_ROWS, Block, read_blocks
@@ -34,6 +36,8 @@ MOST_MEMBERS = 10_000
 LARGEST_UNPACKED = 20 * 1024**3
 LARGEST_RATIO = 200
 SMALL = 10 * 1024 * 1024
+
+PATIENT_ROWS = 5_000
 
 
 class SourceRefused(DomainError):
@@ -247,6 +251,9 @@ def table_chunks(
 ) -> Iterator[RowChunk]:
     """Yield the rows of one table in canonical form."""
     convert = converter(table, zone=zone, today=today)
+    if table.mapping.kind == "patient":
+        # a patient is a hundred times the work of a visit: smaller chunks let sealing and writing overlap
+        size = min(size, PATIENT_ROWS)
     for block in blocks(table, size=size, limit=limit):
         yield convert(block)
 

@@ -142,8 +142,8 @@ def read_integer(cell: str) -> Value:
         raise Problem("row.not_a_whole_number") from None
 
 
-_YES = frozenset("1 y yes true t v 是 有 ✓ ✔ o".split())
-_NO = frozenset("0 n no false f 否 無 无 x ✗".split())
+_YES = frozenset(["1", "y", "yes", "true", "t", "v", "是", "有", "✓", "✔", "o"])
+_NO = frozenset(["0", "n", "no", "false", "f", "否", "無", "无", "x", "✗"])
 
 
 def read_boolean(cell: str) -> Value:
@@ -156,10 +156,10 @@ def read_boolean(cell: str) -> Value:
 
 
 _SEX = {
-    **dict.fromkeys("男 m male 男性 1 先生 man boy".split(), "male"),
-    **dict.fromkeys("女 f female 女性 2 小姐 woman girl".split(), "female"),
-    **dict.fromkeys("其他 其它 o other x 第三性 跨性別".split(), "other"),
-    **dict.fromkeys("不詳 不明 未知 u unknown 未提供 0 - ?".split(), "unknown"),
+    **dict.fromkeys(["男", "m", "male", "男性", "1", "先生", "man", "boy"], "male"),
+    **dict.fromkeys(["女", "f", "female", "女性", "2", "小姐", "woman", "girl"], "female"),
+    **dict.fromkeys(["其他", "其它", "o", "other", "x", "第三性", "跨性別"], "other"),
+    **dict.fromkeys(["不詳", "不明", "未知", "u", "unknown", "未提供", "0", "-", "?"], "unknown"),
 }
 
 
