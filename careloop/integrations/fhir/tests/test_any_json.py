@@ -9,11 +9,11 @@ import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from careloop.bench.fhir_map import bundle as clinic_bundle
 from careloop.integrations.fhir.documents import parse
 from careloop.integrations.fhir.limits import Limits
 from careloop.integrations.fhir.loading import PICKERS, SCALARS, Mapper, Report
 from careloop.integrations.fhir.reasons import REASONS
+from careloop.integrations.fhir.samples import bundle as clinic_bundle
 from careloop.integrations.fhir.shapes import SHAPES
 from careloop.integrations.fhir.tests.building import NOW, TAIPEI, coded, of_patient, patient
 
