@@ -35,7 +35,9 @@ def test_generated_pages_are_current(reference):
 def test_the_sample_names_every_setting_with_its_default():
     sample = dict(re.findall(r"^#([A-Z_]+)=(.*)$", (ROOT / "careloop.env.sample").read_text(), re.MULTILINE))
 
-    wanted = {str(field.validation_alias or f"CARELOOP_{name.upper()}") for name, field in Environment.model_fields.items()}
+    wanted = {
+        str(field.validation_alias or f"CARELOOP_{name.upper()}") for name, field in Environment.model_fields.items()
+    }
     assert set(sample) == wanted
     assert sample["CARELOOP_PORT"] == "8400"
 
