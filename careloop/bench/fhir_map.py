@@ -26,6 +26,8 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
     """Measure; the limit is orjson alone, and orjson with five fields picked from every resource."""
     if options.path:
         return _source(options.path, say)
+    from careloop.integrations.fhir.samples import bundle
+
     documents = [bytearray(orjson.dumps(bundle(number, options.visits))) for number in range(options.patients)]
     count = sum(len(orjson.loads(document)["entry"]) for document in documents)
     size = sum(map(len, documents))
