@@ -444,8 +444,7 @@ def _carry_out_message(batch: _Batch) -> None:
 def _expires(batch: _Batch) -> datetime | None:
     """A greeting for a day is worth nothing later; other messages of a journey may come a day late."""
     if batch.version.definition.trigger.get("date") == "birthday":
-        midnight = datetime.combine(batch.now.astimezone(batch.zone).date() + timedelta(days=1), time(0), batch.zone)
-        return midnight
+        return datetime.combine(batch.now.astimezone(batch.zone).date() + timedelta(days=1), time(0), batch.zone)
     return None
 
 
@@ -629,6 +628,22 @@ def withdraw_tasks(enrollment_ids: Iterable[UUID], *, reason: str, now: datetime
 
 
 __all__ = [
-    "BATCH", "Candidates", "Entry", "NOT_SENT", "OTHER_ANSWER", "Outlook", "Version", "clinic_zone", "enroll", "entry_of", "leave",
-    "load_version", "move_due", "move_journey", "outlook", "reads_health", "treated_audience", "withdraw_tasks",
+    "BATCH",
+    "NOT_SENT",
+    "OTHER_ANSWER",
+    "Candidates",
+    "Entry",
+    "Outlook",
+    "Version",
+    "clinic_zone",
+    "enroll",
+    "entry_of",
+    "leave",
+    "load_version",
+    "move_due",
+    "move_journey",
+    "outlook",
+    "reads_health",
+    "treated_audience",
+    "withdraw_tasks",
 ]  # fmt: skip

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class JourneyScreensConfig(AppConfig):
+    name = "careloop.web.screens.journeys"
+    label = "journey_screens"
