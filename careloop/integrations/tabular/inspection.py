@@ -300,10 +300,10 @@ def _place_header(
     for place, row in enumerate(rows[:HIGHEST_HEADER]):
         if len(row) < width or not any(row):
             continue
-        if _looks_like_record(row) and any(not _looks_like_header_cell(cell) for cell in row):
-            if _below_is_alike(rows, place):
-                report.questions.append(Question("ask.no_header", "columns", blocking=True))
-                return -1 - place
+        no_header = any(not _looks_like_header_cell(cell) for cell in row)
+        if no_header and _looks_like_record(row) and _below_is_alike(rows, place):
+            report.questions.append(Question("ask.no_header", "columns", blocking=True))
+            return -1 - place
         return place
     return 0 if rows else -1
 

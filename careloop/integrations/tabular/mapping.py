@@ -239,9 +239,9 @@ def _by_content(report: Report, *, kind: str) -> Mapping:
         target = {"mobile": "mobile", "national_id": "national_id", "email": "email", "sex": "sex", "date": "birth_date"}.get(
             column.content, ""
         )
-        if not target and column.content == "text" and "name" not in mapping.columns:
-            if all(len(sample) <= 20 for sample in column.samples):
-                target = "name"
+        short = all(len(sample) <= 20 for sample in column.samples)
+        if not target and column.content == "text" and short and "name" not in mapping.columns:
+            target = "name"
         if not target and column.content == "number" and "chart_number" not in mapping.columns:
             target = "chart_number"
         if target and target not in mapping.columns:

@@ -130,9 +130,8 @@ def _save_mapping(request: HttpRequest, batch: ImportBatch) -> None:
     for option in ("encoding", "delimiter", "header_line", "sheet", "repair", "date_order", "allow_short_rows"):
         if value := request.POST.get(f"option_{option}", "").strip():
             document["options"][option] = value
-    if header := document["options"].get("header_line"):
-        if not header.isdigit():
-            del document["options"]["header_line"]
+    if not document["options"].get("header_line", "0").isdigit():
+        del document["options"]["header_line"]
     batch.mapping = {"document": {**document, "columns": columns}} if columns else {"suggest": document}
     batch.save(update_fields=["mapping"])
 
@@ -300,7 +299,7 @@ def _page(one: ImportBatch) -> dict[str, Any]:
         "warned": [_finding(f) for f in one.findings.filter(kind=ImportFinding.Kind.WARNED).order_by("id")[:SHOWN_FINDINGS]],
         "parts": parts,
         "can_undo": not one.dry_run and one.state in (State.DONE, State.STOPPED, State.FAILED) and one.rows_read > 0,
-        "can_start": bool(one.stored_as) and (one.dry_run and one.state == State.DONE or one.state in (State.STOPPED, State.FAILED)),
+        "can_start": bool(one.stored_as) and ((one.dry_run and one.state == State.DONE) or one.state in (State.STOPPED, State.FAILED)),
         "parent": (one.mapping or {}).get("of", ""),
     }  # fmt: skip
 
