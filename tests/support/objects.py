@@ -61,6 +61,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "segments.segment": {"purpose": "CARE", "rule": {"all": []}},
     "segments.segmentversion": {"purpose": "CARE", "rule": {"all": []}},
     "patients.contactpoint": {"system": "phone"},
+    "journeys.enrollment": {"due_at": NOW},
     "messaging.message": {"state": "planned", "origin": "staff"},
     "messaging.channelaccount": {"kind": "sandbox", "channel": "email"},
 }

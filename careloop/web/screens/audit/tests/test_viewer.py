@@ -112,7 +112,7 @@ def test_the_download_is_recorded_and_carries_no_formula(client_for):
 
     answer = client_for("owner").get("/audit/log.csv")
     text = b"".join(answer.streaming_content).decode("utf-8-sig")
-    answer.close()
+    answer.file_to_stream.close()
 
     assert "'=HYPERLINK(1)" in text
     assert AuditEvent.objects.order_by("-number").first().action == "audit.exported"
