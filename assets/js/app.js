@@ -6,4 +6,5 @@ import "./dialogs.js";
 import "./palette.js";
 import "./filters.js";
 import "./copy.js";
+import "./insert.js";
 import "./lazy_charts.js";

@@ -180,6 +180,11 @@ def unread_conversations(*, limit: int = 50) -> list[dict[str, Any]]:
     )
 
 
+def unread_of(patient_id: UUID) -> int:
+    """Return how many messages of one patient nobody has read."""
+    return int(sql.value("select coalesce(sum(unread), 0) from messaging_conversation where patient_id = %s", [patient_id]))
+
+
 def mark_read(patient_id: UUID, *, now: datetime) -> None:
     """Note that somebody looked at what a patient wrote."""
     sql.execute(

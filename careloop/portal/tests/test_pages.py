@@ -6,9 +6,9 @@ from django.test import Client
 from careloop.consent import services as consent
 from careloop.consent.models import Consent
 from careloop.kernel import sql
+from careloop.kernel.ids import token_hash
 from careloop.messaging import links, services, texts
 from careloop.messaging.models import AnswerLink, InboundMessage, Message
-from careloop.kernel.ids import token_hash
 from careloop.messaging.tests.support import account, patient
 
 
