@@ -6,7 +6,7 @@ what is left. Nothing is written past the services, so every row has its event, 
 
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
@@ -39,8 +39,8 @@ SEGMENTS = (
     "adult-checkup-due", "colorectal-due", "scaling-due", "flu-due", "child-vaccine-due", "refill-open", "hba1c-overdue", "post-procedure",
     "lapsed", "at-risk", "new-without-second", "birthday-week", "valuable-at-risk", "no-line",
 )  # fmt: skip
-STARTED = ("recall", "welcome", "post-procedure", "birthday", "lapsed")
-DRAFTED = ("refill",)
+# on which day of the three weeks a journey is started; None leaves it a draft
+JOURNEYS = {"recall": 0, "welcome": 0, "post-procedure": 0, "birthday": 0, "lapsed": 13, "refill": None}
 NEWCOMERS = tuple(
     (name, sex, f"0900-099-{number:03d}", f"U{number:032x}")
     for number, (name, sex) in enumerate(
@@ -63,6 +63,7 @@ class Stage:
     answered: set[UUID]
     newcomers: list[tuple[str, str, str, str]]
     looked_at: int = 0
+    settled: set[str] = field(default_factory=set)
 
 
 def play(organization_id: UUID, *, owner: UUID, now: datetime, seed: int) -> None:
@@ -71,9 +72,9 @@ def play(organization_id: UUID, *, owner: UUID, now: datetime, seed: int) -> Non
         desk = User.objects.get(email="desk@demo.careloop.test").pk
     stage = Stage(organization_id, owner, desk, random.Random(seed), set(), list(NEWCOMERS))
     moments = list(_moments(now))
-    with in_organization(organization_id):
-        _open_the_libraries(stage, now=moments[0])
     for moment in moments:
+        with in_organization(organization_id):
+            _start_what_is_due(stage, now=moment, day=(moment - moments[0]).days)
         _go_on(stage, now=moment)
     with in_organization(organization_id):
         _staff_at_work(stage, now=now)
@@ -90,14 +91,19 @@ def _moments(now: datetime) -> Iterator[datetime]:
                 yield moment
 
 
-def _open_the_libraries(stage: Stage, *, now: datetime) -> None:
-    owner = User.objects.get(pk=stage.owner)
-    texts.install_library(now=now)
-    for key in SEGMENTS:
-        segments.take_over(key, by=owner, now=now)
-    for key in (*STARTED, *DRAFTED):
+def _start_what_is_due(stage: Stage, *, now: datetime, day: int) -> None:
+    """Take segments and journeys over from the libraries and start each journey on its day; again changes nothing."""
+    if not stage.settled:
+        owner = User.objects.get(pk=stage.owner)
+        texts.install_library(now=now)
+        for key in SEGMENTS:
+            segments.take_over(key, by=owner, now=now)
+    for key, start_day in JOURNEYS.items():
+        if key in stage.settled or (start_day is not None and day < start_day):
+            continue
+        stage.settled.add(key)
         made = journeys.take_over(key, by=stage.owner, now=now, journey_id=uuid5(stage.organization_id, key))
-        if key in STARTED and made.state == "DRAFT":
+        if start_day is not None and made.state == "DRAFT":
             journey_services.start(journey_id=made.pk, version=made.version, now=now, by=stage.owner)
 
 
@@ -203,7 +209,7 @@ def _new_patients(stage: Stage, *, now: datetime) -> None:
 def _staff_at_work(stage: Stage, *, now: datetime) -> None:
     """The front desk has worked on most of the call list; some of it is due today."""
     open_ones = FollowUp.objects.filter(state="OPEN").order_by("due_at", "id")
-    for task in open_ones[: max(0, open_ones.count() - 24)]:
+    for task in open_ones[: max(0, open_ones.count() - 26)]:
         outcome = stage.dice.choices(("REACHED", "BOOKED", "NO_ANSWER", "DECLINED", "RESOLVED"), weights=(4, 3, 2, 1, 2))[0]
         followups.close(follow_up_id=task.pk, outcome=outcome, version=task.version, now=now, by=stage.desk)
     for external_id, title, script in (
