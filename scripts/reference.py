@@ -261,7 +261,7 @@ def segment_rules() -> Iterator[str]:
         "```json",
         '{"all": [',
         '  {"field": "last_visit", "op": "more_than_days_ago", "days": 90},',
-        '  {"not": {"field": "channel_consent", "op": "refused", "purpose": "MARKETING", "channel": "line"}}',
+        '  {"not": {"field": "consent", "op": "refused", "purpose": "MARKETING", "channel": "line"}}',
         "]}",
         "```",
         "",

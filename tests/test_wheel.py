@@ -125,15 +125,16 @@ class ClinicPc:
         )
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [str(self.bin / "careloop"), *arguments],
-            env=self.environment,
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=(self.folder / "stderr.log").open("w"),
-            text=True,
-            start_new_session=True,
-        )
+        with (self.folder / "stderr.log").open("w") as log:
+            return subprocess.Popen(
+                [str(self.bin / "careloop"), *arguments],
+                env=self.environment,
+                cwd=self.folder,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
 
 
 @pytest.fixture(scope="module")
