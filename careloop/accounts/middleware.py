@@ -8,6 +8,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from careloop.accounts.models import Membership
+from careloop.accounts.scope import limited_to, location_ids
 from careloop.kernel import sql
 from careloop.tenancy import context
 
@@ -38,7 +39,8 @@ class OrganizationMiddleware:
             request.member = member  # type: ignore[attr-defined]
             token = context.enter(member.organization_id)
             try:
-                response = self.get_response(request)
+                with limited_to(location_ids(member)):
+                    response = self.get_response(request)
                 if response.status_code >= 500:
                     transaction.set_rollback(True)
                 else:

@@ -1,5 +1,8 @@
 """Which of the organization's locations a member's work is limited to."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from uuid import UUID
 
 from careloop.accounts.models import Membership, MembershipLocation
@@ -19,3 +22,25 @@ def location_ids(member: Membership | None) -> frozenset[UUID] | None:
         known = frozenset(found) or None
         member.location_limit = known  # type: ignore[attr-defined]
     return known
+
+
+_current: ContextVar[frozenset[UUID] | None] = ContextVar("careloop_locations", default=None)
+
+
+@contextmanager
+def limited_to(locations: frozenset[UUID] | None) -> Iterator[None]:
+    """Let everything inside the block see patients of these locations only (None: of all)."""
+    token = _current.set(locations)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def current_location_ids() -> list[UUID] | None:
+    """Return the limit of the member the running request belongs to, as a parameter for SQL; None: no limit.
+
+    Jobs, readers and commands have none: what they work out is the organization's.
+    """
+    limit = _current.get()
+    return None if limit is None else sorted(limit)

@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "careloop.api.middleware.TokenOrganization",
     "careloop.web.middleware.Language",
     "careloop.audit.middleware.AuditActor",
+    "careloop.patients.middleware.HomeLocation",
 ]
 
 ROOT_URLCONF = "careloop.config.urls"

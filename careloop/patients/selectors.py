@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from careloop.accounts.scope import current_location_ids
 from careloop.kernel import sql
 from careloop.kernel.dates import DateRefused, read_date
 from careloop.kernel.masking import mask_address, mask_email, mask_id, mask_line_id, mask_phone
@@ -64,8 +65,9 @@ def search(text: str, *, today: date, limit: int = FOUND_AT_MOST) -> list[FoundP
             select p.id, p.name, p.sex, p.birth_date, p.birth_precision, p.chart_number, p.deceased, p.active, h.by
               from hits h join patients_patient p on p.id = h.id
              where p.merged_into_id is null
+               and (%(locations)s::uuid[] is null or p.home_location_id = any(%(locations)s))
              order by h.rank, p.updated_at desc, p.id desc limit %(most)s""",
-        params | {"most": NAMES_LOOKED_AT + limit if is_name else limit},
+        params | {"most": NAMES_LOOKED_AT + limit if is_name else limit, "locations": current_location_ids()},
     )
     if is_name:
         found = [row for row in found if row["by"] != "name" or matches(text, row["name"])]

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
+from careloop.accounts.scope import current_location_ids
 from careloop.facts.rules import consent_bit, consent_mask
 from careloop.kernel import sql
 from careloop.patients.selectors import ways_to_find
@@ -71,6 +72,8 @@ class Filters:
             )
         if self.stage is not None:
             self._facts("f.stage = %(stage)s", stage=self.stage)
+        if (limit := current_location_ids()) is not None:
+            self._and("p.home_location_id = any(%(limit)s)", limit=limit)
         if self.location:
             self._and("p.home_location_id = %(location)s", location=self.location)
         if self.sex:

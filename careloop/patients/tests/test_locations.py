@@ -1,0 +1,64 @@
+"""A member limited to some locations sees the patients whose home is there, in lists, in the search and on their pages."""
+
+import pytest
+
+from careloop.accounts.models import Membership
+from careloop.accounts.scope import limited_to, location_ids
+from careloop.patients.models import Patient
+from careloop.patients.selectors import search
+from careloop.patients.tests.make import NOW, patient
+from careloop.tenancy.models import Location
+
+
+@pytest.fixture
+def two(organization):
+    """One patient at each of two locations, one at none."""
+    here, there = Location.objects.get(), Location.objects.create(name="板橋分院")
+    made = {name: patient(name, birth_date=None) for name in ("王本院", "王分院", "王無院")}
+    Patient.objects.filter(pk=made["王本院"]).update(home_location=here)
+    Patient.objects.filter(pk=made["王分院"]).update(home_location=there)
+    return here, there, made
+
+
+@pytest.fixture
+def limited(client_for, two):
+    client = client_for("front_desk")
+    Membership.objects.get(user=client.user).location_limits.create(location=two[0])
+    return client
+
+
+def test_the_search_finds_patients_of_these_locations_only(two):
+    here, _there, _made = two
+
+    with limited_to(frozenset([here.pk])):
+        assert [one.name for one in search("王", today=NOW.date())] == ["王本院"]
+    assert len(search("王", today=NOW.date())) == 3
+
+
+def test_the_list_shows_them_only(limited, client_for):
+    text = limited.get("/patients/").content.decode()
+
+    assert "王本院" in text
+    assert "王分院" not in text
+    assert "王無院" not in text
+    assert "王分院" in client_for("front_desk").get("/patients/").content.decode()
+
+
+def test_pages_of_others_are_not_there(limited, two):
+    _here, _there, made = two
+
+    assert limited.get(f"/patients/{made['王本院']}/").status_code == 200
+    for name in ("王分院", "王無院"):
+        assert limited.get(f"/patients/{made[name]}/").status_code == 404
+        assert limited.get(f"/patients/{made[name]}/edit/").status_code == 404
+        assert limited.post(f"/patients/{made[name]}/contacts/new/").status_code == 404
+
+
+def test_a_limit_is_lifted_at_once(limited, two):
+    _here, _there, made = two
+    member = Membership.objects.get(user=limited.user)
+    assert location_ids(member) == frozenset([two[0].pk])
+
+    member.location_limits.all().delete()
+
+    assert limited.get(f"/patients/{made['王分院']}/").status_code == 200
