@@ -108,9 +108,18 @@ def _tabs(request: HttpRequest, filters: Filters, counts: selectors.Counts) -> l
         "due": (_("Due today"), counts.due), "overdue": (_("Overdue"), counts.overdue), "later": (_("Later"), counts.later),
         "done": (_("Done"), 0),
     }  # fmt: skip
-    kept = {name: value for name, value in request.GET.items() if name in ("owner", "location", "kind", "priority") and value}
+    kept = {
+        name: value
+        for name, value in request.GET.items()
+        if name in ("owner", "location", "kind", "priority") and value
+    }
     return [
-        {"label": label, "count": count, "url": f"?{urlencode({**kept, 'when': when})}", "is_current": filters.when == when}
+        {
+            "label": label,
+            "count": count,
+            "url": f"?{urlencode({**kept, 'when': when})}",
+            "is_current": filters.when == when,
+        }
         for when, (label, count) in labels.items()
     ]
 
@@ -194,7 +203,9 @@ def _settle(request: HttpRequest, row: dict[str, Any], given: dict[str, Any], me
     return redirect_to(request, next_url(request, reverse("followups:list")), message=done)
 
 
-def _page(request: HttpRequest, row: dict[str, Any], form: OutcomeForm, snoozing: SnoozeForm, refusal: str) -> HttpResponse:
+def _page(
+    request: HttpRequest, row: dict[str, Any], form: OutcomeForm, snoozing: SnoozeForm, refusal: str
+) -> HttpResponse:
     member: Any = request.member  # type: ignore[attr-defined]
     now, zone = timezone.now(), clinic_zone()
     phones = [
@@ -238,10 +249,14 @@ def snooze(request: HttpRequest, follow_up_id: UUID) -> HttpResponse:
     now = timezone.now()
     until = moment_of(form.cleaned_data["until"], now=now, zone=clinic_zone())
     try:
-        services.snooze(follow_up_id=follow_up_id, until=until, version=form.cleaned_data["version"], now=now, by=member.user_id)
+        services.snooze(
+            follow_up_id=follow_up_id, until=until, version=form.cleaned_data["version"], now=now, by=member.user_id
+        )
     except DomainError as error:
         return _page(request, row, OutcomeForm(initial={"version": row["version"]}), form, str(error))
-    return redirect_to(request, next_url(request, reverse("followups:list")), message=_("Put off. It comes back by itself."))
+    return redirect_to(
+        request, next_url(request, reverse("followups:list")), message=_("Put off. It comes back by itself.")
+    )
 
 
 @requires("followups.edit")

@@ -72,7 +72,9 @@ def listed(request: HttpRequest, journey_id: UUID) -> HttpResponse:
     )
     page = keyset.cut(rows)
     known = sentences.names()
-    audit.record("enrollments.listed", patients=[row["patient_id"] for row in page.rows], target=("journey", journey_id))
+    audit.record(
+        "enrollments.listed", patients=[row["patient_id"] for row in page.rows], target=("journey", journey_id)
+    )
     context = base(request, journey, "enrollments") | {
         "page": page, "rows": [shown(row, known) for row in page.rows], "form": form,
         "is_filtered": bool(form.cleaned_data.get("show")),
@@ -136,7 +138,9 @@ def _entry(one: dict[str, Any], steps: dict[str, Any], known: sentences.Names, z
         if one["message_reason"]:
             state += " · " + str(reason_label(one["message_reason"]))
     elif one["task_state"]:
-        state = str(OUTCOMES.get(one["task_outcome"], "") if one["task_state"] == "DONE" else TASK_STATES[one["task_state"]])
+        state = str(
+            OUTCOMES.get(one["task_outcome"], "") if one["task_state"] == "DONE" else TASK_STATES[one["task_state"]]
+        )
     tones = {"not_sent": "warning", "answered": "success", "left": "neutral", "skipped": "warning"}
     return {
         "icon": "door-exit" if one["what"] == "left" else sentences.ICONS.get(str(step.get("kind")) if step else "", "circle-dot"),
@@ -164,7 +168,9 @@ def remove(request: HttpRequest, enrollment_id: UUID) -> HttpResponse:
         services.remove_patient(
             enrollment_id=enrollment_id, reason=form.cleaned_data["reason"], now=timezone.now(), by=member.user_id
         )
-        return redirect_to(request, next_url(request, back), message=_("Taken out. Messages that had not left were cancelled."))
+        return redirect_to(
+            request, next_url(request, back), message=_("Taken out. Messages that had not left were cancelled.")
+        )
     context = {
         "journey": found(row["journey_id"]), "back": back, "action": request.path, "hidden": [], "form": form, "tone": "danger",
         "title": _("Take %(name)s out of this journey?") % {"name": row["patient_name"]}, "label": _("Take out"),

@@ -58,7 +58,9 @@ class JourneyForm(forms.Form):
     segment = forms.ChoiceField(label=_("Segment"), required=False)
     existing = forms.BooleanField(label=_("Also those who are in it when the journey starts"), required=False)
     event = forms.ChoiceField(
-        label=_("Starts when a patient …"), required=False, choices=[(name, one.label) for name, one in TRIGGER_EVENTS.items()]
+        label=_("Starts when a patient …"),
+        required=False,
+        choices=[(name, one.label) for name, one in TRIGGER_EVENTS.items()],
     )
     codes = forms.CharField(
         label=_("Only these codes"), required=False, max_length=500,
@@ -69,23 +71,35 @@ class JourneyForm(forms.Form):
     )
     date = forms.ChoiceField(label=_("Date"), required=False, choices=list(DATES.items()))
     days = forms.IntegerField(
-        label=_("Days after it"), required=False, min_value=-60, max_value=3650, help_text=_("Negative: days before it.")
+        label=_("Days after it"),
+        required=False,
+        min_value=-60,
+        max_value=3650,
+        help_text=_("Negative: days before it."),
     )
     only_in = forms.ChoiceField(
-        label=_("Only patients who are also in"), required=False, help_text=_("Looked at in the moment they would enter.")
+        label=_("Only patients who are also in"),
+        required=False,
+        help_text=_("Looked at in the moment they would enter."),
     )
     hold_out_percent = forms.IntegerField(
         label=_("Held out for comparison, percent"), min_value=0, max_value=50,
         help_text=_("They get nothing and are measured: only so can you see what the journey really does. 10 is usual; 0 for safety."),
     )  # fmt: skip
     again_after_days = forms.IntegerField(
-        label=_("May go through again after, days"), required=False, min_value=1, max_value=3650, help_text=_("Empty: once only.")
+        label=_("May go through again after, days"),
+        required=False,
+        min_value=1,
+        max_value=3650,
+        help_text=_("Empty: once only."),
     )
     goal_event = forms.ChoiceField(label=_("The goal is that the patient …"), choices=list(GOAL_EVENTS.items()))
     goal_days = forms.IntegerField(label=_("within, days"), min_value=1, max_value=400)
     exit_on_goal = forms.BooleanField(label=_("End the path when the goal is reached"), required=False)
     exit_on_leaving = forms.BooleanField(label=_("End the path when the patient leaves the segment"), required=False)
-    exit_on_opt_out = forms.BooleanField(label=_("End the path when the patient does not want these messages"), required=False)
+    exit_on_opt_out = forms.BooleanField(
+        label=_("End the path when the patient does not want these messages"), required=False
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -167,11 +181,15 @@ class StepForm(forms.Form):
         return dict(self.cleaned_data)
 
     def target_field(self, name: str, label: Any, *, initial: str = NEXT) -> None:
-        self.fields[name] = forms.ChoiceField(label=label, choices=self.targets, initial=self.initial.get(name) or initial)
+        self.fields[name] = forms.ChoiceField(
+            label=label, choices=self.targets, initial=self.initial.get(name) or initial
+        )
 
 
 class MessageForm(StepForm):
-    template = forms.ChoiceField(label=_("Message"), help_text=_("Texts are written under Messages, in three languages."))
+    template = forms.ChoiceField(
+        label=_("Message"), help_text=_("Texts are written under Messages, in three languages.")
+    )
 
     def build(self) -> None:
         self.fields["template"].choices = template_choices()  # type: ignore[attr-defined]
@@ -211,7 +229,9 @@ class WaitReplyForm(StepForm):
     def values(self) -> dict[str, Any]:
         given = self.cleaned_data
         answers = {code: given[f"answer_{code}"] for code in ANSWERS_OFFERED if given.get(f"answer_{code}")}
-        kept = {code: wanted for code, wanted in (self.step.get("answers") or {}).items() if code not in ANSWERS_OFFERED}
+        kept = {
+            code: wanted for code, wanted in (self.step.get("answers") or {}).items() if code not in ANSWERS_OFFERED
+        }
         return {
             "days": given["days"] or 0, "hours": given["hours"] or 0, "answers": {**kept, **answers}, "other": given["other"],
             "silence": given["silence"],
@@ -222,7 +242,10 @@ class BranchForm(StepForm):
     by = forms.ChoiceField(label=_("Decide by"), widget=forms.RadioSelect)
     segment = forms.ChoiceField(label=_("Segment"), required=False)
     answers = forms.MultipleChoiceField(
-        label=_("Answers"), required=False, widget=forms.CheckboxSelectMultiple, choices=[(code, ANSWERS[code]) for code in ANSWERS_OFFERED]
+        label=_("Answers"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        choices=[(code, ANSWERS[code]) for code in ANSWERS_OFFERED],
     )
 
     def initial_of(self, step: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,7 +76,9 @@ def library_page(request: HttpRequest) -> HttpResponse:
     """Ready journeys, each one click away from a draft."""
     mine = {
         row["library_key"]: row["id"]
-        for row in Journey.objects.exclude(library_key="").exclude(state=Journey.State.ENDED).values("library_key", "id")
+        for row in Journey.objects.exclude(library_key="")
+        .exclude(state=Journey.State.ENDED)
+        .values("library_key", "id")
     }
     shown = [
         {"ready": ready, "journey_id": mine.get(ready.key), "key": uuid7()}

@@ -26,7 +26,9 @@ def path_page(request: HttpRequest, journey_id: UUID) -> HttpResponse:
     known = sentences.names()
     now = timezone.now()
     standing = selectors.standing_by_step(journey_id) if journey.current_id and not journey.has_changes else {}
-    problems = problems_of(journey.definition, known=services.known_here()) if journey.state != Journey.State.ENDED else []
+    problems = (
+        problems_of(journey.definition, known=services.known_here()) if journey.state != Journey.State.ENDED else []
+    )
     context = base(request, journey, "page") | {
         "trigger": sentences.trigger_sentence(journey.definition.get("trigger") or {}, known),
         "goal": sentences.goal_sentence(journey.definition),
@@ -48,7 +50,9 @@ def steps_of(
     numbers = {str(step.get("id")): number for number, step in enumerate(steps, start=1)}
     shown = []
     for index, step in enumerate(steps):
-        wrong = [str(one) for one in problems if one.place == f"/steps/{index}" or one.place.startswith(f"/steps/{index}/")]
+        wrong = [
+            str(one) for one in problems if one.place == f"/steps/{index}" or one.place.startswith(f"/steps/{index}/")
+        ]
         shown.append({
             "id": step.get("id"), "number": index + 1, "kind": step.get("kind"),
             "icon": sentences.ICONS.get(str(step.get("kind")), "point"), "sentence": sentences.step_sentence(step, known),
@@ -90,7 +94,11 @@ def percent(value: float) -> str:
 def comparison(results: Results) -> dict[str, Any]:
     """The comparison in words and numbers; honest when the numbers are too small."""
     effect = results.effect
-    values = {"value": f"{100 * effect.value:+.1f}", "low": f"{100 * effect.low:+.1f}", "high": f"{100 * effect.high:+.1f}"}
+    values = {
+        "value": f"{100 * effect.value:+.1f}",
+        "low": f"{100 * effect.low:+.1f}",
+        "high": f"{100 * effect.high:+.1f}",
+    }
     verdicts = {
         "too_few": _("Too few patients in one of the groups (under 30) for a statement. The numbers are shown, but prove nothing yet."),
         "better": _("With the journey the goal was reached more often: %(value)s percentage points (95%% interval %(low)s to %(high)s)."),

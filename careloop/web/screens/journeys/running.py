@@ -77,7 +77,9 @@ def preview_text(preview: Preview) -> str:
         return _("Nobody enters at once: patients enter when what starts the journey happens to them.")
     if preview.waits_for:
         return _("These patients enter today; others when their day comes.")
-    return _("These patients enter at once. Messages wait for the end of the quiet hours and the patient’s preferred hour.")
+    return _(
+        "These patients enter at once. Messages wait for the end of the quiet hours and the patient’s preferred hour."
+    )
 
 
 def preview_facts(preview: Preview) -> list[dict[str, Any]]:
@@ -90,9 +92,15 @@ def preview_facts(preview: Preview) -> list[dict[str, Any]]:
     ]
     if preview.first_message is not None:
         template = names().templates.get(preview.first_template, preview.first_template)
-        facts.append({"label": _("Would get “%(template)s”") % {"template": template}, "value": f"{preview.first_message.planned:,}"})
+        facts.append(
+            {
+                "label": _("Would get “%(template)s”") % {"template": template},
+                "value": f"{preview.first_message.planned:,}",
+            }
+        )
         channels = [
-            f"{CHANNEL_NAMES.get(channel, channel)} {count:,}" for channel, count in sorted(preview.first_message.channels.items())
+            f"{CHANNEL_NAMES.get(channel, channel)} {count:,}"
+            for channel, count in sorted(preview.first_message.channels.items())
         ]
         if channels:
             facts.append({"label": _("By channel"), "value": " · ".join(channels)})
@@ -103,14 +111,18 @@ def left_out(preview: Preview) -> list[dict[str, Any]]:
     """Who does not enter, and why."""
     if preview.outlook is None:
         return []
-    return [{"label": LEFT_OUT.get(code, code), "count": count} for code, count in sorted(preview.outlook.left_out.items())]
+    return [
+        {"label": LEFT_OUT.get(code, code), "count": count} for code, count in sorted(preview.outlook.left_out.items())
+    ]
 
 
 def not_written(preview: Preview) -> list[dict[str, Any]]:
     """Who enters but would not get the first message, and why."""
     if preview.first_message is None:
         return []
-    return [{"label": reason_label(code), "count": count} for code, count in sorted(preview.first_message.blocked.items())]
+    return [
+        {"label": reason_label(code), "count": count} for code, count in sorted(preview.first_message.blocked.items())
+    ]
 
 
 @requires("journeys.edit")

@@ -43,7 +43,9 @@ def test_nobody_answered_so_it_comes_back(task, client_for):
 
 
 def test_trying_again_is_for_those_not_reached(task, client_for):
-    answer = client_for("nurse").post(f"/follow-ups/{task.pk}/", {"version": 1, "outcome": "REACHED", "again": "tomorrow"})
+    answer = client_for("nurse").post(
+        f"/follow-ups/{task.pk}/", {"version": 1, "outcome": "REACHED", "again": "tomorrow"}
+    )
 
     assert answer.status_code == 422
     assert "not reached" in answer.content.decode()
@@ -81,7 +83,14 @@ def test_staff_open_one_and_a_double_click_opens_one(organization, client_for):
     person = make.patient()
     client = client_for("front_desk")
     assert client.get(f"/follow-ups/new/?patient={person}").status_code == 200
-    form = {"patient": str(person), "key": uuid7().hex, "title": "寄收據", "kind": "OTHER", "priority": "2", "due": "now"}
+    form = {
+        "patient": str(person),
+        "key": uuid7().hex,
+        "title": "寄收據",
+        "kind": "OTHER",
+        "priority": "2",
+        "due": "now",
+    }
 
     for _click in range(2):
         assert client.post("/follow-ups/new/", form).status_code == 303

@@ -12,7 +12,11 @@ from careloop.kernel import sql
 from careloop.kernel.ids import uuid7
 from careloop.tenancy import context
 
-STEPS = ({"kind": "message", "template": "recall"}, {"kind": "wait_reply", "days": 3, "silence": "next"}, {"kind": "follow_up", "title": "打電話"})
+STEPS = (
+    {"kind": "message", "template": "recall"},
+    {"kind": "wait_reply", "days": 3, "silence": "next"},
+    {"kind": "follow_up", "title": "打電話"},
+)
 
 
 @pytest.fixture
@@ -75,7 +79,11 @@ def test_a_path_is_built_step_by_step_without_scripts(clinic, client_for):
     draft.refresh_from_db()
     kinds = [step["kind"] for step in draft.definition["steps"]]
     assert kinds == ["wait", "message", "wait_reply", "branch", "follow_up", "exit"]
-    assert draft.definition["trigger"] == {"kind": "event", "event": "procedure.recorded", "where": {"code": ["92014C", "92*"]}}
+    assert draft.definition["trigger"] == {
+        "kind": "event",
+        "event": "procedure.recorded",
+        "where": {"code": ["92014C", "92*"]},
+    }
 
     client.post(f"/journeys/{draft.pk}/steps/s2/move/", {"version": draft.version, "direction": "down"})
     draft.refresh_from_db()
@@ -84,7 +92,9 @@ def test_a_path_is_built_step_by_step_without_scripts(clinic, client_for):
     draft.refresh_from_db()
     assert draft.definition["steps"][0]["if_not_sent"] == "next", "ways to a removed step go on with the next"
     assert client.get(f"/journeys/{draft.pk}/steps/s3/").status_code == 200
-    answer = client.post(f"/journeys/{draft.pk}/steps/s2/", {"version": draft.version, "days": "2", "hours": "0", "until": ""})
+    answer = client.post(
+        f"/journeys/{draft.pk}/steps/s2/", {"version": draft.version, "days": "2", "hours": "0", "until": ""}
+    )
     draft.refresh_from_db()
     assert draft.definition["steps"][1] == {"id": "s2", "kind": "wait", "days": 2, "hours": 0}
 
@@ -212,4 +222,11 @@ def test_pages_cost_a_fixed_number_of_statements(journey, client_for, django_ass
 def test_the_library_speaks_the_readers_language(clinic, client_for):
     assert "逾期關懷召回" in client_for("nurse", language="zh-hant").get("/journeys/library/").content.decode()
     assert definition(*STEPS)["steps"][0]["id"] == "s1"
-    assert set(library.ready_on(timezone.now().date())) >= {"recall", "birthday", "post-procedure", "welcome", "lapsed", "refill"}
+    assert set(library.ready_on(timezone.now().date())) >= {
+        "recall",
+        "birthday",
+        "post-procedure",
+        "welcome",
+        "lapsed",
+        "refill",
+    }

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class ReportScreensConfig(AppConfig):
+    name = "careloop.web.screens.reports"
+    label = "report_screens"

@@ -1,0 +1,79 @@
+"""The reports: numbers with a table behind them, a download, and honesty."""
+
+import pytest
+from django.utils import timezone
+
+from careloop.journeys.tests.support import enroll, open_line, person, run_all_due, started
+from careloop.kernel import sql
+from careloop.tenancy import context
+
+
+@pytest.fixture
+def journey(organization):
+    now = timezone.now()
+    open_line(now)
+    made = started({"kind": "message", "template": "recall"}, now=now, name="=逾期召回", hold_out_percent=10)
+    enroll(made, *[person(f"病友{n}", line=f"U{n:032d}") for n in range(12)], now=now)
+    run_all_due(made, now)
+    sql.execute("update messaging_message set state = 'accepted', accepted_at = %s", [now])
+    return made
+
+
+def test_the_report_shows_the_funnel_and_says_when_there_are_too_few(journey, client_for):
+    page = client_for("marketing").get("/reports/").content.decode()
+
+    assert "逾期召回" in page and "too few" in page and "Newcombe 1998" in page
+
+
+def test_the_period_is_chosen_and_wrong_days_do_no_harm(journey, client_for):
+    client = client_for("owner")
+
+    assert "Nothing was sent" in client.get("/reports/?first=2020-01-01&last=2020-01-31").content.decode()
+    for query in (
+        "period=abc",
+        "first=x",
+        "first=2026-02-01&last=2020-01-01",
+        "first=0001-01-01",
+        "message_class=NONE",
+    ):
+        assert client.get(f"/reports/?{query}").status_code == 200, query
+
+
+def test_the_numbers_can_be_downloaded_and_carry_no_formula(journey, client_for):
+    client = client_for("owner")
+
+    journeys = b"".join(client.get("/reports/journeys.csv").streaming_content).decode("utf-8-sig")
+    weeks = b"".join(client.get("/reports/weeks.csv").streaming_content).decode("utf-8-sig")
+
+    assert "'=逾期召回" in journeys and "病友" not in journeys
+    assert len(weeks.splitlines()) >= 5
+    assert sql.value("select count(*) from audit_event where action = 'report.downloaded'") == 2
+
+
+def test_an_empty_clinic_is_told_what_the_page_is_for(organization, client_for):
+    assert "Nothing was sent" in client_for("owner").get("/reports/").content.decode()
+
+
+def test_it_may_not_see_reports(journey, client_for):
+    for address in ("/reports/", "/reports/journeys.csv", "/reports/weeks.csv"):
+        assert client_for("it").get(address).status_code == 403
+
+
+def test_a_stranger_sees_their_own_numbers_only(journey, other_organization, client_for):
+    token = context.enter(other_organization.id)
+    context.set_organization(other_organization.id)
+    try:
+        client = client_for("owner")
+    finally:
+        context.leave(token)
+
+    assert "逾期召回" not in client.get("/reports/").content.decode()
+    assert "逾期召回" not in b"".join(client.get("/reports/journeys.csv").streaming_content).decode("utf-8-sig")
+
+
+def test_the_report_costs_a_fixed_number_of_statements(journey, client_for, django_assert_max_num_queries):
+    client = client_for("owner")
+    client.get("/reports/")
+
+    with django_assert_max_num_queries(18):
+        client.get("/reports/")
