@@ -77,6 +77,7 @@ def _reason(error: Exception) -> str | None:
     """Return the one line a person needs, or None for a mistake of ours."""
     import psycopg
     from django.core.exceptions import ImproperlyConfigured
+    from django.db.migrations.exceptions import InconsistentMigrationHistory
     from django.db.utils import OperationalError, ProgrammingError
     from pydantic import ValidationError
 
@@ -94,6 +95,8 @@ def _reason(error: Exception) -> str | None:
         return f"a setting is wrong: {'; '.join(faults)}"
     if isinstance(error, OperationalError | psycopg.OperationalError):
         return f"the database does not answer ({_first_line(error)}); run: careloop doctor"
+    if isinstance(error, InconsistentMigrationHistory):
+        return f"the database was not made by this version of CareLoop ({error}); install the version that made it, or restore a backup"
     if isinstance(error, ProgrammingError) and "does not exist" in str(error):
         return "the database is not at this version; run: careloop migrate"
     if isinstance(

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
@@ -160,6 +161,7 @@ class Supervisor:
             for name, child in list(self.children.items()):
                 if not self.stopping and child.poll() is not None:
                     self.output.say(f"{name} ended with code {child.returncode}; starting it again")
+                    _sweep(child)
                     time.sleep(RESTART_PAUSE)
                     if not self.stopping:
                         self._launch(name)
@@ -176,6 +178,7 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
+            _sweep(child)
 
     def address(self) -> str:
         """Where a browser on this machine finds us."""
@@ -195,12 +198,19 @@ class Supervisor:
         # a session of its own, so that Ctrl-C reaches only us and we stop the children in order
         self.children[name] = subprocess.Popen(
             self.commands()[name],
+            env={"PYTHONWARNINGS": "ignore:No directory at"} | dict(os.environ),
             start_new_session=True,
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self.stopping = True
+
+
+def _sweep(child: "subprocess.Popen[bytes]") -> None:
+    """End what a fallen child had started itself: web processes would go on serving on its port, unseen."""
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 def _end_with_parent() -> None:

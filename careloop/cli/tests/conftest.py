@@ -132,6 +132,19 @@ def children_of(pid: int) -> dict[str, int]:
     return found
 
 
+def members_of(group: int) -> list[int]:
+    """The living processes of a process group."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = status.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(words[2]) == group and words[0] != "Z":
+            found.append(int(status.parent.name))
+    return found
+
+
 def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
     """Wait until something holds, and return it."""
     deadline = time.monotonic() + seconds
