@@ -463,14 +463,9 @@ def _bill_of(visit_id: UUID) -> UUID:
     return UUID(int=visit_id.int ^ 1)
 
 
-@requires("records.view")
+@requires("records.view", "patients.edit")
 def add_result(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     """Record a measured value; needs to be allowed to change patients as well as to see records."""
-    member: Any = request.member  # type: ignore[attr-defined]
-    if not member.can("patients.edit"):
-        from django.core.exceptions import PermissionDenied
-
-        raise PermissionDenied("patients.edit")
     _must_exist(patient_id)
     now, zone = timezone.now(), words.zone_of(request)
     form = ResultForm(request.POST or None, initial={"key": uuid7(), "on": now.astimezone(zone).date()})
@@ -489,7 +484,7 @@ def add_result(request: HttpRequest, patient_id: UUID) -> HttpResponse:
         records.record_observation(
             patient_id=patient_id, observation_id=given["key"], code=given["code"], display=str(label), observed_at=at,
             value_number=None if both else given["value"], unit="" if both else unit, components=parts if both else None, now=now,
-            by=member.user_id,
+            by=_by(request),
         )  # fmt: skip
 
     if request.method == "POST" and form.is_valid() and attempt(form, change):

@@ -12,9 +12,8 @@ from typing import Any
 
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
 
 from careloop.facts.models import Stage
 from careloop.facts.rules import Reach
@@ -26,7 +25,7 @@ STAGE_TONES = {
 }  # fmt: skip
 # As the header's lights name them.
 REACHES = (
-    ("LINE", Reach.LINE_ARRIVES), ("SMS", Reach.SMS_ARRIVES), (lazy("E-mail"), Reach.EMAIL_ARRIVES),
+    ("LINE", Reach.LINE_ARRIVES), ("SMS", Reach.SMS_ARRIVES), (gettext_lazy("E-mail"), Reach.EMAIL_ARRIVES),
 )  # fmt: skip
 
 

@@ -11,8 +11,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_GET
 
 from careloop.accounts.access import requires
@@ -33,8 +32,8 @@ from careloop.web.screens.patients.page_data import PageData
 
 LIGHTS: tuple[tuple[str, str, str | Promise, str, Reach, Reach], ...] = (
     ("line", "line", "LINE", "brand-line", Reach.LINE, Reach.LINE_ARRIVES),
-    ("sms", "phone", lazy("SMS"), "device-mobile", Reach.SMS, Reach.SMS_ARRIVES),
-    ("email", "email", lazy("E-mail"), "mail", Reach.EMAIL, Reach.EMAIL_ARRIVES),
+    ("sms", "phone", gettext_lazy("SMS"), "device-mobile", Reach.SMS, Reach.SMS_ARRIVES),
+    ("email", "email", gettext_lazy("E-mail"), "mail", Reach.EMAIL, Reach.EMAIL_ARRIVES),
 )
 Context = tuple[str, dict[str, Any]]
 
@@ -127,7 +126,7 @@ def lights(data: PageData) -> list[dict[str, Any]]:
     """By which ways the patient can be reached, and whether marketing is agreed to there."""
     found = []
     for channel, system, label, icon, _has, _arrives in LIGHTS:
-        points = [one for one in data.contacts if one.system == system and (system != "phone" or one.is_mobile)]
+        points = [one for one in data.contacts if one.kind == system and (system != "phone" or one.is_mobile)]
         care, marketing = data.may("CARE", channel), data.may("MARKETING", channel)
         if not points:
             state, detail = "off", _("No address for this is known.")

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 
 from careloop.consent.models import ConsentChannel
 from careloop.events.registry import KINDS
@@ -24,8 +24,8 @@ from careloop.web.templatetags.careloop import icon
 
 PAGE_SIZE = 40
 GROUPS: dict[str, str | Promise] = {
-    "visits": lazy("Visits"), "clinical": lazy("Clinical"), "messages": lazy("Messages"), "money": lazy("Money"),
-    "tasks": lazy("Follow-ups"), "profile": lazy("Record"),
+    "visits": gettext_lazy("Visits"), "clinical": gettext_lazy("Clinical"), "messages": gettext_lazy("Messages"), "money": gettext_lazy("Money"),
+    "tasks": gettext_lazy("Follow-ups"), "profile": gettext_lazy("Record"),
 }  # fmt: skip
 # What only members who see clinical records may read.
 CLINICAL = frozenset({"clinical"})
@@ -42,17 +42,17 @@ TONES = {
 class TimelineForm(forms.Form):
     """Filters of the timeline."""
 
-    group = forms.ChoiceField(label=lazy("Kind"), required=False)
+    group = forms.ChoiceField(label=gettext_lazy("Kind"), required=False)
     channel = forms.ChoiceField(
-        label=lazy("Channel"), required=False, choices=[("", lazy("All")), *ConsentChannel.choices[1:]]
+        label=gettext_lazy("Channel"), required=False, choices=[("", gettext_lazy("All")), *ConsentChannel.choices[1:]]
     )
-    since = ClinicDateField(label=lazy("From"), required=False)
-    until = ClinicDateField(label=lazy("To"), required=False)
+    since = ClinicDateField(label=gettext_lazy("From"), required=False)
+    until = ClinicDateField(label=gettext_lazy("To"), required=False)
 
     def __init__(self, *args: Any, groups: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field: Any = self.fields["group"]
-        field.choices = [("", lazy("All")), *((name, GROUPS.get(name, name)) for name in groups)]
+        field.choices = [("", gettext_lazy("All")), *((name, GROUPS.get(name, name)) for name in groups)]
         for name in ("since", "until"):
             self.fields[name].help_text = ""
 

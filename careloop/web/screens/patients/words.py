@@ -6,9 +6,8 @@ from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from django.utils.functional import Promise
-from django.utils.translation import get_language, pgettext_lazy
+from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
 
 from careloop.consent.models import Consent, ConsentChannel, Purpose
 from careloop.facts.models import Stage
@@ -37,46 +36,46 @@ PURPOSES: Words = dict(Purpose.choices)
 CHANNELS: Words = dict(ConsentChannel.choices)
 SOURCES: Words = dict(Consent.Source.choices)
 NOTE_KINDS: Words = dict(HealthNote.Kind.choices)
-USES: Words = {"mobile": lazy("mobile"), "home": lazy("home"), "work": lazy("work"), "": ""}
+USES: Words = {"mobile": gettext_lazy("mobile"), "home": gettext_lazy("home"), "work": gettext_lazy("work"), "": ""}
 RELATIONSHIPS: Words = {
-    "MTH": lazy("mother"), "FTH": lazy("father"), "PRN": lazy("parent"), "GRPRN": lazy("grandparent"), "SPS": lazy("spouse"),
-    "CHILD": lazy("child"), "SON": lazy("son"), "DAU": lazy("daughter"), "SIB": lazy("sibling"), "GUARD": lazy("guardian"),
-    "FAMMEMB": lazy("other family"), "FRND": lazy("friend"), "CAREGIVER": lazy("carer"),
+    "MTH": gettext_lazy("mother"), "FTH": gettext_lazy("father"), "PRN": gettext_lazy("parent"), "GRPRN": gettext_lazy("grandparent"), "SPS": gettext_lazy("spouse"),
+    "CHILD": gettext_lazy("child"), "SON": gettext_lazy("son"), "DAU": gettext_lazy("daughter"), "SIB": gettext_lazy("sibling"), "GUARD": gettext_lazy("guardian"),
+    "FAMMEMB": gettext_lazy("other family"), "FRND": gettext_lazy("friend"), "CAREGIVER": gettext_lazy("carer"),
 }  # fmt: skip
 HABITS: Words = {
-    "SMOKING": lazy("smoking"), "BETEL": lazy("betel nut"), "ALCOHOL": lazy("alcohol"), "PREGNANT": lazy("pregnant"),
-    "INDIGENOUS": lazy("indigenous"), "FAMILY_COLORECTAL": lazy("colorectal cancer in the family"),
-    "FAMILY_LUNG": lazy("lung cancer in the family"), "FAMILY_BREAST": lazy("breast cancer in the family"),
-    "DIABETES": lazy("diabetes"), "HYPERTENSION": lazy("high blood pressure"),
+    "SMOKING": gettext_lazy("smoking"), "BETEL": gettext_lazy("betel nut"), "ALCOHOL": gettext_lazy("alcohol"), "PREGNANT": gettext_lazy("pregnant"),
+    "INDIGENOUS": gettext_lazy("indigenous"), "FAMILY_COLORECTAL": gettext_lazy("colorectal cancer in the family"),
+    "FAMILY_LUNG": gettext_lazy("lung cancer in the family"), "FAMILY_BREAST": gettext_lazy("breast cancer in the family"),
+    "DIABETES": gettext_lazy("diabetes"), "HYPERTENSION": gettext_lazy("high blood pressure"),
 }  # fmt: skip
 CLASSES: Words = {
-    "AMB": lazy("Outpatient"), "EMER": lazy("Emergency"), "IMP": lazy("Inpatient"), "ACUTE": lazy("Inpatient"),
-    "HH": lazy("Home visit"), "VR": lazy("Telehealth"), "OBSENC": lazy("Observation stay"), "SS": lazy("Day surgery"),
-    "PRENC": lazy("Pre-admission"),
+    "AMB": gettext_lazy("Outpatient"), "EMER": gettext_lazy("Emergency"), "IMP": gettext_lazy("Inpatient"), "ACUTE": gettext_lazy("Inpatient"),
+    "HH": gettext_lazy("Home visit"), "VR": gettext_lazy("Telehealth"), "OBSENC": gettext_lazy("Observation stay"), "SS": gettext_lazy("Day surgery"),
+    "PRENC": gettext_lazy("Pre-admission"),
 }  # fmt: skip
 WARNINGS: Words = {
-    "identifier.check_digit": lazy("The check digit is wrong; please compare with the card."),
-    "identifier.shape": lazy("This does not look like a national ID or resident certificate number."),
-    "phone.invalid": lazy("This is no telephone number in use; it cannot be called or texted."),
-    "phone.missing": lazy("There is no telephone number in it."),
-    "phone.several": lazy("Several numbers stand in one field; enter them one by one."),
-    "phone.digits_lost": lazy("A spreadsheet has cut off digits of this number."),
-    "phone.doubtful": lazy("This number looks as if it was typed to fill the field."),
-    "email.odd": lazy("This does not look like an e-mail address."),
-    "line.odd": lazy("This is no LINE user ID."),
+    "identifier.check_digit": gettext_lazy("The check digit is wrong; please compare with the card."),
+    "identifier.shape": gettext_lazy("This does not look like a national ID or resident certificate number."),
+    "phone.invalid": gettext_lazy("This is no telephone number in use; it cannot be called or texted."),
+    "phone.missing": gettext_lazy("There is no telephone number in it."),
+    "phone.several": gettext_lazy("Several numbers stand in one field; enter them one by one."),
+    "phone.digits_lost": gettext_lazy("A spreadsheet has cut off digits of this number."),
+    "phone.doubtful": gettext_lazy("This number looks as if it was typed to fill the field."),
+    "email.odd": gettext_lazy("This does not look like an e-mail address."),
+    "line.odd": gettext_lazy("This is no LINE user ID."),
 }  # fmt: skip
 FIELDS: Words = {
-    "name": lazy("name"), "family_name": lazy("family name"), "given_name": lazy("given name"),
-    "chart_number": lazy("chart number"), "language": lazy("language"), "preferred_channel": lazy("preferred channel"),
-    "preferred_hour": lazy("preferred hour"), "preferred_practitioner": lazy("preferred practitioner"),
-    "postal_code": lazy("postal code"), "city": lazy("city"), "district": lazy("district"), "country": lazy("country"),
-    "marital_status": lazy("marital status"), "blood_group": lazy("blood group"), "occupation": lazy("occupation"),
-    "referral_source": lazy("how they found us"), "note": lazy("note"), "sex": lazy("sex"), "birth_date": lazy("birth date"),
-    "birth_precision": lazy("precision of the birth date"), "home_location_id": lazy("clinic"), "deceased": lazy("deceased"),
-    "deceased_at": lazy("date of death"), "active": lazy("record open or closed"), "registered_on": lazy("day of registration"),
-    "address": lazy("address"), "national_id": lazy("national ID"), "resident_certificate": lazy("resident certificate no."),
-    "passport": lazy("passport"), "insurance_card": lazy("NHI card"), "other": lazy("other number"),
-    "contact_points": lazy("contact details"), "related_persons": lazy("family"), "health_notes": lazy("health background"),
+    "name": gettext_lazy("name"), "family_name": gettext_lazy("family name"), "given_name": gettext_lazy("given name"),
+    "chart_number": gettext_lazy("chart number"), "language": gettext_lazy("language"), "preferred_channel": gettext_lazy("preferred channel"),
+    "preferred_hour": gettext_lazy("preferred hour"), "preferred_practitioner": gettext_lazy("preferred practitioner"),
+    "postal_code": gettext_lazy("postal code"), "city": gettext_lazy("city"), "district": gettext_lazy("district"), "country": gettext_lazy("country"),
+    "marital_status": gettext_lazy("marital status"), "blood_group": gettext_lazy("blood group"), "occupation": gettext_lazy("occupation"),
+    "referral_source": gettext_lazy("how they found us"), "note": gettext_lazy("note"), "sex": gettext_lazy("sex"), "birth_date": gettext_lazy("birth date"),
+    "birth_precision": gettext_lazy("precision of the birth date"), "home_location_id": gettext_lazy("clinic"), "deceased": gettext_lazy("deceased"),
+    "deceased_at": gettext_lazy("date of death"), "active": gettext_lazy("record open or closed"), "registered_on": gettext_lazy("day of registration"),
+    "address": gettext_lazy("address"), "national_id": gettext_lazy("national ID"), "resident_certificate": gettext_lazy("resident certificate no."),
+    "passport": gettext_lazy("passport"), "insurance_card": gettext_lazy("NHI card"), "other": gettext_lazy("other number"),
+    "contact_points": gettext_lazy("contact details"), "related_persons": gettext_lazy("family"), "health_notes": gettext_lazy("health background"),
 }  # fmt: skip
 
 # Values that event payloads carry as codes → words, by the payload's field.
