@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from careloop.kernel.ids import uuid7
 from careloop.patients.models import ContactPoint, Patient, RelatedPerson
@@ -20,11 +21,11 @@ class MessageChannel(models.TextChoices):
 class MessageClass(models.TextChoices):
     """What a message is, in law: it decides which consent is asked for (rule A5)."""
 
-    OPERATIONAL = "OPERATIONAL", _("operational")
-    CARE = "CARE", _("care")
-    EDUCATION = "EDUCATION", _("education")
-    SURVEY = "SURVEY", _("survey")
-    MARKETING = "MARKETING", _("marketing")
+    OPERATIONAL = "OPERATIONAL", pgettext_lazy("message class", "operational")
+    CARE = "CARE", pgettext_lazy("message class", "care")
+    EDUCATION = "EDUCATION", pgettext_lazy("message class", "education")
+    SURVEY = "SURVEY", pgettext_lazy("message class", "survey")
+    MARKETING = "MARKETING", pgettext_lazy("message class", "marketing")
 
 
 class OrganizationKey(TenantModel):
@@ -52,11 +53,11 @@ class ChannelAccount(TenantModel):
         SANDBOX = "sandbox", _("sandbox phone")
 
     class Pause(models.TextChoices):
-        NONE = "", _("running")
-        RATE = "rate", _("the provider asked us to slow down")
-        QUOTA = "quota", _("the provider's monthly messages are used up")
-        AUTH = "auth", _("the provider refuses our credentials")
-        STAFF = "staff", _("paused by staff")
+        NONE = "", pgettext_lazy("channel", "running")
+        RATE = "rate", pgettext_lazy("channel", "the provider asked us to slow down")
+        QUOTA = "quota", pgettext_lazy("channel", "the provider's monthly messages are used up")
+        AUTH = "auth", pgettext_lazy("channel", "the provider refuses our credentials")
+        STAFF = "staff", pgettext_lazy("channel", "paused by staff")
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
     channel = models.CharField(max_length=10, choices=MessageChannel)
@@ -152,20 +153,20 @@ class Message(TenantModel):
     """
 
     class State(models.TextChoices):
-        PLANNED = "planned", _("planned")
-        CLAIMED = "claimed", _("being sent")
-        ACCEPTED = "accepted", _("sent")
-        FAILED = "failed", _("failed")
-        UNKNOWN = "unknown", _("unknown")
-        CANCELLED = "cancelled", _("cancelled")
-        BLOCKED = "blocked", _("not sent")
+        PLANNED = "planned", pgettext_lazy("message state", "planned")
+        CLAIMED = "claimed", pgettext_lazy("message state", "being sent")
+        ACCEPTED = "accepted", pgettext_lazy("message state", "sent")
+        FAILED = "failed", pgettext_lazy("message state", "failed")
+        UNKNOWN = "unknown", pgettext_lazy("message state", "unknown")
+        CANCELLED = "cancelled", pgettext_lazy("message state", "cancelled")
+        BLOCKED = "blocked", pgettext_lazy("message state", "not sent")
 
     class Origin(models.TextChoices):
-        JOURNEY = "journey", _("care journey")
-        STAFF = "staff", _("staff")
-        REPLY = "reply", _("automatic answer")
-        CAMPAIGN = "campaign", _("campaign")
-        API = "api", _("programming interface")
+        JOURNEY = "journey", pgettext_lazy("message origin", "care journey")
+        STAFF = "staff", pgettext_lazy("message origin", "staff")
+        REPLY = "reply", pgettext_lazy("message origin", "automatic answer")
+        CAMPAIGN = "campaign", pgettext_lazy("message origin", "campaign")
+        API = "api", pgettext_lazy("message origin", "programming interface")
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
     key = models.CharField(max_length=200, db_collation="C")
@@ -285,10 +286,10 @@ class InboundEvent(TenantModel):
     """What came through a channel's door, as it came, sealed; emptied when it has been worked on."""
 
     class State(models.TextChoices):
-        WAITING = "waiting", _("waiting")
-        DONE = "done", _("done")
-        STRANGER = "stranger", _("from nobody we know")
-        IGNORED = "ignored", _("nothing to do")
+        WAITING = "waiting", pgettext_lazy("incoming event", "waiting")
+        DONE = "done", pgettext_lazy("incoming event", "done")
+        STRANGER = "stranger", pgettext_lazy("incoming event", "from nobody we know")
+        IGNORED = "ignored", pgettext_lazy("incoming event", "nothing to do")
 
     id = models.BigAutoField(primary_key=True)
     account = models.ForeignKey(ChannelAccount, models.CASCADE, related_name="+", db_index=False)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from careloop.kernel import sql
 from careloop.messaging import sealing, words
@@ -100,8 +101,8 @@ class Step:
 
 
 NOTE_WORDS: dict[str, str | Promise] = {
-    "retry": _("Not taken; tried again later"), "delayed": _("Delayed"), "rerouted": _("Sent by another channel instead"),
-    "failed": _("Failed"), "unknown": _("Nobody knows whether it arrived"), "cancelled": _("Cancelled"),
+    "retry": _("Not taken; tried again later"), "delayed": pgettext_lazy("message history", "Delayed"), "rerouted": _("Sent by another channel instead"),
+    "failed": pgettext_lazy("message history", "Failed"), "unknown": _("Nobody knows whether it arrived"), "cancelled": pgettext_lazy("message history", "Cancelled"),
     "retried": _("Planned again by staff"), "settled": _("Settled by itself"), "resolved_arrived": _("Staff: it arrived"),
     "resolved_leave": _("Staff: leave it"), "resolved_send_again": _("Staff: send it again"),
 }  # fmt: skip
@@ -110,7 +111,7 @@ NOTE_WORDS: dict[str, str | Promise] = {
 def history(one: Message) -> list[Step]:
     """Return everything that happened to a message, in order, in words."""
     who = {"staff": one.planned_by.name if one.planned_by else ""}.get(one.origin, "")
-    steps = [Step(one.planned_at, _("Planned"), Message.Origin(one.origin).label, who)]
+    steps = [Step(one.planned_at, pgettext_lazy("message history", "Planned"), Message.Origin(one.origin).label, who)]
     for note in one.notes.select_related("by").order_by("at", "id"):
         said = str(note.details.get("said", "")) if isinstance(note.details, dict) else ""
         why = reason_label(note.reason) if note.reason else ""
@@ -120,7 +121,7 @@ def history(one: Message) -> list[Step]:
     if one.accepted_at:
         steps.append(Step(one.accepted_at, _("Accepted by the channel"), tone="success"))
     if one.state == Message.State.BLOCKED and one.closed_at:
-        steps.append(Step(one.closed_at, _("Not sent"), reason_label(one.reason), tone="danger"))
+        steps.append(Step(one.closed_at, pgettext_lazy("message history", "Not sent"), reason_label(one.reason), tone="danger"))
     if one.answered_at:
         steps.append(Step(one.answered_at, _("The patient answered"), words.answer_label(one.answer) if one.answer else "", tone="success"))
     return sorted(steps, key=lambda step: step.at)

@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET, require_POST
 
 from careloop.accounts.access import requires
@@ -50,8 +51,8 @@ def messages(request: HttpRequest) -> HttpResponse:
 def _stats(counts: dict[str, int]) -> list[dict[str, Any]]:
     here = reverse("messaging:list")
     labels = (
-        ("accepted", _("Sent"), ""), ("planned", _("Planned"), ""), ("blocked", _("Not sent, with reason"), ""),
-        ("failed", _("Failed"), "danger"), ("unknown", _("Unknown"), "warning"),
+        ("accepted", pgettext("messages", "Sent"), ""), ("planned", pgettext("messages", "Planned"), ""), ("blocked", _("Not sent, with reason"), ""),
+        ("failed", pgettext("messages", "Failed"), "danger"), ("unknown", pgettext("messages", "Unknown"), "warning"),
     )  # fmt: skip
     return [
         {"label": label, "value": counts.get(state, 0), "href": f"{here}?state={state}", "tone": tone if counts.get(state) else ""}
