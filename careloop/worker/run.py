@@ -53,8 +53,12 @@ def _rounds() -> list[tuple[str, timedelta, Round]]:
         ("dailies", DAILIES_EVERY, lambda organization: run_due_dailies(organization, now=timezone.now())),
     ]
     for entry in LOOPS.values():
-        found.append((entry.name, entry.every, lambda organization, run=entry.run: run(organization, now=timezone.now())))
+        found.append((entry.name, entry.every, _now(entry.run)))
     return found
+
+
+def _now(run: Callable[..., int]) -> Round:
+    return lambda organization: run(organization, now=timezone.now())
 
 
 def _repeat(name: str, every: timedelta, work: Round, stop: threading.Event) -> None:
@@ -97,7 +101,7 @@ def job_queue() -> App:
     Jobs that are queued by code running here still go through Django's connection, in the transaction of the change that wants
     them: the tasks stay bound to Django's app, only the fetching app is another one.
     """
-    return app.with_connector(app.connector.get_worker_connector())
+    return app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined] - Django's connector has it
 
 
 async def _run_jobs(stop: threading.Event, stalled_after: float, ready: Callable[[], None]) -> None:
