@@ -121,7 +121,7 @@ def _entry(row: dict[str, Any], icons: dict[str, SafeString], zone: ZoneInfo, *,
     kind = KINDS[row["kind"]]
     hides = kind.group == "visits" and not clinical
     title = str(kind.label) if hides or not kind.sentence else sentence(row["kind"], row["payload"])
-    who = row["actor"] or row["source"]
+    who = row["actor"] or words.word(words.EVENT_SOURCES, row["source"])
     meta = " · ".join(part for part in (str(who or ""), _("imported history") if row["historical"] else "") if part)
     at: datetime = row["occurred_at"].astimezone(zone)
     return Entry(

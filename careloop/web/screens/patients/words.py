@@ -35,6 +35,8 @@ IDENTIFIERS: Words = dict(Identifier.Kind.choices)
 PURPOSES: Words = dict(Purpose.choices)
 CHANNELS: Words = dict(ConsentChannel.choices)
 SOURCES: Words = dict(Consent.Source.choices)
+# Where an event came from; a source system's own name is shown as it is.
+EVENT_SOURCES: Words = {**SOURCES, "staff": gettext_lazy("staff")}
 NOTE_KINDS: Words = dict(HealthNote.Kind.choices)
 USES: Words = {"mobile": gettext_lazy("mobile"), "home": gettext_lazy("home"), "work": gettext_lazy("work"), "": ""}
 RELATIONSHIPS: Words = {
