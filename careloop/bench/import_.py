@@ -41,9 +41,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
 
     from careloop.tenancy.services import create_organization
 
-    organization = create_organization(
-        slug=f"bench-import-{os.getpid()}", name="Bench", now=timezone.now()
-    )
+    organization = create_organization(slug=f"bench-import-{os.getpid()}", name="Bench", now=timezone.now())
     folder = Path(tempfile.mkdtemp(prefix="careloop-bench-"))
     try:
         return _measure(options, organization.id, folder, say)

@@ -51,9 +51,16 @@ def run_import(
                     now=timezone.now(),
                 )  # fmt: skip
             else:
-                progress(_("Going on behind chunk %(chunk)d of an import that was cut off.") % {"chunk": batch.chunks_done})
+                progress(
+                    _("Going on behind chunk %(chunk)d of an import that was cut off.") % {"chunk": batch.chunks_done}
+                )
         services.run_batch(
-            batch, path, organization_id=organization, clock=timezone.now, actor=COMMAND, progress=_teller(progress, batch)
+            batch,
+            path,
+            organization_id=organization,
+            clock=timezone.now,
+            actor=COMMAND,
+            progress=_teller(progress, batch),
         )
         with in_organization(organization):
             return answer_of(batch)
@@ -93,7 +100,9 @@ def in_words(answer: dict[str, Any]) -> list[str]:
     lines = [_("Nothing was written: this was a dry run.")] if answer["dry_run"] else []
     for name, words in (("created", _("new")), ("updated", _("updated")), ("unchanged", _("unchanged"))):
         if answer[name]:
-            lines.append(f"{words}: " + ", ".join(f"{resource} {count}" for resource, count in sorted(answer[name].items())))
+            lines.append(
+                f"{words}: " + ", ".join(f"{resource} {count}" for resource, count in sorted(answer[name].items()))
+            )
     lines += answer["notices"]
     for one in answer["refusals"]:
         lines.append(_("%(file)s, line %(line)d: %(reason)s") % one)

@@ -13,7 +13,9 @@ class ImportSource(TenantModel):
     """A system records come from. Its `code` is the namespace of external ids; its mappings are kept per header line."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    code = models.SlugField(max_length=60, help_text=_("Short name: his-a, lab, synthea. The same system keeps the same name."))
+    code = models.SlugField(
+        max_length=60, help_text=_("Short name: his-a, lab, synthea. The same system keeps the same name.")
+    )
     name = models.CharField(max_length=120, blank=True)
     #: fingerprint of the headers → mapping document
     mappings = models.JSONField(default=dict)
@@ -51,7 +53,9 @@ class ImportBatch(TenantModel):
     file_name = models.CharField(max_length=255)
     file_size = models.BigIntegerField(default=0)
     file_hash = models.CharField(max_length=64, blank=True)
-    stored_as = models.CharField(max_length=80, blank=True, help_text="name in the upload folder, empty for a path on the server")
+    stored_as = models.CharField(
+        max_length=80, blank=True, help_text="name in the upload folder, empty for a path on the server"
+    )
     mapping = models.JSONField(default=dict)
     dry_run = models.BooleanField(default=False)
     state = models.CharField(max_length=10, choices=State, default=State.UPLOADED)
@@ -156,7 +160,9 @@ class ImportClaim(TenantModel):
 
     class Meta:
         db_table = "imports_claim"
-        constraints = [models.UniqueConstraint(fields=["organization", "batch_id", "record_id"], name="import_claim_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "batch_id", "record_id"], name="import_claim_once")
+        ]
 
 
 class DirectoryEntry(TenantModel):

@@ -120,7 +120,8 @@ class Preparer:
         self.version = ring.current.to_bytes(4, "big")
         self.master = AESGCM(ring.masters[ring.current])
         self.index_keys = {
-            system: ring.index_key(organization_id, f"contact_point.{system}") for system in ("phone", "email", "line", "wechat")
+            system: ring.index_key(organization_id, f"contact_point.{system}")
+            for system in ("phone", "email", "line", "wechat")
         }
         self.last3_key = ring.index_key(organization_id, "contact_point.last3")
         self.last3: dict[str, str] = {}
@@ -294,7 +295,9 @@ def _again(earlier: Found, row: Row, run: Run) -> Prepared:
     cipher = AESGCM(earlier.ready.key)
     if row[PATIENT.index["address"]]:
         text = str(row[PATIENT.index["address"]])
-        made.address = "\\x" + vault.seal(earlier.ready.key, text, place=f"{TABLE}.address_sealed.{earlier.patient}").hex()
+        made.address = (
+            "\\x" + vault.seal(earlier.ready.key, text, place=f"{TABLE}.address_sealed.{earlier.patient}").hex()
+        )
     made.contacts = preparer._contacts(row, cipher, random, time.time_ns() // 1_000_000, [])
     made.id, made.key, made.wrapped = earlier.patient, earlier.ready.key, earlier.ready.wrapped
     return made
@@ -330,7 +333,12 @@ class _Identities:
         index = PATIENT.index
         number = row[index["national_id"]]
         if number:
-            return "id:" + sealing.identifier_index(self.run.organization_id, read_identifier("national_id", str(number)).value).hex()
+            return (
+                "id:"
+                + sealing.identifier_index(
+                    self.run.organization_id, read_identifier("national_id", str(number)).value
+                ).hex()
+            )
         told = "|".join(str(row[index[name]] or "").strip() for name in ("name", "birth_date", "mobile", "phone"))
         return "nk:" + sealing.contact_index(self.run.organization_id, "identity", told).hex()
 
@@ -349,7 +357,8 @@ def _by_identity(rows: list[Row], run: Run) -> _Identities:
         identities.found.update(
             (external, str(patient))
             for external, patient in _fetch(
-                "select external_id, id from patients_patient where source = %s and external_id = any(%s)", [run.source, list(keys)]
+                "select external_id, id from patients_patient where source = %s and external_id = any(%s)",
+                [run.source, list(keys)],
             )
         )
     return identities
@@ -387,7 +396,9 @@ def _warn(row: Row, name: str, code: str, values: dict[str, Any] | None = None) 
 def _write_patients(found: list[Found], run: Run, keys: dict[str, bytes], outcome: Outcome) -> None:
     index = PATIENT.index
     places = [index[name] for name in _TEXTS]
-    at_birth, at_dead, at_died, at_active = (index[name] for name in ("birth_date", "deceased", "deceased_at", "active"))
+    at_birth, at_dead, at_died, at_active = (
+        index[name] for name in ("birth_date", "deceased", "deceased_at", "active")
+    )
     at_registered, at_address, at_id, at_chart, at_sex = (
         index[name] for name in ("registered_on", "address", "external_id", "chart_number", "sex")
     )
@@ -460,10 +471,13 @@ def _addresses(keys: dict[str, bytes]) -> dict[str, str]:
         return {}
     opened: dict[str, str] = {}
     for patient, sealed in _fetch(
-        "select id, address_sealed from patients_patient where id = any(%s::uuid[]) and address_sealed is not null", [list(keys)]
+        "select id, address_sealed from patients_patient where id = any(%s::uuid[]) and address_sealed is not null",
+        [list(keys)],
     ):
         try:
-            opened[str(patient)] = vault.open_sealed(keys[str(patient)], sealed, place=f"{TABLE}.address_sealed.{patient}")
+            opened[str(patient)] = vault.open_sealed(
+                keys[str(patient)], sealed, place=f"{TABLE}.address_sealed.{patient}"
+            )
         except vault.VaultError:
             continue
     return opened
@@ -471,7 +485,11 @@ def _addresses(keys: dict[str, bytes]) -> dict[str, str]:
 
 def _insert_patients(run: Run, outcome: Outcome) -> None:
     cut = limits(TABLE)
-    texts = ", ".join(f"coalesce(left(s.{name}, {cut[name]}), '')" if name in cut else f"coalesce(s.{name}, '')" for name in _TEXTS if name != "sex")
+    texts = ", ".join(
+        f"coalesce(left(s.{name}, {cut[name]}), '')" if name in cut else f"coalesce(s.{name}, '')"
+        for name in _TEXTS
+        if name != "sex"
+    )
     names = ", ".join(name for name in _TEXTS if name != "sex")
     outcome.created = _fetch(
         f"""
@@ -570,7 +588,8 @@ def _write_contacts(found: list[Found], run: Run, keys: dict[str, bytes], outcom
         there = {
             (str(patient), system, bytes(value))
             for patient, system, value in _fetch(
-                "select patient_id, system, value_index from patients_contact_point where patient_id = any(%s::uuid[])", [list(keys)]
+                "select patient_id, system, value_index from patients_contact_point where patient_id = any(%s::uuid[])",
+                [list(keys)],
             )
         }
     staged = []
@@ -588,7 +607,18 @@ def _write_contacts(found: list[Found], run: Run, keys: dict[str, bytes], outcom
             )  # fmt: skip
     if not staged:
         return
-    names = ("id", "patient_id", "system", "use", "value_sealed", "value_index", "last3_index", "is_mobile", "rank", "warning")
+    names = (
+        "id",
+        "patient_id",
+        "system",
+        "use",
+        "value_sealed",
+        "value_index",
+        "last3_index",
+        "is_mobile",
+        "rank",
+        "warning",
+    )
     kinds = ("uuid", "uuid", "text", "text", "bytea", "bytea", "bytea", "boolean", "int", "text")
     stage("stage_contacts", list(zip(names, kinds, strict=True)), staged)
     _fetch(
@@ -627,7 +657,13 @@ def _write_identifiers(found: list[Found], run: Run, keys: dict[str, bytes], out
             for entry in orjson.loads(str(row[at_more])):
                 if entry.get("value"):
                     kind = str(entry.get("type") or "")
-                    given.append((_IDENTIFIER_KINDS.get(kind, "other"), str(entry.get("system") or kind)[:160], str(entry["value"])))
+                    given.append(
+                        (
+                            _IDENTIFIER_KINDS.get(kind, "other"),
+                            str(entry.get("system") or kind)[:160],
+                            str(entry["value"]),
+                        )
+                    )
         for kind, system, text in given:
             try:
                 read = read_identifier(kind, text)
@@ -643,7 +679,9 @@ def _write_identifiers(found: list[Found], run: Run, keys: dict[str, bytes], out
             there.add((patient, read.kind, system, hashed))
             row_id = uuid7()
             sealed = vault.seal(key, read.value, place=f"{sealing.IDENTIFIER_TABLE}.value_sealed.{row_id}")
-            staged.append((row_id, patient, read.kind, system, "\\x" + sealed.hex(), "\\x" + hashed.hex(), read.warning))
+            staged.append(
+                (row_id, patient, read.kind, system, "\\x" + sealed.hex(), "\\x" + hashed.hex(), read.warning)
+            )
     if not staged:
         return
     names = ("id", "patient_id", "kind", "system", "value_sealed", "value_index", "warning")
@@ -742,7 +780,18 @@ def write_related(chunk: RowChunk, run: Run) -> Outcome:
     outcome.patients.update(patient for _row, patient in wanted)
     if not staged:
         return outcome
-    names = ("id", "patient_id", "name", "relationship", "sex", "birth_date", "is_guardian", "phone_sealed", "email_sealed", "external_id")
+    names = (
+        "id",
+        "patient_id",
+        "name",
+        "relationship",
+        "sex",
+        "birth_date",
+        "is_guardian",
+        "phone_sealed",
+        "email_sealed",
+        "external_id",
+    )
     kinds = ("uuid", "uuid", "text", "text", "text", "date", "boolean", "bytea", "bytea", "text")
     stage("stage", list(zip(names, kinds, strict=True)), staged)
     outcome.created = _fetch(
@@ -753,5 +802,3 @@ def write_related(chunk: RowChunk, run: Run) -> Outcome:
     )[0][0]
     drop("stage")
     return outcome
-
-

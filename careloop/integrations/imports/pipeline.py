@@ -63,7 +63,7 @@ class Tally:
     def of(cls, batch: ImportBatch) -> "Tally":
         counts = batch.counts or {}
         return cls(
-            *(Counter(counts.get(name, {})) for name in ("created", "updated", "unchanged")),
+            Counter(counts.get("created", {})), Counter(counts.get("updated", {})), Counter(counts.get("unchanged", {})),
             batch.rows_read, batch.refused, batch.warnings, batch.chunks_done, batch.position,
         )  # fmt: skip
 
@@ -135,7 +135,9 @@ def _copy(tally: Tally) -> Tally:
 
 def _lock(batch: ImportBatch, number: int) -> None:
     """Hold the batch: one import at a time writes in an organization, and none writes a chunk twice."""
-    sql.value("select pg_advisory_xact_lock(hashtextextended('imports ' || current_setting('careloop.organization'), 0))")
+    sql.value(
+        "select pg_advisory_xact_lock(hashtextextended('imports ' || current_setting('careloop.organization'), 0))"
+    )
     row = sql.row("select state, stop_requested, chunks_done from imports_batch where id = %s for update", [batch.id])
     if row is None or row["state"] != ImportBatch.State.RUNNING or row["chunks_done"] != number:
         raise BatchBusy
@@ -143,9 +145,7 @@ def _lock(batch: ImportBatch, number: int) -> None:
         raise _Stopped
 
 
-def _context(
-    batch: ImportBatch, organization_id: UUID, actor: audit.Actor, now: datetime, before: Run | None
-) -> Run:
+def _context(batch: ImportBatch, organization_id: UUID, actor: audit.Actor, now: datetime, before: Run | None) -> Run:
     if before is not None:
         before.now = now
         return before
@@ -269,7 +269,7 @@ def seal_row(batch: ImportBatch, raw: Any) -> str | None:
     return "\\x" + vault.seal(batch_key(batch), text, place=f"imports_finding.raw_sealed.{batch.id}").hex()
 
 
-def open_row(batch: ImportBatch, sealed: bytes | None) -> list[str] | str:
+def open_row(batch: ImportBatch, sealed: bytes | memoryview | None) -> list[str] | str:
     """Return a refused row as it stood in the file."""
     if not sealed:
         return ""
@@ -343,7 +343,8 @@ def _note_dry_progress(organization_id: UUID, batch_id: UUID, tally: Tally) -> b
     """Show how far a dry run is; return whether somebody asked to stop it."""
     with in_organization(organization_id):
         sql.execute(
-            "update imports_batch set position = %s, rows_read = %s where id = %s", [tally.position, tally.rows, batch_id]
+            "update imports_batch set position = %s, rows_read = %s where id = %s",
+            [tally.position, tally.rows, batch_id],
         )
         return bool(sql.value("select stop_requested from imports_batch where id = %s", [batch_id]))
 

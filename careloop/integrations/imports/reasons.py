@@ -17,8 +17,12 @@ SENTENCES: dict[str, Any] = {
     "tabular.is_zip": _(
         "The file is named .csv and begins like a zip or Excel file. Rename it to .xlsx if it is a workbook, or save it as CSV."
     ),
-    "tabular.is_binary": _("The file is not a text table: it holds binary data. Save it as CSV or as an Excel workbook."),
-    "tabular.not_a_workbook": _("The workbook cannot be opened; it is damaged or of another kind. Save it again as .xlsx."),
+    "tabular.is_binary": _(
+        "The file is not a text table: it holds binary data. Save it as CSV or as an Excel workbook."
+    ),
+    "tabular.not_a_workbook": _(
+        "The workbook cannot be opened; it is damaged or of another kind. Save it again as .xlsx."
+    ),
     "tabular.sheet_password": _("The workbook is protected by a password. Save it without one and upload it again."),
     "tabular.sheet_too_large": _(
         "The workbook unpacks to %(megabytes)s MB, which is too much to hold in memory. Save the sheet as CSV (UTF-8): CSV has no limit."
@@ -37,11 +41,17 @@ SENTENCES: dict[str, Any] = {
         "From line %(line)s on the file is written in another encoding (probably %(encoding)s): two exports were put together. "
         "Those rows are refused; import the second part as a file of its own."
     ),
-    "tabular.cut_off_file": _("The file breaks off in the middle of its last row. The last row is refused; export the file again."),
-    "tabular.bad_bytes": _("The row holds bytes that cannot be read in this encoding. Correct them in the list of refused rows."),
+    "tabular.cut_off_file": _(
+        "The file breaks off in the middle of its last row. The last row is refused; export the file again."
+    ),
+    "tabular.bad_bytes": _(
+        "The row holds bytes that cannot be read in this encoding. Correct them in the list of refused rows."
+    ),
     "tabular.cut_off": _("The file breaks off inside this row. Complete the row, or export the file again."),
     "tabular.nul_removed": _("A NUL character was taken out of line %(line)s; see whether the cell is complete."),
-    "tabular.nul_bytes": _("%(count)s NUL characters stand in the text; they are taken out. See whether the cells are complete."),
+    "tabular.nul_bytes": _(
+        "%(count)s NUL characters stand in the text; they are taken out. See whether the cells are complete."
+    ),
     "tabular.own_characters": _(
         "The file uses characters of a private font (造字) in %(count)s places; they are kept, but show only where that font is installed."
     ),
@@ -49,7 +59,9 @@ SENTENCES: dict[str, Any] = {
         "%(count)s names hold question marks in place of characters (the first in line %(line)s): the system that exported "
         "them had no such character. Correct them after the import, or export as UTF-8."
     ),
-    "tabular.guessed_encoding": _("The encoding was guessed to be %(encoding)s. Look at the names in the preview before you go on."),
+    "tabular.guessed_encoding": _(
+        "The encoding was guessed to be %(encoding)s. Look at the names in the preview before you go on."
+    ),
     # layout
     "tabular.title_lines": _("The header is in line %(line)s; the %(count)s lines above it are left out."),
     "tabular.total_line": _("Line %(line)s is a total, not a record; it is left out."),
@@ -58,7 +70,9 @@ SENTENCES: dict[str, Any] = {
     "tabular.mixed_dates": _(
         "Column “%(column)s” writes dates in several ways (%(forms)s). All are read; compare some with the preview."
     ),
-    "tabular.zeros_restored": _("A leading zero that the spreadsheet took was put back in line %(line)s, column %(column)s."),
+    "tabular.zeros_restored": _(
+        "A leading zero that the spreadsheet took was put back in line %(line)s, column %(column)s."
+    ),
     "tabular.zeros_restored_column": _(
         "In column “%(column)s” the spreadsheet took leading zeros; they are put back to %(width)s digits."
     ),
@@ -95,7 +109,9 @@ SENTENCES: dict[str, Any] = {
     "row.unknown_sex": _("The sex is not one of male, female, other, unknown; it is kept as unknown."),
     "row.phone_unreadable": _("This is no telephone number in use; it is kept as it stands and cannot be called."),
     "row.phone_several": _("There are several telephone numbers in one cell; the first is the main one."),
-    "row.phone_digits_lost": _("A spreadsheet has shortened this number; its last digits are lost. Correct it at the source."),
+    "row.phone_digits_lost": _(
+        "A spreadsheet has shortened this number; its last digits are lost. Correct it at the source."
+    ),
     "row.phone_doubtful": _("This number looks as if it had been typed to fill the field."),
     "row.email_unreadable": _("This is not an e-mail address; it is kept in the note."),
     "row.national_id_check_digit": _("The check digit of the national id is wrong; it is kept as it stands."),
@@ -103,7 +119,9 @@ SENTENCES: dict[str, Any] = {
     "row.too_long": _("The text is longer than %(limit)s characters."),
     "row.unpaired_surrogate": _("The text holds half a character; type it again."),
     "row.end_before_start": _("The end lies before the start."),
-    "row.patient_unknown": _("No patient is known under this id or chart number. Import the patients first, or correct it."),
+    "row.patient_unknown": _(
+        "No patient is known under this id or chart number. Import the patients first, or correct it."
+    ),
     "row.encounter_unknown": _("The visit this row refers to is not known; the row is kept without it."),
     "row.duplicate_in_file": _("The file holds this id more than once; the last row counts."),
     "row.chart_number_taken": _("The chart number belongs to another patient already."),

@@ -34,6 +34,7 @@ Checked on a pair of exports of the same people in CSV and FHIR: patient ids agr
 ids do not, conditions have a day in one and a date-time in the other, and the day as written is equal while the UTC day is not.
 """
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -105,7 +106,7 @@ class Refused:
     line: int
     field: str
     code: str
-    values: dict[str, str | int] = field(default_factory=dict)
+    values: dict[str, str | int] = dataclasses.field(default_factory=dict)
     raw: Sequence[str] | str = ""
 
 
@@ -117,7 +118,7 @@ class Warned:
     line: int
     field: str
     code: str
-    values: dict[str, str | int] = field(default_factory=dict)
+    values: dict[str, str | int] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -78,7 +78,9 @@ def create_batch(
 ) -> ImportBatch:
     """Note that a file is to be imported. Call inside the organization."""
     batch_id = uuid7()
-    size = path.stat().st_size if path.is_file() else sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+    size = (
+        path.stat().st_size if path.is_file() else sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+    )
     batch = ImportBatch.objects.create(
         id=batch_id,
         source=source_for(source, now=now),

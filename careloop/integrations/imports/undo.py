@@ -108,7 +108,9 @@ def _changed_since(batch: ImportBatch) -> list[Obstacle]:
         if changed:
             found.append(
                 Obstacle(
-                    str(_("updated records changed again since")), len(changed), [one["patient"] for one in changed[:SHOWN]]
+                    str(_("updated records changed again since")),
+                    len(changed),
+                    [one["patient"] for one in changed[:SHOWN]],
                 )
             )
     return found
@@ -190,7 +192,11 @@ def _erase(batch: ImportBatch) -> int:
     mine = "select id from patients_patient where batch_id = %s"
     for model in apps.get_models():
         table = model._meta.db_table
-        if table in FOLLOWS and table != "imports_name" and any(one.column == "patient_id" for one in model._meta.concrete_fields):
+        if (
+            table in FOLLOWS
+            and table != "imports_name"
+            and any(one.column == "patient_id" for one in model._meta.concrete_fields)
+        ):
             sql.execute(f"delete from {table} where patient_id in ({mine})", [batch.id])
     erased += sql.execute("delete from patients_patient where batch_id = %s", [batch.id])
     sql.execute("delete from imports_name where batch_id = %s", [batch.id])
@@ -202,5 +208,7 @@ def in_words(found: list[Obstacle]) -> str:
     """Return a sentence about what stands in the way."""
     total = sum(one.count for one in found)
     return ngettext(
-        "%(count)d row of later work builds on this import.", "%(count)d rows of later work build on this import.", total
+        "%(count)d row of later work builds on this import.",
+        "%(count)d rows of later work build on this import.",
+        total,
     ) % {"count": total}

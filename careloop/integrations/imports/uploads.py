@@ -59,11 +59,20 @@ def save(upload: Upload) -> tuple[str, str]:
     name = Path((upload.name or "").replace("\\", "/")).name[:255]
     suffix = Path(name).suffix.lower()
     if suffix not in TABLES | ARCHIVES | RESOURCES:
-        raise UploadRefused(reason=_("Files of this kind cannot be imported. Upload CSV, Excel, JSON, NDJSON or an archive of them."))
+        raise UploadRefused(
+            reason=_("Files of this kind cannot be imported. Upload CSV, Excel, JSON, NDJSON or an archive of them.")
+        )
     if not upload.size:
-        raise UploadRefused(reason=_("The file is empty (0 bytes). Export it again and look at it before you upload it."))
+        raise UploadRefused(
+            reason=_("The file is empty (0 bytes). Export it again and look at it before you upload it.")
+        )
     if upload.size > LARGEST:
-        raise UploadRefused(reason=_("The file is larger than %(limit)d MB. Import it in parts, or on the server with “careloop import”.") % {"limit": LARGEST >> 20})
+        raise UploadRefused(
+            reason=_(
+                "The file is larger than %(limit)d MB. Import it in parts, or on the server with “careloop import”."
+            )
+            % {"limit": LARGEST >> 20}
+        )
     stored = secrets.token_hex(16) + suffix
     target = folder() / stored
     try:
@@ -72,7 +81,10 @@ def save(upload: Upload) -> tuple[str, str]:
             for number, block in enumerate(upload.chunks()):
                 if not number and suffix in _MAGIC and not block.startswith(_MAGIC[suffix]):
                     raise UploadRefused(
-                        reason=_("The file is named %(suffix)s and does not begin like one. Save it again in the program it came from.") % {"suffix": suffix}
+                        reason=_(
+                            "The file is named %(suffix)s and does not begin like one. Save it again in the program it came from."
+                        )
+                        % {"suffix": suffix}
                     )
                 file.write(block)
     except BaseException:

@@ -194,7 +194,7 @@ _CAST = {
 def limits(table: str) -> dict[str, int]:
     """Return the longest text each column of a table takes."""
     model = next(model for model in apps.get_models() if model._meta.db_table == table)
-    return {column.column: column.max_length for column in model._meta.concrete_fields if column.max_length}
+    return {str(column.column): column.max_length for column in model._meta.concrete_fields if column.max_length}
 
 
 # --- to the database and back ---------------------------------------------------------------------------------------
@@ -238,7 +238,9 @@ def note_growth(run: Run, table: str, rows: int) -> None:
     """Have a table counted again once it is four times what it was: plans made for an empty table are a hundred times slower."""
     run.grown[table] = run.grown.get(table, 0) + rows
     if table not in run.counted:
-        run.counted[table] = max(0, int(_fetch("select reltuples from pg_class where oid = %s::regclass", [table])[0][0]))
+        run.counted[table] = max(
+            0, int(_fetch("select reltuples from pg_class where oid = %s::regclass", [table])[0][0])
+        )
     if run.grown[table] > max(500, run.counted[table] * 3):
         _fetch("select imports_analyze(%s)", [[table]])
         run.counted[table] += run.grown[table]
@@ -425,7 +427,9 @@ def _once_per_id(rows: list[Row], kind: Kind, outcome: Outcome) -> list[Row]:
         if row[at] and last[row[at]] != place:
             outcome.unchanged += 1
             if row[2:] != rows[last[row[at]]][2:]:
-                outcome.warned.append(Warned(str(row[0] or ""), int(row[1] or 0), "external_id", "row.duplicate_in_file"))
+                outcome.warned.append(
+                    Warned(str(row[0] or ""), int(row[1] or 0), "external_id", "row.duplicate_in_file")
+                )
         else:
             kept.append(row)
     return kept
@@ -483,7 +487,9 @@ def _stage_records(rows: list[Row], kind: Kind, target: Target, run: Run, outcom
                 if isinstance(value, _Bad):
                     bad.setdefault(place, (source, value.code))
     if target.time:
-        staged["day_only"] = [value is not None and len(str(value)) <= 10 for value in columns[index[target.columns[target.time][0]]]]
+        staged["day_only"] = [
+            value is not None and len(str(value)) <= 10 for value in columns[index[target.columns[target.time][0]]]
+        ]
     names = list(staged)
     lines: Iterable[tuple[Any, ...]] = zip(*staged.values(), strict=True)
     if bad:
@@ -521,7 +527,10 @@ def _natural_keys(kind: Kind, columns: list[Sequence[Any]], run: Run) -> list[st
             raise _Bad("row.not_a_date") from None
 
     moments = _remember(key_of)(columns[index[time]]) if time else [""] * count
-    return [f"{code}|{'' if moment is None or isinstance(moment, _Bad) else moment}" for code, moment in zip(codes, moments, strict=True)]
+    return [
+        f"{code}|{'' if moment is None or isinstance(moment, _Bad) else moment}"
+        for code, moment in zip(codes, moments, strict=True)
+    ]
 
 
 def _supply_ends(columns: list[Sequence[Any]], index: dict[str, int]) -> list[str | None]:
@@ -529,7 +538,11 @@ def _supply_ends(columns: list[Sequence[Any]], index: dict[str, int]) -> list[st
     ends: list[str | None] = []
     for start, days in zip(columns[index["start"]], columns[index["days_supply"]], strict=True):
         try:
-            ends.append((date.fromisoformat(str(start)[:10]) + timedelta(days=int(days) - 1)).isoformat() if start and days else None)
+            ends.append(
+                (date.fromisoformat(str(start)[:10]) + timedelta(days=int(days) - 1)).isoformat()
+                if start and days
+                else None
+            )
         except (ValueError, OverflowError):
             ends.append(None)
     return ends
@@ -560,7 +573,7 @@ def _warned(row: Row, name: str, code: str) -> Warned:
 def _match(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
     """Find the record each staged row speaks of: by its name in this source, then by natural key (see rows.py)."""
     table = target.table
-    parameters = {"source": run.source, "batch": run.batch_id, "kind": kind.name}
+    parameters: dict[str, Any] = {"source": run.source, "batch": run.batch_id, "kind": kind.name}
     with connection.cursor() as cursor:
         cursor.execute("create temp table match (n int, id uuid, how text) on commit drop")
         cursor.execute(
@@ -616,7 +629,9 @@ there as (
 )
 select id, patient_id, natural_key, row_number() over (partition by patient_id, natural_key order by id) as place from there
 """
-_AT = """and r."{time}" >= date_trunc('second', k.at) and r."{time}" < date_trunc('second', k.at) + interval '1 second'"""
+_AT = (
+    """and r."{time}" >= date_trunc('second', k.at) and r."{time}" < date_trunc('second', k.at) + interval '1 second'"""
+)
 _PAIR = "insert into match select w.n, o.id, %(how)s from wanted w join known o using (patient_id, natural_key, place)"
 
 
@@ -730,7 +745,7 @@ def _update(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
         return
     new: dict[str, str] = {}
     for name, (_source, how) in target.columns.items():
-        value = f"s.\"{name}\"{_CAST[how]}"
+        value = f's."{name}"{_CAST[how]}'
         if how == "text" and (limit := limits(table).get(name)):
             value = f'left(s."{name}", {limit})'
         new[name] = f'coalesce({value}, r."{name}")'
@@ -798,12 +813,28 @@ def write_directory(chunk: RowChunk, run: Run) -> Outcome:
         )  # fmt: skip
     if not staged:
         return outcome
-    names = ("n", "external_id", "resource_type", "name", "type_display", "code_system", "code", "status", "phone", "address", "city", "part_of", "text")
+    names = (
+        "n",
+        "external_id",
+        "resource_type",
+        "name",
+        "type_display",
+        "code_system",
+        "code",
+        "status",
+        "phone",
+        "address",
+        "city",
+        "part_of",
+        "text",
+    )
     stage("stage", [(name, "int" if name == "n" else 'text collate "C"') for name in names], staged)
     fields = names[2:]
     listed = ", ".join(f'"{name}"' for name in fields)
     cut = limits("imports_directory")
-    values = ", ".join(f"coalesce(left(s.{name}, {cut[name]}), '')" if name in cut else f"coalesce(s.{name}, '')" for name in fields)
+    values = ", ".join(
+        f"coalesce(left(s.{name}, {cut[name]}), '')" if name in cut else f"coalesce(s.{name}, '')" for name in fields
+    )
     match = "d.resource_type = s.resource_type and d.external_id = s.external_id and d.external_id <> ''"
     found = _fetch(
         f"""
@@ -855,5 +886,3 @@ def write_practitioners(chunk: RowChunk, run: Run) -> Outcome:
     outcome.unchanged += len(rows) - created
     drop("stage")
     return outcome
-
-

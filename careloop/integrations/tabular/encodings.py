@@ -81,9 +81,11 @@ def decode_own_characters(error: UnicodeError) -> tuple[str, int]:
                     code = base + (lead - first) * 157 + column - skip
                     if base <= code:
                         return chr(code), at + 2
-    return codecs.lookup_error("surrogateescape")(
+    escaped, end = codecs.lookup_error("surrogateescape")(
         UnicodeDecodeError(error.encoding, data, at, at + 1, error.reason)
     )
+    assert isinstance(escaped, str)
+    return escaped, end
 
 
 codecs.register_error("careloop-big5", decode_own_characters)  # type: ignore[arg-type]

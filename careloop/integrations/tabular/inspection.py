@@ -274,9 +274,7 @@ def _usual_width(rows: Sequence[Sequence[Any]]) -> int:
     return max(counts.items(), key=lambda item: (item[1], item[0]))[0]
 
 
-def _place_header(
-    report: Report, rows: list[list[str]], ends: list[int], first: int, answers: Answers
-) -> int:
+def _place_header(report: Report, rows: list[list[str]], ends: list[int], first: int, answers: Answers) -> int:
     """Return the index of the header row; below zero where there is none (-1: data begins at once).
 
     A header is the row with the most words known for columns; failing that, the first row as wide as the table that
@@ -315,8 +313,7 @@ def _looks_like_header_cell(cell: str) -> bool:
 
 def _looks_like_record(row: Sequence[str]) -> bool:
     return any(
-        cell.strip() and (_NUMBERISH.fullmatch(cell.strip()) or content_of([cell]) not in {"text", ""})
-        for cell in row
+        cell.strip() and (_NUMBERISH.fullmatch(cell.strip()) or content_of([cell]) not in {"text", ""}) for cell in row
     )
 
 
@@ -375,9 +372,7 @@ def _fill_columns(report: Report, header: list[str], data: list[list[str]], widt
     for place in range(width):
         values = [row[place].strip() for row in data if row[place].strip()]
         report.columns.append(
-            ColumnSeen(
-                place + 1, header[place] if header else "", values[:5], len(values), content_of(values[:200])
-            )
+            ColumnSeen(place + 1, header[place] if header else "", values[:5], len(values), content_of(values[:200]))
         )
     for text, count in named.items():
         if count > 1:
@@ -447,9 +442,7 @@ def _note_encoding(report: Report, encoding: Encoding, path: Path) -> None:
     if not encoding.sure:
         say(Notice("tabular.guessed_encoding", {"encoding": encoding.name}))
         if encoding.candidates:
-            report.questions.append(
-                Question("ask.encoding", "encoding", tuple(encoding.candidates), encoding.name)
-            )
+            report.questions.append(Question("ask.encoding", "encoding", tuple(encoding.candidates), encoding.name))
 
 
 def _line_of(path: Path, offset: int) -> int:
@@ -468,9 +461,7 @@ def _note_question_marks(report: Report) -> None:
         for at, column in enumerate(report.columns)
         if any(m.field in {"name", "family_name", "given_name"} for m in fields.meanings(column.header))
     ]
-    damaged = [
-        line for line, row in report.scanned if any("?" in row[at] or "？" in row[at] for at in places)
-    ]
+    damaged = [line for line, row in report.scanned if any("?" in row[at] or "？" in row[at] for at in places)]
     if damaged:
         report.warnings.append(Notice("tabular.question_marks", {"count": len(damaged)}, line=damaged[0]))
 

@@ -115,7 +115,9 @@ def open_source(
         if not source.tables:
             if source.left_out:
                 raise SourceRefused(reason=" ".join(notice.text for notice in source.left_out[:5]))
-            raise SourceRefused(reason=_("No table was found: a CSV file, a workbook, or an archive of them is wanted."))
+            raise SourceRefused(
+                reason=_("No table was found: a CSV file, a workbook, or an archive of them is wanted.")
+            )
         order = {kind.name: place for place, kind in enumerate(canonical.KINDS)}
         source.tables.sort(key=lambda table: (order[table.mapping.kind], table.name))
         yield source
@@ -123,7 +125,11 @@ def open_source(
 
 def _add(source: Source, path: Path, name: str, document: ReadOnly[str, Any]) -> None:
     own = document.get("tables", {}).get(name) if "tables" in document else document
-    answers = mappings.from_json({key: value for key, value in own.items() if key != "suggest"}).answers() if own and own.get("kind") else None
+    answers = (
+        mappings.from_json({key: value for key, value in own.items() if key != "suggest"}).answers()
+        if own and own.get("kind")
+        else None
+    )
     report = inspect(path, name=name, answers=answers)
     if report.rejected:
         source.left_out.append(report.rejected)
@@ -292,9 +298,7 @@ def converter(table: Table, *, zone: tzinfo, today: date) -> Callable[[Block], R
     kind = mapping.row_kind
     headers = report.headers
     order = cast(dates.PartOrder, mapping.options.get("date_order") or report.date_order)
-    places = {
-        name: [mappings.place_of(header, headers) for header in names] for name, names in mapping.columns.items()
-    }
+    places = {name: [mappings.place_of(header, headers) for header in names] for name, names in mapping.columns.items()}
     readers = {
         name: validators.reader_for(
             name, kind.column(name).type, zone=zone, order=order, today=today, codes=mapping.codes.get(name)
@@ -305,8 +309,12 @@ def converter(table: Table, *, zone: tzinfo, today: date) -> Callable[[Block], R
         name: (mappings.place_of(rule["column"], headers), rule.get("filled"), rule.get("empty"))
         for name, rule in mapping.when.items()
     }
-    identifiers = {name: mappings.place_of(header, headers) for name, header in mapping.identifiers.items() if header in headers}
-    reactions = [[mappings.place_of(header, headers) for header in group if header in headers] for group in mapping.reactions]
+    identifiers = {
+        name: mappings.place_of(header, headers) for name, header in mapping.identifiers.items() if header in headers
+    }
+    reactions = [
+        [mappings.place_of(header, headers) for header in group if header in headers] for group in mapping.reactions
+    ]
     constants = {
         name: validators.reader_for(name, kind.column(name).type, zone=zone, order=order, today=today)(value)
         for name, value in mapping.constants.items()

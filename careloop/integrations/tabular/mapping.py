@@ -177,9 +177,7 @@ def suggest(report: Report, *, kind: str = "") -> Mapping:
         mapping.recognised = f"Synthea {name}.csv"
         mapping.confidence = dict.fromkeys(mapping.columns, 1.0)
         present = set(headers)
-        mapping.columns = {
-            field_name: names for field_name, names in mapping.columns.items() if set(names) <= present
-        }
+        mapping.columns = {field_name: names for field_name, names in mapping.columns.items() if set(names) <= present}
         mapping.options["date_order"] = "MDY"
         return mapping
     if not report.header_line:
@@ -236,9 +234,13 @@ def _settle_patient(mapping: Mapping, report: Report) -> None:
 def _by_content(report: Report, *, kind: str) -> Mapping:
     mapping = Mapping(kind=kind)
     for column in report.columns:
-        target = {"mobile": "mobile", "national_id": "national_id", "email": "email", "sex": "sex", "date": "birth_date"}.get(
-            column.content, ""
-        )
+        target = {
+            "mobile": "mobile",
+            "national_id": "national_id",
+            "email": "email",
+            "sex": "sex",
+            "date": "birth_date",
+        }.get(column.content, "")
         short = all(len(sample) <= 20 for sample in column.samples)
         if not target and column.content == "text" and short and "name" not in mapping.columns:
             target = "name"
@@ -267,7 +269,11 @@ def open_questions(report: Report, mapping: Mapping) -> list[Question]:
                 continue
         questions.append(question)
     wanted = fields.ESSENTIAL.get(mapping.kind, ())
-    if wanted and not mapping.recognised and not any(name in mapping.columns or name in mapping.constants for name in wanted):
+    if (
+        wanted
+        and not mapping.recognised
+        and not any(name in mapping.columns or name in mapping.constants for name in wanted)
+    ):
         questions.append(Question("ask.essential", "columns", values={"field": wanted[0]}, blocking=True))
     return questions
 

@@ -25,7 +25,8 @@ csv.field_size_limit(LONGEST_CELL)
 KEPT_LINES = 1_000
 
 _TOTAL = re.compile(
-    r"(?:合計|總計|小計|共計|總數|總筆數|總和|合计|总计|小计|共计|总数|(?:grand\s+|sub\s*)?total\b|sum\b)", re.IGNORECASE
+    r"(?:合計|總計|小計|共計|總數|總筆數|總和|合计|总计|小计|共计|总数|(?:grand\s+|sub\s*)?total\b|sum\b)",
+    re.IGNORECASE,
 )
 _TOTAL_FIRST = frozenset("合總小共总TtSsGg \t　")
 _ESCAPED = re.compile("[\udc80-\udcff]")
@@ -99,9 +100,7 @@ def read_blocks(
     """
     with path.open("rb") as raw:
         raw.seek(layout.bom)
-        text = io.TextIOWrapper(
-            raw, encoding=layout.encoding, errors=error_handler(layout.encoding), newline=None
-        )
+        text = io.TextIOWrapper(raw, encoding=layout.encoding, errors=error_handler(layout.encoding), newline=None)
         source = _Source(text, layout, part)
         for _line in islice(text, layout.lines_before_data):
             source.base += 1
@@ -139,9 +138,7 @@ def read_blocks(
 
 
 def _reader(lines: Iterator[str], layout: Layout, *, strict: bool = False) -> "csv._reader":  # type: ignore[name-defined]
-    return csv.reader(
-        lines, delimiter=layout.delimiter, skipinitialspace=layout.skip_initial_space, strict=strict
-    )
+    return csv.reader(lines, delimiter=layout.delimiter, skipinitialspace=layout.skip_initial_space, strict=strict)
 
 
 def _row_by_row(source: _Source, lines: Iterator[str], *, ended: bool, broken: bool) -> tuple[Block, bool]:
@@ -207,13 +204,13 @@ def _refuse_open_quote(block: Block, source: _Source, lines: Iterator[str], done
     for line in lines:
         rest.append(line) if len(rest) <= KEPT_LINES else None
     last = source.base + len(source.kept)
-    block.refused.append(
-        Refused(source.part, first, "", "tabular.open_quote", {"last": last}, rest[0].rstrip("\n"))
-    )
+    block.refused.append(Refused(source.part, first, "", "tabular.open_quote", {"last": last}, rest[0].rstrip("\n")))
     for offset, line in enumerate(rest[1 : KEPT_LINES + 1], start=1):
         if line.strip():
             block.refused.append(
-                Refused(source.part, first + offset, "", "tabular.behind_open_quote", {"first": first}, line.rstrip("\n"))
+                Refused(
+                    source.part, first + offset, "", "tabular.behind_open_quote", {"first": first}, line.rstrip("\n")
+                )
             )
 
 
@@ -223,11 +220,7 @@ def _keep_whole_rows(block: Block, source: _Source, *, last: bool) -> None:
     wanted = layout.columns
     bad = layout.check_bytes and _has_escaped("".join(source.kept))
     rows = block.rows
-    if (
-        not bad
-        and set(map(len, rows)) <= {wanted}
-        and not any(not row[0] or row[0][0] in _TOTAL_FIRST for row in rows)
-    ):
+    if not bad and set(map(len, rows)) <= {wanted} and not any(not row[0] or row[0][0] in _TOTAL_FIRST for row in rows):
         return
     kept: list[list[str]] = []
     numbers: list[int] = []

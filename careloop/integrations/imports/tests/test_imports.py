@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,7 +21,14 @@ from careloop.patients.models import Patient
 from careloop.records.selectors import counts
 from careloop.tenancy.context import in_organization
 
-SIX = {"Encounter": 1208, "Condition": 640, "Immunization": 530, "Procedure": 1845, "MedicationRequest": 580, "CarePlan": 91}
+SIX = {
+    "Encounter": 1208,
+    "Condition": 640,
+    "Immunization": 530,
+    "Procedure": 1845,
+    "MedicationRequest": 580,
+    "CarePlan": 91,
+}
 
 
 def write(folder: Path, text: str, name: str = "patients.csv") -> Path:
@@ -77,7 +83,11 @@ def test_the_same_file_again_changes_nothing(committed_organization: Any, tmp_pa
 
 def test_true_duplicates_stay_two_and_meet_their_own_again(committed_organization: Any, tmp_path: Path) -> None:
     bring_in(committed_organization, write(tmp_path, PATIENTS))
-    twice = write(tmp_path, "病歷號,處置代碼,處置,處置日期\n0001,91004C,洗牙,2025-03-01\n0001,91004C,洗牙,2025-03-01\n0001,91005C,補牙,2025-03-01\n", "p.csv")
+    twice = write(
+        tmp_path,
+        "病歷號,處置代碼,處置,處置日期\n0001,91004C,洗牙,2025-03-01\n0001,91004C,洗牙,2025-03-01\n0001,91005C,補牙,2025-03-01\n",
+        "p.csv",
+    )
 
     first = bring_in(committed_organization, twice)
     again = bring_in(committed_organization, twice)
@@ -97,9 +107,18 @@ def test_a_dry_run_reports_everything_and_writes_nothing(committed_organization:
         assert ImportBatch.objects.get(id=answer["batch"]).findings.count() == 2
 
 
-def test_undo_takes_back_what_was_made_and_puts_back_what_was_changed(committed_organization: Any, tmp_path: Path) -> None:
+def test_undo_takes_back_what_was_made_and_puts_back_what_was_changed(
+    committed_organization: Any, tmp_path: Path
+) -> None:
     bring_in(committed_organization, write(tmp_path, PATIENTS))
-    changed = bring_in(committed_organization, write(tmp_path, PATIENTS.replace("王小明", "王大明").replace("0003,林志豪,男,不詳", "0003,林志豪,男,1980-01-01"), "new.csv"))
+    changed = bring_in(
+        committed_organization,
+        write(
+            tmp_path,
+            PATIENTS.replace("王小明", "王大明").replace("0003,林志豪,男,不詳", "0003,林志豪,男,1980-01-01"),
+            "new.csv",
+        ),
+    )
     assert (changed["created"], changed["updated"]) == ({"Patient": 1}, {"Patient": 1})
 
     commands.run_undo(changed["batch"], organization=committed_organization.id)
@@ -132,13 +151,26 @@ def test_another_clinic_sees_nothing_of_an_import(committed_organization: Any, t
         assert not Patient.objects.exists()
 
 
-def test_a_missing_header_must_be_answered_and_a_mapping_answers_it(committed_organization: Any, tmp_path: Path) -> None:
+def test_a_missing_header_must_be_answered_and_a_mapping_answers_it(
+    committed_organization: Any, tmp_path: Path
+) -> None:
     from careloop.integrations.tabular.loader import QuestionsOpen
 
     path = write(tmp_path, "\n".join(PATIENTS.splitlines()[1:3]), "bare.csv")
     with pytest.raises(QuestionsOpen):
         bring_in(committed_organization, path)
-    mapping = write(tmp_path, json.dumps({"version": 1, "kind": "patient", "columns": {"chart_number": "#1", "name": "#2", "birth_date": "#4"}, "options": {"header_line": 0}}), "map.json")
+    mapping = write(
+        tmp_path,
+        json.dumps(
+            {
+                "version": 1,
+                "kind": "patient",
+                "columns": {"chart_number": "#1", "name": "#2", "birth_date": "#4"},
+                "options": {"header_line": 0},
+            }
+        ),
+        "map.json",
+    )
 
     answer = bring_in(committed_organization, path, map_file=mapping)
 
@@ -158,7 +190,12 @@ def test_two_formats_of_the_same_people_add_nothing(committed_organization: Any,
 
     assert first["refused"] == second["refused"] == 0
     assert before["Patient"] == 39
-    assert (before["Encounter"], before["Condition"], before["MedicationRequest"], before["Observation"]) == (1653, 929, 1031, 13913)
+    assert (before["Encounter"], before["Condition"], before["MedicationRequest"], before["Observation"]) == (
+        1653,
+        929,
+        1031,
+        13913,
+    )
     for resource in ("Patient", *SIX):
         assert second["created"].get(resource, 0) == 0
         assert after[resource] == before[resource]
@@ -167,7 +204,9 @@ def test_two_formats_of_the_same_people_add_nothing(committed_organization: Any,
 
 
 @pytest.mark.slow
-def test_the_other_order_of_formats_adds_only_the_people_who_were_missing(committed_organization: Any, shared: Path) -> None:
+def test_the_other_order_of_formats_adds_only_the_people_who_were_missing(
+    committed_organization: Any, shared: Path
+) -> None:
     folder = shared / "data" / "synthea"
 
     bring_in(committed_organization, folder / "pair-fhir-r4.tar.xz", kind="fhir")
@@ -179,7 +218,12 @@ def test_the_other_order_of_formats_adds_only_the_people_who_were_missing(commit
 
     assert {name: before[name] for name in SIX} == SIX
     assert (before["Patient"], after["Patient"]) == (33, 39)
-    assert (after["Encounter"], after["Condition"], after["MedicationRequest"], after["Procedure"]) == (1653, 929, 1031, 3150)
+    assert (after["Encounter"], after["Condition"], after["MedicationRequest"], after["Procedure"]) == (
+        1653,
+        929,
+        1031,
+        3150,
+    )
 
 
 @pytest.mark.slow
@@ -192,8 +236,13 @@ def test_an_import_that_was_killed_goes_on_where_it_stopped(committed_organizati
         "from uuid import UUID; from careloop.integrations.imports import commands;"
         "commands.run_import('csv', sys.argv[1], organization=UUID(sys.argv[2]), progress=lambda text: print(text, flush=True))"
     )
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "careloop.config.settings_test")}
-    child = subprocess.Popen([sys.executable, "-c", code, str(path), str(committed_organization.id)], stdout=subprocess.PIPE, env=environment)
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": os.environ.get("DJANGO_SETTINGS_MODULE", "careloop.config.settings_test"),
+    }
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, str(path), str(committed_organization.id)], stdout=subprocess.PIPE, env=environment
+    )
     assert child.stdout is not None
     child.stdout.readline()
     child.send_signal(signal.SIGKILL)
@@ -213,3 +262,27 @@ def test_an_import_that_was_killed_goes_on_where_it_stopped(committed_organizati
         assert Patient.objects.count() == 30_000
         assert ImportBatch.objects.count() == 1
         assert not ImportChange.objects.exists()
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_an_upload_is_imported_by_the_worker_and_its_file_removed(
+    committed_organization: Any, tmp_path: Path, dry_run: bool
+) -> None:
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    from careloop.integrations.imports import tasks, uploads
+
+    stored, name = uploads.save(SimpleUploadedFile("病患.csv", PATIENTS.encode()))
+    with in_organization(committed_organization.id):
+        batch = services.create_batch(
+            kind="csv", path=uploads.folder() / stored, name=name, source="his-a", document=None, dry_run=dry_run, by=None,
+            now=timezone.now(), stored_as=stored, state=ImportBatch.State.QUEUED,
+        )  # fmt: skip
+
+    tasks.run(organization_id=str(committed_organization.id), batch_id=str(batch.id))
+
+    with in_organization(committed_organization.id):
+        batch.refresh_from_db()
+        assert (batch.state, batch.counts["created"], batch.refused) == ("DONE", {"Patient": 2}, 1)
+        assert Patient.objects.count() == (0 if dry_run else 2)
+        assert (uploads.folder() / stored).exists() is dry_run

@@ -42,7 +42,9 @@ def rows_of(path: Path, report: Report) -> tuple[list[list[str]], list[str]]:
         cells, first = sheets.read_sheet(sheets.open_workbook(path), report.sheet)
         layout = report.layout
         blocks = list(
-            sheets.sheet_blocks(cells, first_row=first, lines_before_data=layout.lines_before_data, columns=layout.columns)
+            sheets.sheet_blocks(
+                cells, first_row=first, lines_before_data=layout.lines_before_data, columns=layout.columns
+            )
         )
     else:
         blocks = list(read_blocks(path, report.layout))
@@ -104,7 +106,9 @@ def test_the_csv_spectrum_reads_as_its_json(shared: Path) -> None:
         report = inspect(path)
         rows, _refused = rows_of(path, report)
 
-        assert [dict(zip(report.headers, row, strict=True)) for row in rows] == json.loads(path.with_suffix(".json").read_text("utf-8"))
+        assert [dict(zip(report.headers, row, strict=True)) for row in rows] == json.loads(
+            path.with_suffix(".json").read_text("utf-8")
+        )
 
 
 @pytest.mark.parametrize(
@@ -134,7 +138,11 @@ def test_an_encoding_is_found_by_itself(tmp_path: Path, data: bytes, encoding: s
 
 def test_chinese_far_down_a_plain_file_still_decides_the_encoding(tmp_path: Path) -> None:
     plain = "".join(f"{number:07d},Amy,F,1990-01-01,0912345678,Taipei,\r\n" for number in range(60_000))
-    path = write(tmp_path, (HEADER.replace(HEADER, "chart,name,sex,birthday,mobile,address,note") + "\r\n" + plain).encode() + "0999999,許功蓋,男,1957-10-28,,,\r\n".encode("cp950"))
+    path = write(
+        tmp_path,
+        (HEADER.replace(HEADER, "chart,name,sex,birthday,mobile,address,note") + "\r\n" + plain).encode()
+        + "0999999,許功蓋,男,1957-10-28,,,\r\n".encode("cp950"),
+    )
 
     report = inspect(path)
 
@@ -143,7 +151,9 @@ def test_chinese_far_down_a_plain_file_still_decides_the_encoding(tmp_path: Path
 
 
 def test_characters_a_hospital_made_itself_are_kept_and_said(tmp_path: Path) -> None:
-    path = write(tmp_path, PLAIN.encode("cp950").replace("蓋許功".encode("cp950"), "蓋許".encode("cp950") + b"\xfa\x40"))
+    path = write(
+        tmp_path, PLAIN.encode("cp950").replace("蓋許功".encode("cp950"), "蓋許".encode("cp950") + b"\xfa\x40")
+    )
 
     report = inspect(path)
     rows, refused = rows_of(path, report)
@@ -154,7 +164,7 @@ def test_characters_a_hospital_made_itself_are_kept_and_said(tmp_path: Path) -> 
 
 
 def test_an_open_quote_swallows_nothing_in_silence(tmp_path: Path) -> None:
-    lines = [HEADER, *(f'{n:07d},王小明{n},男,1957-10-28,,,' for n in range(30))]
+    lines = [HEADER, *(f"{n:07d},王小明{n},男,1957-10-28,,," for n in range(30))]
     lines[4] = '0000003,"王小明3,男,1957-10-28,,,'
     path = write(tmp_path, "\n".join(lines) + "\n")
 
@@ -166,7 +176,10 @@ def test_an_open_quote_swallows_nothing_in_silence(tmp_path: Path) -> None:
 
 
 def test_a_quoted_cell_that_holds_whole_rows_is_refused(tmp_path: Path) -> None:
-    text = PLAIN + '0100004,"李大,男,1990-01-01,,,\n0100005,王二,男,1990-01-01,,,\n0100006,王三,男,1990-01-01,,,\n0100007,王四",男,1990-01-01,,,\n0100008,林五,男,1990-01-01,,,\n'
+    text = (
+        PLAIN
+        + '0100004,"李大,男,1990-01-01,,,\n0100005,王二,男,1990-01-01,,,\n0100006,王三,男,1990-01-01,,,\n0100007,王四",男,1990-01-01,,,\n0100008,林五,男,1990-01-01,,,\n'
+    )
     path = write(tmp_path, text)
 
     rows, refused = rows_of(path, inspect(path))
@@ -204,7 +217,9 @@ def test_a_million_row_file_is_read_in_blocks_of_bounded_size(tmp_path: Path) ->
 
 
 def test_synthea_tables_are_recognised_as_a_whole(tmp_path: Path) -> None:
-    path = write(tmp_path, "START,STOP,PATIENT,ENCOUNTER,CODE,DESCRIPTION\n2013-12-18,2014-03-09,p1,e1,359817006,Fracture\n")
+    path = write(
+        tmp_path, "START,STOP,PATIENT,ENCOUNTER,CODE,DESCRIPTION\n2013-12-18,2014-03-09,p1,e1,359817006,Fracture\n"
+    )
 
     with loader.open_source(path) as source:
         chunk = next(loader.stream(source, zone=ZONE, today=TODAY))

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -35,7 +35,13 @@ TONES = {
     State.DONE: "success", State.FAILED: "danger", State.STOPPED: "warning", State.RUNNING: "info", State.QUEUED: "info",
     State.UNDONE: "neutral", State.UPLOADED: "neutral",
 }  # fmt: skip
-PHASES = {State.QUEUED: "waiting", State.RUNNING: "running", State.DONE: "done", State.STOPPED: "stopped", State.FAILED: "failed"}
+PHASES = {
+    State.QUEUED: "waiting",
+    State.RUNNING: "running",
+    State.DONE: "done",
+    State.STOPPED: "stopped",
+    State.FAILED: "failed",
+}
 
 
 def _batch(batch_id: UUID) -> ImportBatch:
@@ -173,7 +179,7 @@ def _use_saved(batch: ImportBatch, source: loader.Source, given: dict[str, Any] 
 
 def _table(table: loader.Table, zone: ZoneInfo) -> dict[str, Any]:
     report, mapping = table.report, table.mapping
-    field_of = {}
+    field_of: dict[int, str] = {}
     for name, headers in mapping.columns.items():
         for header in headers:
             field_of.setdefault(mappings.place_of(header, report.headers), name)
@@ -217,7 +223,8 @@ def _preview(table: loader.Table, zone: ZoneInfo) -> dict[str, Any]:
         return {}
     try:
         chunk = next(
-            loader.table_chunks(table, zone=zone, today=timezone.now().astimezone(zone).date(), size=200, limit=200), None
+            loader.table_chunks(table, zone=zone, today=timezone.now().astimezone(zone).date(), size=200, limit=200),
+            None,
         )
     except (DomainError, ValueError):
         return {}
@@ -260,7 +267,11 @@ def start(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     if batch.dry_run:
         batch = _batch(UUID(batch.mapping.get("of", str(batch.id))))
     if batch.state not in (State.UPLOADED, State.STOPPED, State.FAILED) or not batch.stored_as:
-        return refuse(request, _("This import cannot be started: its state is “%(state)s”.") % {"state": batch.get_state_display()}, status=409)
+        return refuse(
+            request,
+            _("This import cannot be started: its state is “%(state)s”.") % {"state": batch.get_state_display()},
+            status=409,
+        )
     return _start(request, batch, dry_run=False)
 
 
@@ -282,7 +293,10 @@ def _page(one: ImportBatch) -> dict[str, Any]:
     counts = one.counts or {}
     resources = sorted({name for group in counts.values() for name in group})
     parts = list(
-        one.findings.filter(kind=ImportFinding.Kind.REFUSED).values_list("part", flat=True).distinct().order_by("part")[:50]
+        one.findings.filter(kind=ImportFinding.Kind.REFUSED)
+        .values_list("part", flat=True)
+        .distinct()
+        .order_by("part")[:50]
     )
     return {
         "batch": one,
@@ -323,7 +337,9 @@ def _progress(one: ImportBatch) -> dict[str, Any]:
     remaining = ""
     if one.state == State.RUNNING and one.position and seconds:
         left = max(one.file_size - one.position, 0) * seconds / one.position
-        remaining = ngettext("%(minutes)d minute", "%(minutes)d minutes", max(1, round(left / 60))) % {"minutes": max(1, round(left / 60))}
+        remaining = ngettext("%(minutes)d minute", "%(minutes)d minutes", max(1, round(left / 60))) % {
+            "minutes": max(1, round(left / 60))
+        }
         if left < 60:
             remaining = _("less than a minute")
     return {
@@ -358,7 +374,9 @@ def progress(request: HttpRequest, batch_id: UUID) -> HttpResponse:
 def stop(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     """Stop behind the chunk at hand; what is written stays and can be undone."""
     one = services.request_stop(batch_id=_batch(batch_id).id, by=request.user, now=timezone.now())
-    return redirect_to(request, reverse("imports:batch", args=[one.id]), message=_("The import stops behind the rows it is writing."))
+    return redirect_to(
+        request, reverse("imports:batch", args=[one.id]), message=_("The import stops behind the rows it is writing.")
+    )
 
 
 @requires("imports.run")
@@ -397,7 +415,7 @@ def discard(request: HttpRequest, batch_id: UUID) -> HttpResponse:
 
 @requires("imports.run")
 @require_GET
-def refused(request: HttpRequest, batch_id: UUID) -> HttpResponse:
+def refused(request: HttpRequest, batch_id: UUID) -> FileResponse:
     """The refused rows as they stood in the file, with reasons behind them: mend them and import this file."""
     one = _batch(batch_id)
     part = request.GET.get("part", "")
@@ -410,6 +428,15 @@ def refused(request: HttpRequest, batch_id: UUID) -> HttpResponse:
             raw = pipeline.open_row(one, finding.raw_sealed)
             cells = [raw] if isinstance(raw, str) else list(raw)
             cells += [""] * (len(headers) - len(cells))
-            yield [*cells, finding.line, str(words.FIELDS.get(finding.field, finding.field)), reasons.sentence(finding.code, finding.values)]
+            yield [
+                *cells,
+                finding.line,
+                str(words.FIELDS.get(finding.field, finding.field)),
+                reasons.sentence(finding.code, finding.values),
+            ]
 
-    return csv_download(f"refused-{part or one.file_name}.csv", [*headers, *(OWN_COLUMN + name for name in ("row", "field", "reason"))], rows())
+    return csv_download(
+        f"refused-{part or one.file_name}.csv",
+        [*headers, *(OWN_COLUMN + name for name in ("row", "field", "reason"))],
+        rows(),
+    )

@@ -51,7 +51,9 @@ FIELDS: dict[str, Any] = {
 }  # fmt: skip
 
 #: fields a person does not map by hand
-HIDDEN = frozenset({"part", "line", "identifiers", "contacts", "reactions", "components", "results", "activities", "lines", "deceased"})
+HIDDEN = frozenset(
+    {"part", "line", "identifiers", "contacts", "reactions", "components", "results", "activities", "lines", "deceased"}
+)
 
 
 def field_choices(kind: str) -> list[tuple[str, Any]]:

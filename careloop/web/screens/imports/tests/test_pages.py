@@ -53,7 +53,13 @@ def test_a_column_can_be_given_another_meaning(uploaded: tuple[Client, ImportBat
 
 def test_an_import_is_queued_and_shows_its_page(uploaded: tuple[Client, ImportBatch]) -> None:
     client, batch = uploaded
-    form = {"kind": "patient", "kind_before": "patient", "column_1": "chart_number", "column_2": "name", "column_4": "birth_date"}
+    form = {
+        "kind": "patient",
+        "kind_before": "patient",
+        "column_1": "chart_number",
+        "column_2": "name",
+        "column_4": "birth_date",
+    }
 
     answer = client.post(reverse("imports:prepare", args=[batch.id]), {**form, "action": "dry_run"})
     started = client.post(reverse("imports:prepare", args=[batch.id]), {**form, "action": "import"})
