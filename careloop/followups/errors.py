@@ -26,9 +26,7 @@ class AlreadyClosed(DomainError):
 
 class ChangedMeanwhile(DomainError):
     code: ClassVar[str] = "followups.changed_meanwhile"
-    message = _(
-        "Somebody else worked on this follow-up in the meantime. Look at what they did, then try again."
-    )
+    message = _("Somebody else worked on this follow-up in the meantime. Look at what they did, then try again.")
 
 
 class UntilInPast(DomainError):

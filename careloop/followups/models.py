@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from careloop.kernel.ids import uuid7
 from careloop.patients.models import Patient
@@ -16,16 +17,16 @@ class FollowUp(TenantModel):
     """
 
     class Kind(models.TextChoices):
-        CALL = "CALL", _("call")
-        REPLY = "REPLY", _("answer a message")
-        CHECK = "CHECK", _("check")
-        VISIT = "VISIT", _("arrange a visit")
-        OTHER = "OTHER", _("other")
+        CALL = "CALL", pgettext_lazy("follow-up", "call")
+        REPLY = "REPLY", pgettext_lazy("follow-up", "answer a message")
+        CHECK = "CHECK", pgettext_lazy("follow-up", "check")
+        VISIT = "VISIT", pgettext_lazy("follow-up", "arrange a visit")
+        OTHER = "OTHER", pgettext_lazy("follow-up", "other")
 
     class State(models.TextChoices):
-        OPEN = "OPEN", _("open")
-        DONE = "DONE", _("done")
-        CANCELLED = "CANCELLED", _("cancelled")
+        OPEN = "OPEN", pgettext_lazy("follow-up", "open")
+        DONE = "DONE", pgettext_lazy("follow-up", "done")
+        CANCELLED = "CANCELLED", pgettext_lazy("follow-up", "cancelled")
 
     class Outcome(models.TextChoices):
         REACHED = "REACHED", _("reached")
@@ -41,15 +42,11 @@ class FollowUp(TenantModel):
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.CALL)
     title = models.CharField(max_length=160)
     script = models.TextField(blank=True, db_default="")
-    priority = models.PositiveSmallIntegerField(
-        default=2, db_default=2, help_text=_("1 urgent, 2 normal, 3 low")
-    )
+    priority = models.PositiveSmallIntegerField(default=2, db_default=2, help_text=_("1 urgent, 2 normal, 3 low"))
     state = models.CharField(max_length=10, choices=State, default=State.OPEN, db_default="OPEN")
     due_at = models.DateTimeField()
     snoozed_until = models.DateTimeField(null=True, blank=True)
-    owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
-    )
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     location = models.ForeignKey(Location, models.SET_NULL, null=True, blank=True, related_name="+")
     outcome = models.CharField(max_length=16, choices=Outcome, blank=True, db_default="")
     outcome_note = models.TextField(blank=True, db_default="")

@@ -63,9 +63,7 @@ def create(
         if earlier is None:
             raise errors.UnknownFollowUp
         return earlier
-    events.publish(
-        FollowUpCreated(made["id"], str(kind), origin), patient_id=patient_id, now=now, source=origin
-    )
+    events.publish(FollowUpCreated(made["id"], str(kind), origin), patient_id=patient_id, now=now, source=origin)
     audit.record("follow_up.created", patients=[patient_id], target=("follow_up", made["id"]), now=now)
     return FollowUp.objects.get(pk=made["id"])
 
@@ -222,9 +220,7 @@ def cancel(*, follow_up_ids: Iterable[UUID], reason: str, now: datetime, by: UUI
         source="staff" if by else "journey",
     )
     if gone:
-        audit.record(
-            "follow_up.cancelled", patients=[row["patient_id"] for row in gone], reason=reason, now=now
-        )
+        audit.record("follow_up.cancelled", patients=[row["patient_id"] for row in gone], reason=reason, now=now)
     return len(gone)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import gettext_lazy
 from django.utils.translation import ngettext, pgettext
 
 from careloop.journeys.definition import (
@@ -27,50 +27,50 @@ from careloop.segments.errors import RuleRefused
 from careloop.segments.selectors import in_words
 
 EXITS: dict[str, str | Promise] = {
-    "finished": lazy("came to the end of the path"),
-    "goal": lazy("reached the goal"),
-    "measured": lazy("comparison group: the time of measuring is over"),
-    "opt_out": lazy("does not want these messages"),
-    "left_segment": lazy("is not in the segment any more"),
-    "deceased": lazy("has died"),
-    "merged": lazy("the record was merged into another"),
-    "inactive": lazy("the record was closed"),
-    "journey_ended": lazy("the journey was ended"),
-    "staff": lazy("was taken out by staff"),
-    "broken": lazy("the step does not exist any more"),
+    "finished": gettext_lazy("came to the end of the path"),
+    "goal": gettext_lazy("reached the goal"),
+    "measured": gettext_lazy("comparison group: the time of measuring is over"),
+    "opt_out": gettext_lazy("does not want these messages"),
+    "left_segment": gettext_lazy("is not in the segment any more"),
+    "deceased": gettext_lazy("has died"),
+    "merged": gettext_lazy("the record was merged into another"),
+    "inactive": gettext_lazy("the record was closed"),
+    "journey_ended": gettext_lazy("the journey was ended"),
+    "staff": gettext_lazy("was taken out by staff"),
+    "broken": gettext_lazy("the step does not exist any more"),
 }
 LEFT_OUT: dict[str, str | Promise] = {
-    "already": lazy("on this journey already"),
-    "again": lazy("went through it not long ago"),
-    "not_in_segment": lazy("not in the segment that narrows it"),
-    "deceased": lazy("has died"),
-    "merged": lazy("the record was merged into another"),
-    "inactive": lazy("the record was closed"),
+    "already": gettext_lazy("on this journey already"),
+    "again": gettext_lazy("went through it not long ago"),
+    "not_in_segment": gettext_lazy("not in the segment that narrows it"),
+    "deceased": gettext_lazy("has died"),
+    "merged": gettext_lazy("the record was merged into another"),
+    "inactive": gettext_lazy("the record was closed"),
 }
 ENTERED: dict[str, str | Promise] = {
-    "segment": lazy("entered the segment"),
-    "start": lazy("was in the segment when the journey started"),
-    "date": lazy("the day had come"),
+    "segment": gettext_lazy("entered the segment"),
+    "start": gettext_lazy("was in the segment when the journey started"),
+    "date": gettext_lazy("the day had come"),
 }
 WHAT: dict[str, str | Promise] = {
-    "sent": lazy("Message planned"),
-    "not_sent": lazy("Message not sent"),
-    "waited": lazy("Waited"),
-    "answered": lazy("Answered"),
-    "silent": lazy("Did not answer in time"),
-    "yes": lazy("Decided: yes"),
-    "no": lazy("Decided: no"),
-    "tasked": lazy("Follow-up given to staff"),
-    "tagged": lazy("Tag given"),
-    "untagged": lazy("Tag taken off"),
-    "left": lazy("Left the journey"),
-    "skipped": lazy("Step left out"),
+    "sent": gettext_lazy("Message planned"),
+    "not_sent": gettext_lazy("Message not sent"),
+    "waited": gettext_lazy("Waited"),
+    "answered": gettext_lazy("Answered"),
+    "silent": gettext_lazy("Did not answer in time"),
+    "yes": gettext_lazy("Decided: yes"),
+    "no": gettext_lazy("Decided: no"),
+    "tasked": gettext_lazy("Follow-up given to staff"),
+    "tagged": gettext_lazy("Tag given"),
+    "untagged": gettext_lazy("Tag taken off"),
+    "left": gettext_lazy("Left the journey"),
+    "skipped": gettext_lazy("Step left out"),
 }
 ICONS = {
     "message": "send", "wait": "hourglass", "wait_reply": "message-circle", "branch": "git-branch", "follow_up": "checklist",
     "tag": "tag", "untag": "tags", "exit": "door-exit",
 }  # fmt: skip
-OTHER_WORDS = lazy("words of their own")
+OTHER_WORDS = gettext_lazy("words of their own")
 
 
 def entered_because(code: str) -> str:

@@ -48,9 +48,7 @@ class Migration(migrations.Migration):
                 ("script", models.TextField(blank=True, db_default="")),
                 (
                     "priority",
-                    models.PositiveSmallIntegerField(
-                        db_default=2, default=2, help_text="1 urgent, 2 normal, 3 low"
-                    ),
+                    models.PositiveSmallIntegerField(db_default=2, default=2, help_text="1 urgent, 2 normal, 3 low"),
                 ),
                 (
                     "state",
@@ -164,9 +162,7 @@ class Migration(migrations.Migration):
                     models.CheckConstraint(
                         condition=models.Q(
                             models.Q(("closed_at__isnull", True), ("state", "OPEN")),
-                            models.Q(
-                                models.Q(("state", "OPEN"), _negated=True), ("closed_at__isnull", False)
-                            ),
+                            models.Q(models.Q(("state", "OPEN"), _negated=True), ("closed_at__isnull", False)),
                             _connector="OR",
                         ),
                         name="follow_up_closed_has_time",

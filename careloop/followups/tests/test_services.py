@@ -63,9 +63,7 @@ def test_closing_twice_with_the_same_click_changes_nothing(organization, now, me
     nurse = member_of("nurse")
     task = open_one(now)
 
-    closed = services.close(
-        follow_up_id=task.pk, outcome="REACHED", version=1, now=now, by=nurse.pk, note="約下週"
-    )
+    closed = services.close(follow_up_id=task.pk, outcome="REACHED", version=1, now=now, by=nurse.pk, note="約下週")
     again = services.close(follow_up_id=task.pk, outcome="REACHED", version=1, now=now, by=nurse.pk)
 
     assert (closed.state, again.version, again.outcome_note) == ("DONE", 2, "約下週")
@@ -78,9 +76,7 @@ def test_a_closed_follow_up_is_never_changed_again(organization, now, member_of)
 
     for attempt in (
         lambda: services.close(follow_up_id=task.pk, outcome="DECLINED", version=2, now=now, by=None),
-        lambda: services.snooze(
-            follow_up_id=task.pk, until=now + timedelta(days=1), version=2, now=now, by=None
-        ),
+        lambda: services.snooze(follow_up_id=task.pk, until=now + timedelta(days=1), version=2, now=now, by=None),
     ):
         with pytest.raises(errors.AlreadyClosed):
             attempt()
@@ -122,10 +118,7 @@ def test_many_change_hands_at_once(organization, now, member_of):
     nurse = member_of("nurse")
     tasks = [open_one(now) for _ in range(3)]
 
-    assert (
-        services.assign(follow_up_ids=[task.pk for task in tasks], owner_id=nurse.pk, now=now, by=nurse.pk)
-        == 3
-    )
+    assert services.assign(follow_up_ids=[task.pk for task in tasks], owner_id=nurse.pk, now=now, by=nurse.pk) == 3
     assert selectors.counts(now=now, tonight=now, me=nurse.pk).mine == 3
 
 

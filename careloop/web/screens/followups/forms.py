@@ -6,11 +6,12 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from careloop.followups.models import FollowUp
 from careloop.kernel.ids import uuid7
 
-PRIORITIES = [(1, _("urgent")), (2, _("normal")), (3, _("low"))]
+PRIORITIES = [(1, _("urgent")), (2, pgettext_lazy("priority", "normal")), (3, _("low"))]
 MORNING = time(9, 30)
 
 LATER = [
@@ -35,7 +36,7 @@ class FilterForm(forms.Form):
     """Filters of the worklist; `when` is the tab and stays in the address."""
 
     when = forms.CharField(required=False, widget=forms.HiddenInput)
-    owner = forms.ChoiceField(label=_("Owner"), required=False)
+    owner = forms.ChoiceField(label=_("In charge"), required=False)
     location = forms.ChoiceField(label=_("Clinic"), required=False)
     kind = forms.ChoiceField(label=_("Kind"), required=False, choices=[("", _("All")), *FollowUp.Kind.choices])
     priority = forms.TypedChoiceField(
@@ -87,7 +88,7 @@ class NewForm(forms.Form):
     kind = forms.ChoiceField(label=_("Kind"), choices=FollowUp.Kind.choices)
     priority = forms.TypedChoiceField(label=_("Priority"), coerce=int, choices=PRIORITIES, initial=2)
     due = forms.ChoiceField(label=_("Due"), choices=[("now", _("Now")), *LATER], initial="now")
-    owner = forms.ChoiceField(label=_("Owner"), required=False)
+    owner = forms.ChoiceField(label=_("In charge"), required=False)
     script = forms.CharField(
         label=_("What to say or check"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3})
     )

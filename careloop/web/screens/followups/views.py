@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_GET, require_POST
 
 from careloop.accounts.access import requires
@@ -216,7 +216,7 @@ def _page(
     context = {
         "one": shown(row, now, zone), "form": form, "snooze_form": snoozing, "phones": phones, "refusal": refusal,
         "may_edit": member.can("followups.edit"), "may_reveal": member.can("patients.reveal"), "next": request.GET.get("next", ""),
-        "origin_url": _origin_url(row), "priorities": {1: _("urgent"), 2: _("normal"), 3: _("low")},
+        "origin_url": _origin_url(row), "priorities": {1: _("urgent"), 2: pgettext("priority", "normal"), 3: _("low")},
         "others": [
             shown(one, now, zone) for one in selectors.of_patient(row["patient_id"], limit=6) if one["id"] != row["id"]
         ],

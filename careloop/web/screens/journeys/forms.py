@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from careloop.followups.models import FollowUp
 from careloop.journeys.definition import CONDITIONS, DATES, END, GOAL_EVENTS, NEXT, TRIGGER_EVENTS
@@ -45,7 +46,7 @@ class JourneyForm(forms.Form):
     """Name, what starts it, who is compared, what it is for, when it ends early."""
 
     version = forms.IntegerField(widget=forms.HiddenInput)
-    name = forms.CharField(label=_("Name"), max_length=80)
+    name = forms.CharField(label=_("Name of the journey"), max_length=80)
     description = forms.CharField(
         label=_("What it is for"), max_length=400, required=False, widget=forms.Textarea(attrs={"rows": 2})
     )
@@ -279,7 +280,10 @@ class FollowUpForm(StepForm):
         label=_("What to say or check"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 5})
     )
     priority = forms.TypedChoiceField(
-        label=_("Priority"), coerce=int, choices=[(1, _("urgent")), (2, _("normal")), (3, _("low"))], initial=2
+        label=_("Priority"),
+        coerce=int,
+        choices=[(1, _("urgent")), (2, pgettext_lazy("priority", "normal")), (3, _("low"))],
+        initial=2,
     )
     due_days = forms.IntegerField(label=_("Due after, days"), min_value=0, max_value=90, initial=0)
 

@@ -44,7 +44,7 @@ class NewForm(forms.Form):
     """A draft from nothing. `key` makes a double click make one."""
 
     key = forms.UUIDField(widget=forms.HiddenInput)
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=80)
+    name = forms.CharField(label=gettext_lazy("Name of the journey"), max_length=80)
     description = forms.CharField(
         label=gettext_lazy("What it is for"), max_length=400, required=False, widget=forms.Textarea(attrs={"rows": 2})
     )

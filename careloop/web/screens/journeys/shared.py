@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from django.http import Http404, HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from careloop.accounts.scope import location_ids
 from careloop.journeys.models import Journey
@@ -38,7 +39,11 @@ def tabs(journey: Journey, current: str) -> list[dict[str, Any]]:
     """The parts of a journey's page."""
     return [
         {"label": label, "url": reverse(f"journeys:{name}", args=[journey.pk]), "is_current": name == current}
-        for name, label in (("page", _("Path")), ("results", _("Results")), ("enrollments", _("Patients")))
+        for name, label in (
+            ("page", _("Path")),
+            ("results", pgettext("journey", "Results")),
+            ("enrollments", _("Patients")),
+        )
     ]
 
 
