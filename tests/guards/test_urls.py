@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.signals import request_finished
+from django.db import close_old_connections
 from django.test import Client
 from django.urls import get_resolver
 from django.urls.converters import IntConverter
@@ -31,6 +33,8 @@ SEQUENTIAL = {
     "accounts/2fa/webauthn/keys/<int:pk>/remove/": "allauth's; reaches the visitor's own keys only",
     "accounts/2fa/webauthn/keys/<int:pk>/edit/": "allauth's; reaches the visitor's own keys only",
 }
+# Pages that refuse before they look an object up, so that they tell nobody whether it exists, and why.
+REFUSED_FIRST = {"messages/phones/": "sandbox phones exist in the demo clinic only"}
 # Tables a GET may write: traces of the reading itself.
 WRITTEN_BY_READING = {
     "audit_event", "audit_patient", "audit_head", "django_session", "careloop_cache", "usersessions_usersession", "accounts_user",
@@ -98,9 +102,10 @@ def fresh_limits(db):
 def ask(client, url, *, post=False):
     """Ask for a page or send an empty form; what a download holds open is closed."""
     answer = client.post(url) if post else client.get(url)
-    held = getattr(answer, "file_to_stream", None)
-    if held is not None:
-        held.close()  # answer.close() would end the test's own connection
+    # as the client itself does: closing an answer must not end the test's own connection
+    request_finished.disconnect(close_old_connections)
+    answer.close()
+    request_finished.connect(close_old_connections)
     return answer
 
 
@@ -160,6 +165,8 @@ def test_a_role_opens_what_its_permissions_say_and_nothing_else(client_for, role
         url = address.filled(objects)
         if address.access.allows(held):
             answer = ask(client, url)
+            if answer.status_code == 403 and address.route.startswith(tuple(REFUSED_FIRST)):
+                continue
             if answer.status_code == 403 or answer.status_code >= 500:
                 problems.append((url, address.access.permissions, answer.status_code))
         else:
@@ -191,6 +198,8 @@ def test_another_organizations_objects_are_not_there(client_for, organization, o
     client, problems = client_for("owner"), []
     for url, address in urls:
         for answer in both(client, url):
+            if answer.status_code == 403 and address.route.startswith(tuple(REFUSED_FIRST)):
+                continue
             if answer.status_code not in (404, 405):
                 problems.append((address.route, answer.wsgi_request.method, answer.status_code))
 

@@ -48,11 +48,18 @@ PARAMETERS: dict[str, str] = {
 # parameters that are words of ours, the same in every organization
 VALUES: dict[str, Any] = {
     "kind": "encounter", "tab": "visits", "key": "birthday", "purpose": "privacy", "rule_id": "S1", "colour": "0f766e",
-    "pk": 1,
+    "pk": 1, "step_id": "s1", "channel": "email", "what": "visits",
     "settings/channels/|kind": "sandbox", "follow-ups/|kind": "call",
 }  # fmt: skip
 # secrets in links: the guard uses one that opens nothing
 SECRETS = {"token", "uidb36"}
+
+def a_path() -> dict[str, Any]:
+    """The definition of a journey from the library."""
+    from careloop.journeys import library
+
+    return library.definition_of(next(iter(library.ready_on(NOW.date()).values())))
+
 
 # what a model's own rules ask for, beyond its types
 SPECIAL: dict[str, dict[str, Any]] = {
@@ -61,6 +68,8 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "segments.segment": {"purpose": "CARE", "rule": {"all": []}},
     "segments.segmentversion": {"purpose": "CARE", "rule": {"all": []}},
     "patients.contactpoint": {"system": "phone"},
+    "journeys.journey": {"definition": a_path},
+    "journeys.journeyversion": {"definition": a_path, "hold_out_percent": 0, "number": 1},
     "journeys.enrollment": {"due_at": NOW},
     "messaging.message": {"state": "planned", "origin": "staff"},
     "messaging.channelaccount": {"kind": "sandbox", "channel": "email"},
@@ -106,7 +115,8 @@ class Objects:
     def _make(self, model: type[models.Model]) -> Any:
         if model is User:
             return User.objects.create_user(f"somebody-{next(_numbers)}@example.test", None, name="某人")
-        values: dict[str, Any] = dict(SPECIAL.get(model._meta.label_lower, {}))
+        given = SPECIAL.get(model._meta.label_lower, {})
+        values: dict[str, Any] = {name: value() if callable(value) else value for name, value in given.items()}
         for field in model._meta.concrete_fields:
             if field.name in values or field.name == "organization" or field.primary_key and not field.remote_field:
                 continue
