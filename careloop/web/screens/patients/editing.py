@@ -222,8 +222,9 @@ def edit(request: HttpRequest, patient_id: UUID) -> HttpResponse:
                 for name, value in form.details().items() if current[name] != value and (current[name] or value)
             ]  # fmt: skip
             # saving again is then a decision, made with both states in view
-            form.data = form.data.copy()  # type: ignore[assignment]
-            form.data["version"] = patient.version  # type: ignore[index]
+            again = request.POST.copy()
+            again["version"] = str(patient.version)
+            form.data = again
         except DomainError as refusal:
             form.add_error(None, str(refusal))
     audit.record("patient.viewed", patients=[patient_id], details={"tab": "edit"})

@@ -29,7 +29,7 @@ class FilterForm(forms.Form):
         required=False,
         coerce=int,
         empty_value=None,
-        choices=[("", _("All")), *((stage.value, label) for stage, label in words.STAGES.items())],
+        choices=[("", _("All")), *((int(stage), label) for stage, label in words.STAGES.items())],
     )
     visit = forms.ChoiceField(
         label=_("Last visit"), required=False,

@@ -1,6 +1,7 @@
 """The page of one patient: a header that stays, what to do next, and tabs that slices add to."""
 
 from collections.abc import Callable
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -168,7 +169,7 @@ def _overview(request: HttpRequest, data: PageData) -> Context:
     # json_agg gives times as text
     visits = [
         one | {
-            "at": timezone.datetime.fromisoformat(one["started_at"]).astimezone(zone), "kind": words.word(words.CLASSES, one["class_code"]),
+            "at": datetime.fromisoformat(one["started_at"]).astimezone(zone), "kind": words.word(words.CLASSES, one["class_code"]),
         }
         for one in row.get("latest_visits") or []
     ]  # fmt: skip
@@ -216,8 +217,6 @@ def _languages() -> Any:
 
 
 def _date(text: Any) -> Any:
-    from datetime import date
-
     return date.fromisoformat(text) if isinstance(text, str) else text
 
 
@@ -339,7 +338,8 @@ def _results(request: HttpRequest, data: PageData) -> Context:
     member: Any = request.member  # type: ignore[attr-defined]
     zone = words.zone_of(request)
     groups = records.results(data.head.id, profile=member.organization.legal_profile)
-    charts, values = [], []
+    charts: list[dict[str, Any]] = []
+    values: list[dict[str, Any]] = []
     for number, group in enumerate(groups):
         latest = group["latest"]
         group["value"] = _value(group, latest)

@@ -220,6 +220,7 @@ def _strings(found) -> list[str]:
     return [text for one in values for text in _strings(one)]
 
 
+@pytest.mark.slow
 def test_hostile_text_is_stored_as_it_is_and_shown_as_text(organization, client_for, now):
     from careloop.kernel.text import clean
 
