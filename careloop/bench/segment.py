@@ -200,8 +200,16 @@ def _make_data(organization: UUID, options: argparse.Namespace, say: Say) -> Non
                 table=PARTITION, first_id=FIRST_ID, month=MONTH[0], xid=NEVER_READ, organization=organization,
                 patients=options.patients, each=options.events / options.patients,
             ),
+            # everything that takes long happens before the table joins the log: the clinic must not wait
             "set maintenance_work_mem = '1GB'",
-            f"alter table events_event attach partition {PARTITION} for values from ('{MONTH[0]}') to ('{MONTH[1]}')",
+            f"alter table {PARTITION} add primary key (id, recorded_at)",
+            f"create index on {PARTITION} (organization_id, patient_id, occurred_at desc, id desc)",
+            f"create index on {PARTITION} (organization_id, xid, id)",
+            f"create index on {PARTITION} (organization_id, kind, occurred_at)",
+            f"alter table {PARTITION} add constraint month check "
+            f"(recorded_at >= timestamptz '{MONTH[0]}' and recorded_at < timestamptz '{MONTH[1]}')",
+            f"alter table events_event attach partition {PARTITION} "
+            f"for values from ('{MONTH[0]}') to ('{MONTH[1]}')",
             f"alter table {PARTITION} enable row level security",
             f"alter table {PARTITION} force row level security",
             f"analyze {PARTITION}",

@@ -109,13 +109,10 @@ class Ask:
         # the rest of the rule leaves few patients: ask each of them instead of reading everybody's records
         self.few = only
         self.parameters: dict[str, Any] = {}
-        self._tags: dict[str, int] | None = None
 
     def again(self) -> "Ask":
         """Return the same question for another rule, without this one's parameters."""
-        other = Ask(now=self.now, today=self.today, zone=self.zone, currency=self.currency, only=self.only)
-        other._tags = self._tags
-        return other
+        return Ask(now=self.now, today=self.today, zone=self.zone, currency=self.currency, only=self.only)
 
     def bind(self, value: Any) -> str:
         """Send `value` as a parameter and return its placeholder; equal values share one."""
@@ -133,14 +130,6 @@ class Ask:
     def of(self, column: str) -> str:
         """Return the condition that keeps a subquery to the patients asked about, or nothing."""
         return f" and {column} = any(%(ids)s::uuid[])" if self.only else ""
-
-    def tag_numbers(self, ids: list[str]) -> list[int]:
-        """Return the numbers of tags; one that is gone gives none."""
-        if self._tags is None:
-            from careloop.kernel import sql
-
-            self._tags = {str(row["id"]): row["number"] for row in sql.rows("select id, number from patients_tag")}
-        return sorted(self._tags[one] for one in ids if one in self._tags)
 
 
 Values = Mapping[str, Any]

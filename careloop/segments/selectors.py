@@ -49,8 +49,17 @@ class Verdict:
     holds: bool
     sentence: str
     value: str = ""
+    shown: str = ""  # what kind of value: fields.Shown
     join: str = ""  # all, any, not; empty for a leaf
     parts: tuple["Verdict", ...] = field(default_factory=tuple)
+
+    @property
+    def said(self) -> str:
+        """What is so, as a phrase."""
+        if not self.value:
+            return ""
+        words = _("last time: %(value)s") if self.shown == "time" else _("now: %(value)s")
+        return words % {"value": self.value}
 
 
 @dataclass(frozen=True)
@@ -152,7 +161,8 @@ def explain(node: Node, patient_id: UUID, *, now: datetime, needs_written_consen
 def _judge(node: Node, found: dict[str, Any], numbers: Any, ask: Ask) -> Verdict:
     if isinstance(node, Leaf):
         number = next(numbers)
-        return Verdict(found[f"holds_{number}"], node.sentence, _shown(node, found.get(f"value_{number}"), ask))
+        value = _shown(node, found.get(f"value_{number}"), ask)
+        return Verdict(found[f"holds_{number}"], node.sentence, value, node.field.shown)
     if isinstance(node, Not):
         part = _judge(node.part, found, numbers, ask)
         return Verdict(not part.holds, _("None of this may be so"), join="not", parts=(part,))

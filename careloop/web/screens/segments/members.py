@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from careloop.accounts.access import requires
@@ -169,7 +169,10 @@ def archive(request: HttpRequest, segment_id: UUID) -> HttpResponse:
         return redirect_to(request, reverse("segments:list"), message=_("The segment is archived."))
     facts = [
         {"label": _("Members now"), "value": f"{segment.size or 0:,}"},
-        {"label": _("Used by"), "value": ", ".join(use.label for use in uses_of(segment_id)) or _("nothing")},
+        {
+            "label": pgettext("segment", "Used by"),
+            "value": ", ".join(use.label for use in uses_of(segment_id)) or _("nothing"),
+        },
     ]
     return respond(
         request, "segments/archive.html", {"segment": segment, "facts": facts}, fragment="segments/_archive.html"
