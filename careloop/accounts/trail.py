@@ -17,11 +17,14 @@ class Writer(Protocol):
 
 
 _writer: Writer | None = None
-_visitor: Callable[[str, str], Any] | None = None
+_visitor: Callable[..., Any] | None = None
+# what only somebody who has proved to be the user can do; the rest is claimed by a visitor
+PROVED = {"signin.succeeded", "signin.ended", "password.reset", "password.changed"}
 
 
-def write_with(writer: Writer, *, visitor: Callable[[str, str], Any]) -> None:
-    """Say who writes; `audit/slots.py` does, once. `visitor(name, address)` makes the actor of someone not signed in."""
+def write_with(writer: Writer, *, visitor: Callable[..., Any]) -> None:
+    """Say who writes; `audit/slots.py` does, once. `visitor(user_id, name, address)` makes the actor;
+    without an id it is someone who is not signed in."""
     global _writer, _visitor
     _writer, _visitor = writer, visitor
 
@@ -48,7 +51,7 @@ def note_for_user(action: str, user: User, *, request: HttpRequest, **details: A
     if getattr(request, "member", None) is not None and context.current_scope() is not None:
         _writer(action, target=("user", user.pk), reason="", details=details)
         return
-    actor = _visitor(user.name or user.email, address_of(request))
+    actor = _visitor(user.pk if action in PROVED else None, user.name or user.email, address_of(request))
     for row in sql.rows("select organization_id from accounts_organizations(%s)", [user.pk]):
         with context.in_organization(row["organization_id"]):
             _writer(action, target=("user", user.pk), reason="", details=details, actor=actor)

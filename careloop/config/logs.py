@@ -54,7 +54,7 @@ def route_only(_logger: Any, _method: str, event: Event) -> Event:
     request = getattr(record, "request", None)
     if record is not None and request is not None and hasattr(request, "method"):
         match = getattr(request, "resolver_match", None)
-        event["event"] = str(record.msg).split(":")[0].split("(")[0].strip()
+        event["event"] = str(event.get("event", "")).split(":")[0].split("(")[0].strip()
         event["route"] = match.route if match else ""
         event["method"] = request.method
     return event

@@ -160,6 +160,7 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
 ALLAUTH_TRUSTED_PROXY_COUNT = ENV.trusted_proxies
 MFA_ADAPTER = "careloop.accounts.adapter.StaffMFAAdapter"
+MFA_FORMS = {"add_webauthn": "careloop.accounts.forms.AddKeyForm", "edit_webauthn": "careloop.accounts.forms.EditKeyForm"}
 # addresses come from invitations, not from strangers who sign up
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

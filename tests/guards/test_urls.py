@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
-from django.core.signals import request_finished
-from django.db import close_old_connections
 from django.test import Client
 from django.urls import get_resolver
 from django.urls.converters import IntConverter
@@ -16,7 +14,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 
 from careloop.accounts.permissions import ROLES
 from careloop.kernel import sql
-from tests.support import inside
+from tests.support import close, inside
 from tests.support.objects import Objects
 
 # Addresses without a decorator of ours, and why. allauth asks for what it needs on each of its pages.
@@ -102,10 +100,7 @@ def fresh_limits(db):
 def ask(client, url, *, post=False):
     """Ask for a page or send an empty form; what a download holds open is closed."""
     answer = client.post(url) if post else client.get(url)
-    # as the client itself does: closing an answer must not end the test's own connection
-    request_finished.disconnect(close_old_connections)
-    answer.close()
-    request_finished.connect(close_old_connections)
+    close(answer)
     return answer
 
 

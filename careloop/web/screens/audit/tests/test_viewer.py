@@ -12,6 +12,7 @@ from careloop.audit.services import Actor
 from careloop.patients.models import Patient
 from careloop.patients.services import register
 from careloop.tenancy.context import run_before_commit
+from tests.support import close
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_the_download_is_recorded_and_carries_no_formula(client_for):
 
     answer = client_for("owner").get("/audit/log.csv")
     text = b"".join(answer.streaming_content).decode("utf-8-sig")
-    answer.file_to_stream.close()
+    close(answer)
 
     assert "'=HYPERLINK(1)" in text
     assert AuditEvent.objects.order_by("-number").first().action == "audit.exported"
