@@ -1,6 +1,7 @@
 """Tags every template has (they are built in through settings.TEMPLATES)."""
 
 import re
+from functools import lru_cache
 import unicodedata
 import zlib
 from datetime import date
@@ -21,8 +22,12 @@ _SIGNS = re.compile(r"[^\w\s]|_")  # what is neither letter, digit nor space
 
 
 @register.simple_tag
+@lru_cache(maxsize=1024)
 def icon(name: str, css: str = "") -> SafeString:
-    """A picture from the sprite. Screen readers pass over it: the text beside it (or aria-label) speaks."""
+    """A picture from the sprite. Screen readers pass over it: the text beside it (or aria-label) speaks.
+
+    A page shows fifty of a hundred pictures: each is written once a process.
+    """
     return format_html(
         '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"></use></svg>',
         css, static(SPRITE), name,
