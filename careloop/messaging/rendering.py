@@ -269,7 +269,8 @@ def email_html(
 ) -> str:  # fmt: skip
     """Return the same words as a small page that mail programs show well; answers are buttons, refusing is small print."""
     parts = [_head(language, clinic, color), html.escape(text).replace("\n", "<br>")]
-    for item in (*quick_replies, *buttons):
+    taps: list[QuickReply | Button] = [*quick_replies, *buttons]
+    for item in taps:
         parts.append(
             f'<p style="margin:16px 0 0"><a href="{html.escape(item.url)}" style="display:block;text-align:center;padding:12px;'
             f'border-radius:8px;background:{color};color:#fff;text-decoration:none">{html.escape(item.label)}</a></p>'

@@ -63,9 +63,19 @@ def organization_key() -> bytes:
     return open_key(organization_id, wrapped)
 
 
+def rewrap(ring: vault.Keyring) -> int:
+    """Wrap the current organization's key with the master key in use; return 1 when it was under an older one."""
+    row = sql.row("select id, wrapped from messaging_organization_key for update")
+    if row is None or bytes(row["wrapped"])[:4] == ring.current.to_bytes(4, "big"):
+        return 0
+    owner = current_organization_id().bytes
+    fresh = ring.wrap(ring.unwrap(row["wrapped"], owner=owner), owner=owner)
+    return sql.execute("update messaging_organization_key set wrapped = %s where id = %s", [fresh, row["id"]])
+
+
 def seal_for_organization(place: str, content: Mapping[str, Any]) -> bytes:
     return seal_under(organization_key(), place, content)
 
 
-def open_for_organization(place: str, sealed: bytes | None) -> dict[str, Any]:
-    return {} if sealed is None else open_under(organization_key(), place, sealed)
+def open_for_organization(place: str, sealed: bytes | memoryview | None) -> dict[str, Any]:
+    return {} if sealed is None else open_under(organization_key(), place, bytes(sealed))

@@ -159,13 +159,13 @@ def thread(patient_id: UUID, *, limit: int = 60, channel: str = "") -> list[dict
                 "text": said.get("text", ""), "subject": said.get("subject", ""), "answer": "",
             }
         )  # fmt: skip
-    for one in heard:
-        said = opened(f"{sealing.INBOUND_PLACE}.{one.pk}", one.text_sealed)
+    for reply in heard:
+        said = opened(f"{sealing.INBOUND_PLACE}.{reply.pk}", reply.text_sealed)
         lines.append(
             {
-                "direction": "in", "id": one.pk, "at": one.occurred_at, "channel": one.conversation.channel, "state": one.kind,
-                "text": said.get("text") or said.get("label") or "", "taken_back": one.taken_back_at is not None,
-                "answer": words.answer_label(one.answer) if one.answer else "", "unsure": one.unsure, "kind": one.kind,
+                "direction": "in", "id": reply.pk, "at": reply.occurred_at, "channel": reply.conversation.channel, "state": reply.kind,
+                "text": said.get("text") or said.get("label") or "", "taken_back": reply.taken_back_at is not None,
+                "answer": words.answer_label(reply.answer) if reply.answer else "", "unsure": reply.unsure, "kind": reply.kind,
             }
         )  # fmt: skip
     return sorted(lines, key=lambda line: line["at"])[-limit:]

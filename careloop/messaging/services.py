@@ -167,9 +167,9 @@ def cancel(
                 "reason": reason, "now": now, "ids": list(message_ids) if message_ids is not None else None,
                 "keys": list(keys) if keys is not None else None, "origin": origin,
                 "origin_ids": list(origin_ids) if origin_ids is not None else None, "patient": patient_id, "by": by,
-            },  # fmt: skip
+            },
         )
-    )
+    )  # fmt: skip
 
 
 @transaction.atomic

@@ -26,10 +26,10 @@ CHOICES = (
     ("SURVEY", _("Questions about your satisfaction"), _("After a visit, one or two questions.")),
     ("CARE", _("Care and reminders"), _("That a check is due, and how you are after a treatment.")),
 )
-BY_TOKEN = "opened by a 256-bit token that only the patient was sent; opening changes nothing, sending the form does"
+BY_WHAT = "opened by a 256-bit token that only the patient was sent; opening changes nothing, sending the form does"
 
 
-@public(BY_TOKEN)
+@public(BY_WHAT)
 @never_cache
 @csrf_exempt  # the token is the proof; mail programs open pages without cookies
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -56,7 +56,7 @@ def answer(request: HttpRequest, token: str) -> HttpResponse:
             return _page(request, "portal/answered.html", door, label=labels.get(code, ""))
 
 
-@public(BY_TOKEN)
+@public(BY_WHAT)
 @never_cache
 @csrf_exempt  # RFC 8058: the POST comes from the mail provider, without cookies
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -78,7 +78,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
             return _page(request, "portal/unsubscribed.html", door)
 
 
-@public(BY_TOKEN)
+@public(BY_WHAT)
 @never_cache
 @csrf_exempt  # the token is the proof
 @require_http_methods(["GET", "HEAD", "POST"])

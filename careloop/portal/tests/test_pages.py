@@ -39,7 +39,7 @@ def browser():
 
 
 def test_opening_the_answer_page_answers_nothing(mailed, browser):
-    message, token = mailed()
+    _message, token = mailed()
 
     page = browser.get(f"/p/m/{token}/?a=BOOK")
 

@@ -28,7 +28,8 @@ class AccountForm(forms.Form):
         self.fields.update({f"set_{name}": field for name, field in made.items()})
         self.fields.update(own)
         if account is not None:
-            self.initial |= {
+            self.initial = {
+                **self.initial,
                 "name": account.name, "monthly_budget": account.monthly_budget, "enabled": account.enabled,
                 "is_default": account.is_default,
             }  # fmt: skip

@@ -24,14 +24,17 @@ class FilterForm(forms.Form):
     )
     message_class = forms.ChoiceField(label=_("Class"), required=False, choices=[ANY, *MessageClass.choices])
     reason = forms.ChoiceField(label=_("Reason"), required=False, choices=[ANY, *REASONS.items()])
-    days = forms.TypedChoiceField(label=_("Period"), required=False, choices=DAYS, coerce=int, empty_value=30, initial=30)
+    days = forms.TypedChoiceField(label=_("Period"), required=False, choices=DAYS, coerce=int, empty_value="", initial=30)
     template = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def filters(self) -> Filters:
         """Return what was chosen; what is not offered counts as not chosen."""
         self.is_valid()
-        chosen = {name: self.cleaned_data.get(name) or "" for name in ("state", "channel", "message_class", "reason", "template")}
-        return Filters(**chosen, days=int(self.cleaned_data.get("days") or 30))
+        chosen = self.cleaned_data
+        return Filters(
+            state=chosen.get("state", ""), channel=chosen.get("channel", ""), message_class=chosen.get("message_class", ""),
+            reason=chosen.get("reason", ""), template=chosen.get("template", ""), days=int(chosen.get("days") or 30),
+        )  # fmt: skip
 
 
 class WriteForm(forms.Form):

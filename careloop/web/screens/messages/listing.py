@@ -17,6 +17,7 @@ from careloop.messaging import selectors, services
 from careloop.messaging.models import Message
 from careloop.messaging.reasons import reason_label
 from careloop.messaging.words import answer_label
+from careloop.web.context_processors import LANGUAGE_NAMES
 from careloop.web.http import Cursor, Page, redirect_to, refuse, respond
 from careloop.web.screens.messages import common
 from careloop.web.screens.messages.forms import FilterForm
@@ -37,7 +38,9 @@ def messages(request: HttpRequest) -> HttpResponse:
     if len(found) > selectors.PAGE:
         last = found[selectors.PAGE - 1]
         following = Cursor((last["due_at"], last["id"])).encode()
-    params = {name: value for name, value in request.GET.items() if value and name != "after"}
+    params: dict[str, str | list[str]] = {
+        name: str(value) for name, value in request.GET.items() if value and name != "after"
+    }
     audit.record("messages.listed", patients=[row["patient_id"] for row in rows], details={"filters": sorted(params)})
     waiting = selectors.waiting_for_people()
     counts = selectors.counts(now=now, days=filters.days)
@@ -104,7 +107,8 @@ def page(request: HttpRequest, message_id: UUID) -> HttpResponse:
         "history": selectors.history(message), "may_decide": member.can("messages.send"),
         "can_cancel": message.state == Message.State.PLANNED,
         "can_retry": message.state in (Message.State.FAILED, Message.State.BLOCKED),
-        "is_unknown": message.state == Message.State.UNKNOWN, "details": _details(message),
+        "is_unknown": message.state == Message.State.UNKNOWN,
+        "language": LANGUAGE_NAMES.get(message.language, message.language), "details": _details(message),
     }  # fmt: skip
     return respond(request, "messages/page.html", context)
 

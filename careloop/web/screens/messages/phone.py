@@ -129,7 +129,7 @@ def _delivered(patient_id: UUID, channel: str) -> list[dict[str, Any]]:
         if key is None:
             continue
         said = orjson.loads(
-            unseal(key, one.content_sealed, table=sandbox.TABLE, column=sandbox.COLUMN, row_id=one.message_key)
+            unseal(key, bytes(one.content_sealed), table=sandbox.TABLE, column=sandbox.COLUMN, row_id=one.message_key)
         )
         taps = [
             {**tap, "kind": kind, "event_id": f"tap-{one.message_key.hex[:20]}-{n}"}
