@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import subprocess
+import sys
 from importlib import util
 from pathlib import Path
 from types import ModuleType
@@ -26,10 +28,13 @@ def reference() -> ModuleType:
     return module
 
 
-def test_generated_pages_are_current(reference):
-    stale = [path.name for path, text in reference.pages().items() if not path.exists() or path.read_text() != text]
+def test_generated_pages_are_current():
+    """In a process of its own: other tests declare events and fields that are none of the program's."""
+    checked = subprocess.run(
+        [sys.executable, "scripts/reference.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
 
-    assert stale == [], "run: python scripts/reference.py"
+    assert checked.returncode == 0, f"run: python scripts/reference.py\n{checked.stdout}{checked.stderr}"
 
 
 def test_the_sample_names_every_setting_with_its_default():

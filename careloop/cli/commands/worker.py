@@ -15,4 +15,5 @@ def run(options: argparse.Namespace, output: Output) -> int:
     from careloop.worker.run import run_worker
 
     run_worker(ready=lambda: output.say("worker ready"))
+    output.answer({"stopped": True}, "worker stopped")
     return 0

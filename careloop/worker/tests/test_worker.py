@@ -1,5 +1,6 @@
 """The worker: rounds that go on whatever one clinic's data do, and an orderly end."""
 
+import json
 import os
 import signal
 import subprocess
@@ -98,8 +99,9 @@ def test_catching_up_brings_readers_to_the_end_and_then_finds_nothing(committed_
 def test_a_signal_ends_the_worker_with_code_0(django_db_setup, number):
     # in a session of its own, as `careloop up` starts it
     process = subprocess.Popen(
-        [sys.executable, "-m", "careloop", "worker"],
+        [sys.executable, "-m", "careloop", "worker", "--json"],
         env=dict(os.environ),
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
@@ -109,8 +111,10 @@ def test_a_signal_ends_the_worker_with_code_0(django_db_setup, number):
             if "worker ready" in line:
                 break
         process.send_signal(number)
-        assert process.wait(timeout=40) == 0
+        out, _err = process.communicate(timeout=40)
     finally:
         process.kill()
-        process.wait()
-        process.stderr.close()
+        process.communicate()
+
+    assert process.returncode == 0
+    assert json.loads(out) == {"stopped": True}

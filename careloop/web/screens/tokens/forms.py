@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from careloop.api.scopes import SCOPES
 
@@ -14,12 +15,12 @@ LIFETIMES = [("90", _("90 days")), ("30", _("30 days")), ("365", _("one year")),
 
 class TokenForm(forms.Form):
     name = forms.CharField(
-        label=_("Name"),
+        label=pgettext_lazy("API token", "Name"),
         max_length=80,
         help_text=_("Which program this is for, for example “Booking system”. It stands in the audit log."),
     )
     scopes = forms.MultipleChoiceField(
-        label=_("May do"),
+        label=pgettext_lazy("API token", "May do"),
         choices=list(SCOPES.items()),
         widget=forms.CheckboxSelectMultiple,
         help_text=_("Give only what the program needs; a leaked token can do all of it."),
@@ -28,6 +29,7 @@ class TokenForm(forms.Form):
         label=_("Valid for"),
         choices=LIFETIMES,
         required=False,
+        initial="90",
         help_text=_("Afterwards the program is refused until it gets a new token."),
     )
 

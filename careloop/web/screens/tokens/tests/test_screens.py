@@ -45,6 +45,12 @@ def test_a_token_is_shown_once_and_works(client_for):
     assert Client(headers={"authorization": f"Bearer {secret}"}).get("/api/v1/patients").status_code == 200
 
 
+def test_a_new_token_ends_after_ninety_days_unless_somebody_says_otherwise(client_for):
+    page = client_for("owner").get(NEW).content.decode()
+
+    assert '<option value="90" selected>' in page
+
+
 def test_the_list_names_the_maker_the_scopes_and_the_end(client_for, now):
     client = client_for("owner")
     make(client, scopes=["patients:read", "messages:write"])
