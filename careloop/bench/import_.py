@@ -139,7 +139,7 @@ def write_visits(path: Path, count: int, patients: int) -> None:
 
 
 def write_bundles(folder: Path, count: int) -> tuple[Path, int]:
-    from careloop.bench.fhir_map import bundle
+    from careloop.integrations.fhir.samples import bundle
 
     target = folder / "bundles"
     target.mkdir()

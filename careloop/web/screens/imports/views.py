@@ -22,6 +22,7 @@ from careloop.integrations.tabular import mapping as mappings
 from careloop.integrations.tabular.fields import OWN_COLUMN
 from careloop.kernel.errors import DomainError
 from careloop.kernel.ids import uuid7
+from careloop.patients.models import Patient
 from careloop.tenancy.context import current_organization_id
 from careloop.tenancy.jobs import defer
 from careloop.web.http import csv_download, redirect_to, refuse, respond
@@ -237,8 +238,14 @@ def _preview(table: loader.Table, zone: ZoneInfo) -> dict[str, Any]:
     ]
     return {
         "heads": [word for _at, word in used],
-        "rows": [[row[at] if row[at] is not None else "" for at, _word in used] for row in chunk.rows[:SHOWN_ROWS]],
+        "rows": [[_cell(chunk.kind.names[at], row[at]) for at, _word in used] for row in chunk.rows[:SHOWN_ROWS]],
     }
+
+
+def _cell(name: str, value: Any) -> Any:
+    if value is None:
+        return ""
+    return Patient.Sex(value).label if name == "sex" and value in Patient.Sex.values else value
 
 
 def _start(request: HttpRequest, batch: ImportBatch, *, dry_run: bool) -> HttpResponse:
@@ -333,7 +340,9 @@ def _progress(one: ImportBatch) -> dict[str, Any]:
     now = one.finished_at or timezone.now()
     seconds = max((now - one.started_at).total_seconds(), 0.1) if one.started_at else 0
     rate = one.rows_read / seconds if seconds else 0
-    done = min(one.position, one.file_size) if one.state != State.DONE else one.file_size
+    total = one.rows_read
+    if one.running and one.position:
+        total = max(one.rows_read, round(one.rows_read * one.file_size / one.position))
     remaining = ""
     if one.state == State.RUNNING and one.position and seconds:
         left = max(one.file_size - one.position, 0) * seconds / one.position
@@ -344,8 +353,8 @@ def _progress(one: ImportBatch) -> dict[str, Any]:
             remaining = _("less than a minute")
     return {
         "state": PHASES.get(State(one.state), "done"),
-        "done": done >> 10,
-        "total": max(one.file_size >> 10, 1),
+        "done": one.rows_read,
+        "total": total or None,
         "rate": _("%(rate)s rows/s") % {"rate": f"{rate:,.0f}"} if one.rows_read else "",
         "remaining": remaining,
         "counts": [
