@@ -113,7 +113,7 @@ class LocationForm(forms.Form):
 class _StaffForm(forms.Form):
     role = forms.ChoiceField(label=_("Role"), widget=forms.RadioSelect)
     title = forms.CharField(
-        label=_("Title"), max_length=60, required=False, help_text=_("As colleagues call the function, such as “Head nurse”.")
+        label=_("Job title"), max_length=60, required=False, help_text=_("As colleagues call the function, such as “Head nurse”.")
     )
     locations = forms.ModelMultipleChoiceField(
         label=_("Only these locations"), queryset=Location.objects.none(), required=False, widget=forms.CheckboxSelectMultiple,
