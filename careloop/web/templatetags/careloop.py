@@ -1,10 +1,10 @@
 """Tags every template has (they are built in through settings.TEMPLATES)."""
 
 import re
-from functools import lru_cache
 import unicodedata
 import zlib
 from datetime import date
+from functools import lru_cache
 
 from django import template
 from django.templatetags.static import static
