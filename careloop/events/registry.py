@@ -65,6 +65,8 @@ def fact(
     def declare(cls: type) -> type:
         if not is_dataclass(cls):
             raise TypeError(f"{cls.__name__} must be a dataclass")
+        if any(field.name == "kind" for field in fields(cls)):
+            raise TypeError(f"{cls.__name__} must not have a field named kind: it would hide the fact's own kind")
         if name in KINDS and KINDS[name].fact.__qualname__ != cls.__qualname__:
             raise ValueError(f"the kind {name} is declared twice")
         KINDS[name] = Kind(name, label, group, icon, sentence, cls)

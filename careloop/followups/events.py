@@ -17,10 +17,10 @@ from careloop.events.registry import fact
 )
 @dataclass(frozen=True)
 class FollowUpCreated:
-    """Staff have something to do. `origin`: staff, journey or message."""
+    """Staff have something to do. `task` is its `FollowUp.Kind`; `origin`: staff, journey or message."""
 
     follow_up_id: UUID
-    kind: str
+    task: str
     origin: str
 
 

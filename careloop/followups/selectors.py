@@ -84,6 +84,10 @@ def of_patient(patient_id: UUID, *, limit: int = 10) -> list[Row]:
     )
 
 
+AT_LOCATIONS = """(%(locations)s::uuid[] is null or exists (
+    select 1 from patients_patient p where p.id = f.patient_id and p.home_location_id = any(%(locations)s)))"""
+
+
 @dataclass(frozen=True)
 class Counts:
     """The numbers above the worklist."""
@@ -95,16 +99,20 @@ class Counts:
     later: int
 
 
-def counts(*, now: datetime, tonight: datetime, me: UUID | None) -> Counts:
-    """Count open follow-ups: one pass over the index of open ones."""
+def counts(*, now: datetime, tonight: datetime, me: UUID | None, locations: list[UUID] | None = None) -> Counts:
+    """Count open follow-ups: one pass over the index of open ones.
+
+    Args:
+        locations: only patients whose home is one of these; None: all.
+    """
     row = sql.row(
         f"""select count(*) filter (where {COMES_UP} <= %(tonight)s) as due,
                    count(*) filter (where {COMES_UP} < %(overdue)s) as overdue,
                    count(*) filter (where {COMES_UP} <= %(tonight)s and f.owner_id = %(me)s) as mine,
                    count(*) filter (where {COMES_UP} <= %(tonight)s and f.owner_id is null) as unassigned,
                    count(*) filter (where {COMES_UP} > %(tonight)s) as later
-              from followups_follow_up f where f.state = 'OPEN'""",
-        {"tonight": tonight, "overdue": now - OVERDUE_AFTER, "me": me},
+              from followups_follow_up f where f.state = 'OPEN' and {AT_LOCATIONS}""",
+        {"tonight": tonight, "overdue": now - OVERDUE_AFTER, "me": me, "locations": locations},
     )
     assert row is not None
     return Counts(**row)

@@ -95,7 +95,7 @@ def create_many(
             ), told as (
                 insert into events_event (kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source, payload)
                 select 'follow_up.created', patient_id, %(now)s, %(now)s, %(actor_kind)s, %(actor)s, %(origin)s,
-                       jsonb_build_object('follow_up_id', id, 'kind', %(kind)s::text, 'origin', %(origin)s::text)
+                       jsonb_build_object('follow_up_id', id, 'task', %(kind)s::text, 'origin', %(origin)s::text)
                   from made
             )
             select count(*) from made""",

@@ -48,22 +48,25 @@ def today(
     row = sql.row(
         f"""select
               (select count(*) from followups_follow_up f where f.state = 'OPEN' and f.priority = 1
-                  and {followups.COMES_UP} <= %(tonight)s) as urgent,
-              (select count(*) from messaging_conversation c where c.unread > 0) as unanswered,
-              (select count(*) from messaging_message m where m.state = 'failed' and m.due_at > %(failed_since)s) as failed,
-              (select count(*) from messaging_message m where m.state = 'unknown') as unknown,
+                  and {followups.COMES_UP} <= %(tonight)s and {of_patients("f")}) as urgent,
+              (select count(*) from messaging_conversation c where c.unread > 0 and {of_patients("c")}) as unanswered,
+              (select count(*) from messaging_message m where m.state = 'failed' and m.due_at > %(failed_since)s
+                  and {of_patients("m")}) as failed,
+              (select count(*) from messaging_message m where m.state = 'unknown' and {of_patients("m")}) as unknown,
               (select count(*) from facts_patient f where {LISTS["birthdays"]} and {PLACE}) as birthdays,
               (select count(*) from facts_patient f where {LISTS["refills"]} and {PLACE}) as refills,
               (select count(*) from facts_patient f where {LISTS["new"]} and {PLACE}) as new_patients,
-              (select count(*) from journeys_enrollment e where e.entered_at >= %(midnight)s and not e.held_out) as entered_journeys,
-              (select count(*) from journeys_enrollment e where e.answered_at >= %(midnight)s) as answered_journeys""",
+              (select count(*) from journeys_enrollment e where e.entered_at >= %(midnight)s and not e.held_out
+                  and {of_patients("e")}) as entered_journeys,
+              (select count(*) from journeys_enrollment e where e.answered_at >= %(midnight)s and {of_patients("e")}) as answered_journeys""",
         {
             **_list_params(day, locations), "tonight": tonight, "midnight": tonight - timedelta(days=1),
             "failed_since": now - timedelta(days=FAILED_DAYS),
         },
     )  # fmt: skip
     assert row is not None
-    return Today(follow_ups=followups.counts(now=now, tonight=tonight, me=me), **row)
+    limit = sorted(locations) if locations is not None else None
+    return Today(follow_ups=followups.counts(now=now, tonight=tonight, me=me, locations=limit), **row)
 
 
 LISTS = {
@@ -73,6 +76,24 @@ LISTS = {
 }
 """Conditions on `facts_patient f` behind the day's numbers: whose birthday it is, whose next fill is open, who is new."""
 PLACE = "(%(locations)s::uuid[] is null or f.home_location_id = any(%(locations)s))"
+
+
+def of_patients(alias: str) -> str:
+    """SQL: rows about patients of the locations asked for."""
+    return (
+        f"(%(locations)s::uuid[] is null or {alias}.patient_id in "
+        "(select h.id from patients_patient h where h.home_location_id = any(%(locations)s)))"
+    )
+
+
+def unread(*, locations: Iterable[UUID] | None = None, limit: int = 8) -> list[Row]:
+    """Return the conversations with something unread, the newest first."""
+    return sql.rows(
+        f"""select c.channel, c.last_inbound_at, c.unread, p.id as patient_id, p.name as patient_name
+              from messaging_conversation c join patients_patient p on p.id = c.patient_id
+             where c.unread > 0 and {of_patients("c")} order by c.last_inbound_at desc limit %(limit)s""",
+        {"locations": sorted(locations) if locations is not None else None, "limit": limit},
+    )
 
 
 def _list_params(day: date, locations: Iterable[UUID] | None) -> Row:

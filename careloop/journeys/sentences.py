@@ -132,7 +132,7 @@ def trigger_sentence(trigger: Mapping[str, Any], names: Names) -> str:
         return words
     if kind == "date":
         days = int(trigger.get("days") or 0)
-        values = {"date": str(DATES.get(str(trigger.get("date")), "?")), "days": abs(days)}
+        values: dict[str, Any] = {"date": str(DATES.get(str(trigger.get("date")), "?")), "days": abs(days)}
         if days == 0:
             return _("Starts on the day itself: %(date)s.") % values
         if days < 0:

@@ -78,7 +78,10 @@ def worklist(request: HttpRequest) -> HttpResponse:
         {**params, **scoped, "limit": keyset.limit},
     )
     page = keyset.cut(rows)
-    counts = selectors.counts(now=now, tonight=tonight, me=member.user_id)
+    limit = location_ids(member)
+    counts = selectors.counts(
+        now=now, tonight=tonight, me=member.user_id, locations=sorted(limit) if limit is not None else None
+    )
     audit.record("follow_ups.listed", patients=[row["patient_id"] for row in page.rows], details={"when": filters.when})
     context = {
         "page": page, "rows": [shown(row, now, zone) for row in page.rows], "form": form, "staff": staff, "filters": filters,
@@ -105,7 +108,7 @@ def _filters(form: FilterForm, member: Any) -> Filters:
 
 def _tabs(request: HttpRequest, filters: Filters, counts: selectors.Counts) -> list[dict[str, Any]]:
     labels = {
-        "due": (_("Due today"), counts.due), "overdue": (_("Overdue"), counts.overdue), "later": (_("Later"), counts.later),
+        "due": (_("Due today"), counts.due), "overdue": (_("Overdue"), counts.overdue), "later": (pgettext("follow-up", "Later"), counts.later),
         "done": (_("Done"), 0),
     }  # fmt: skip
     kept = {

@@ -164,7 +164,7 @@ def remove_step(request: HttpRequest, journey_id: UUID, step_id: str) -> HttpRes
 
 
 def _without(step: dict[str, Any], gone: str) -> dict[str, Any]:
-    changed = {
+    changed: dict[str, Any] = {
         name: NEXT if name in ("if_not_sent", "yes", "no", "other", "silence") and value == gone else value
         for name, value in step.items()
     }

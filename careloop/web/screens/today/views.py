@@ -20,7 +20,6 @@ from careloop.insights import selectors
 from careloop.insights.selectors import Today
 from careloop.integrations.imports.models import ImportBatch
 from careloop.kernel import sql
-from careloop.messaging import selectors as messaging
 from careloop.web.http import respond
 from careloop.web.screens.followups.views import clinic_zone, shown
 
@@ -49,7 +48,7 @@ def home(request: HttpRequest) -> HttpResponse:
     limit = location_ids(member)
     numbers = selectors.today(now=now, tonight=tonight, day=local.date(), me=member.user_id, locations=limit)
     tasks = _tasks(member, now, tonight, zone) if member.can("followups.view") else []
-    answers = messaging.unread_conversations(limit=LISTED) if member.can("messages.view") and limit is None else []
+    answers = selectors.unread(locations=limit, limit=LISTED) if member.can("messages.view") else []
     seen = [row["patient_id"] for row in tasks] + [row["patient_id"] for row in answers]
     if seen:
         audit.record("today.viewed", patients=seen)
@@ -154,8 +153,8 @@ def _stats(member: Any, numbers: Today) -> list[dict[str, Any]]:
             "zoom-question",
             tone="warning",
         )
-    add("patients.view", TITLES["refills"], numbers.refills, _url("today:patients", "refills"), "pill")
-    add("patients.view", TITLES["birthdays"], numbers.birthdays, _url("today:patients", "birthdays"), "cake")
+    add("patients.view", str(TITLES["refills"]), numbers.refills, _url("today:patients", "refills"), "pill")
+    add("patients.view", str(TITLES["birthdays"]), numbers.birthdays, _url("today:patients", "birthdays"), "cake")
     add("patients.view", _("New patients, 7 days"), numbers.new_patients, _url("today:patients", "new"), "user-plus")
     add("journeys.view", _("Entered a journey today"), numbers.entered_journeys, _url("journeys:list"), "route")
     if member.can("imports.run"):
