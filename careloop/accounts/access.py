@@ -48,7 +48,7 @@ def _guard(permissions: tuple[str, ...], also: tuple[str, ...]) -> Callable[[Vie
 
     def decorate(view: View) -> View:
         @functools.wraps(view)
-        def check(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def check(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             member = getattr(request, "member", None)
             if member is None:
                 return _turn_away(request)
@@ -91,7 +91,7 @@ def public(why: str) -> Callable[[View], View]:
 def _turn_away(request: HttpRequest) -> HttpResponseBase:
     if request.user.is_authenticated:
         raise PermissionDenied("no membership")
-    response = redirect_to_login(request.get_full_path())
+    response: HttpResponse = redirect_to_login(request.get_full_path())
     if request.headers.get("HX-Request"):
         response = HttpResponse(status=204, headers={"HX-Redirect": response["Location"]})
     return response

@@ -13,7 +13,10 @@ from careloop.tenancy import context
 class Writer(Protocol):
     """What `audit.services.record` looks like from here."""
 
-    def __call__(self, action: str, *, target: tuple[str, object], reason: str, details: dict[str, Any], **more: Any) -> None: ...
+    def __call__(
+        self, action: str, *, target: tuple[str, object] = ..., reason: str = ..., details: dict[str, Any] | None = ...,
+        actor: Any = ...,
+    ) -> None: ...  # fmt: skip
 
 
 _writer: Writer | None = None

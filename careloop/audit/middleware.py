@@ -1,9 +1,11 @@
 """Who acts in a request, for the audit chain."""
 
 from collections.abc import Callable
+from typing import cast
 
 from django.http import HttpRequest, HttpResponse
 
+from careloop.accounts.models import User
 from careloop.accounts.trail import address_of
 from careloop.audit.services import Actor, acting_as
 
@@ -18,7 +20,7 @@ class AuditActor:
         member = getattr(request, "member", None)
         if member is None:
             return self.get_response(request)
-        user = request.user
+        user = cast(User, request.user)
         actor = Actor(
             "staff", user.pk, user.name or user.email, via="web", address=address_of(request)
         )  # fmt: skip

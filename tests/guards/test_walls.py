@@ -174,7 +174,7 @@ def test_rows_of_another_organization_cannot_be_read_changed_deleted_or_added(ad
             ):
                 with _allowed_or_denied():
                     assert sql.execute(statement, where) == 0, statement
-            with pytest.raises(Exception, match="row-level security|permission denied"), transaction.atomic():
+            with pytest.raises(Exception, match=r"row-level security|permission denied"), transaction.atomic():
                 _row_of(connection.cursor(), admin, name, stranger)
 
     for name in filled:

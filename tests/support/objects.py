@@ -118,11 +118,11 @@ class Objects:
         given = SPECIAL.get(model._meta.label_lower, {})
         values: dict[str, Any] = {name: value() if callable(value) else value for name, value in given.items()}
         for field in model._meta.concrete_fields:
-            if field.name in values or field.name == "organization" or field.primary_key and not field.remote_field:
+            if field.name in values or field.name == "organization" or (field.primary_key and not field.remote_field):
                 continue
-            if field.null or field.has_default() or field.db_default is not models.NOT_PROVIDED:
-                if not isinstance(field, models.ForeignKey) or field.null:
-                    continue
+            filled = field.null or field.has_default() or field.db_default is not models.NOT_PROVIDED
+            if filled and (field.null or not isinstance(field, models.ForeignKey)):
+                continue
             values[field.name] = self._some(field)
         return model._default_manager.create(**values)
 
