@@ -74,6 +74,6 @@ class PatientFacts(TenantModel):
             # counting “spent much, away long, this tag, this consent” reads this index and no row (see README)
             models.Index(
                 fields=["organization", "self_pay_12m"], name="facts_by_self_pay",
-                include=["last_visit_on", "stage", "consent_given", "tags"], condition=models.Q(self_pay_12m__gt=0),
+                include=["patient", "last_visit_on", "stage", "consent_given", "tags"], condition=models.Q(self_pay_12m__gt=0),
             ),
         ]  # fmt: skip

@@ -87,8 +87,8 @@ PURPOSE = Parameter("purpose", "choice", _("purpose"),
                     options=fixed([(one.value, one.label) for one in Purpose]), default="MARKETING")  # fmt: skip
 
 
-def choices(options: Options, label: Text) -> Parameter:
-    return Parameter("values", "choices", label, options=options)
+def choices(options: Options, label: Text, *, living: bool = False) -> Parameter:
+    return Parameter("values", "choices", label, options=options, living=living)
 
 
 NEVER = _("%(field)s: never")
@@ -205,7 +205,7 @@ def location_options() -> list[tuple[str, Text]]:
     return [(str(row["id"]), row["name"]) for row in sql.rows("select id, name from tenancy_location order by name")]
 
 
-TAGS = Parameter("tags", "choices", _("tags"), options=tag_options)
+TAGS = Parameter("tags", "choices", _("tags"), options=tag_options, living=True)
 
 
 def _tags(ask: Ask, v: Values) -> list[str]:
@@ -590,7 +590,7 @@ def _simple(
 
 
 SEXES = choices(fixed([(one.value, one.label) for one in Patient.Sex]), _("sex"))
-LOCATIONS = choices(location_options, _("locations"))
+LOCATIONS = choices(location_options, _("locations"), living=True)
 INTERVAL = Parameter(
     "count",
     "number",
@@ -677,7 +677,7 @@ register(
     Field("department", _("Department visited"), VISITS, (
         Operator("within_last_days", _("is one of, within the last"), _visited,
                  _("visited %(values)s within the last %(days)s days"),
-                 (choices(department_options, _("departments")), DAYS)),
+                 (choices(department_options, _("departments"), living=True), DAYS)),
     ), clinical=True, kinds=VISIT_KINDS, heavy=True),
     _simple("self_pay_12m", _("Self-pay in 12 months"), MONEY, number_operators("f.self_pay_12m", parameter=AMOUNT),
             MONEY_KINDS, "money", column="self_pay_12m"),

@@ -35,7 +35,8 @@ class Parameter:
     """One value an operator needs.
 
     `kind`: number (whole), money (whole minor units), date (ISO), choice (one of `options`), choices (some of them),
-    codes and text (lists of short texts). `unit` is shown behind the input.
+    codes and text (lists of short texts). `unit` is shown behind the input. `living` options come from the database: one
+    that is gone is no reason to stop a rule that was saved when it was there.
     """
 
     name: str
@@ -46,9 +47,10 @@ class Parameter:
     most: int = 36_500
     options: Options | None = None
     default: Any = None
+    living: bool = False
 
-    def check(self, value: Any) -> Any:
-        """Return the value as the operator wants it.
+    def check(self, value: Any, *, saved: bool = False) -> Any:
+        """Return the value as the operator wants it; `saved` takes living options as they were.
 
         Raises:
             ValueRefused: it is missing or does not fit.
@@ -69,14 +71,14 @@ class Parameter:
             if not isinstance(value, str) or value not in dict(self.choices()):
                 raise ValueRefused(_("Choose one of the list."))
             return value
-        return self._check_list(value)
+        return self._check_list(value, saved=saved)
 
-    def _check_list(self, value: Any) -> list[str]:
+    def _check_list(self, value: Any, *, saved: bool) -> list[str]:
         if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
             raise ValueRefused(_("Choose at least one.") if self.kind == "choices" else _("Enter at least one."))
         if len(value) > MOST_ITEMS or any(len(item) > LONGEST_TEXT or not item.strip(" *") for item in value):
             raise ValueRefused(_("Enter at most %(most)d short texts.") % {"most": MOST_ITEMS})
-        if self.kind == "choices":
+        if self.kind == "choices" and not (saved and self.living):
             known = dict(self.choices())
             if any(item not in known for item in value):
                 raise ValueRefused(_("One of the choices does not exist any more; choose again."))

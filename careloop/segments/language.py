@@ -58,14 +58,17 @@ class Not:
 Node = Leaf | Group | Not
 
 
-def read(rule: Any) -> Node:
+def read(rule: Any, *, saved: bool = False) -> Node:
     """Read a rule; every part of it must be known and complete.
+
+    Args:
+        saved: it was read strictly when it was saved; a tag or branch that has gone since matches nobody.
 
     Raises:
         RuleRefused: with every place that is wrong.
     """
     problems: list[Problem] = []
-    node = _read(rule, "", 0, problems)
+    node = _read(rule, "", 0, problems, saved)
     if node is not None and sum(1 for _leaf in leaves(node)) > MOST_LEAVES:
         problems.append(Problem("", _("A rule may have at most %(most)d conditions.") % {"most": MOST_LEAVES}))
     if problems or node is None:
@@ -89,7 +92,7 @@ def clinical_fields(node: Node) -> list[str]:
     return list(dict.fromkeys(leaf.field.name for leaf in leaves(node) if leaf.is_clinical))
 
 
-def _read(rule: Any, place: str, depth: int, problems: list[Problem]) -> Node | None:
+def _read(rule: Any, place: str, depth: int, problems: list[Problem], saved: bool) -> Node | None:
     if not isinstance(rule, Mapping):
         problems.append(Problem(place, _("Here must be a condition or a group.")))
         return None
@@ -98,15 +101,17 @@ def _read(rule: Any, place: str, depth: int, problems: list[Problem]) -> Node | 
         return None
     for join in ("all", "any"):
         if join in rule:
-            return _read_group(rule, join, place, depth, problems)
+            return _read_group(rule, join, place, depth, problems, saved)
     if "not" in rule:
         _only(rule, {"not"}, place, problems)
-        part = _read(rule["not"], f"{place}/not", depth + 1, problems)
+        part = _read(rule["not"], f"{place}/not", depth + 1, problems, saved)
         return Not(part, place) if part is not None else None
-    return _read_leaf(rule, place, problems)
+    return _read_leaf(rule, place, problems, saved)
 
 
-def _read_group(rule: Mapping[str, Any], join: str, place: str, depth: int, problems: list[Problem]) -> Group | None:
+def _read_group(
+    rule: Mapping[str, Any], join: str, place: str, depth: int, problems: list[Problem], saved: bool
+) -> Group | None:
     _only(rule, {join}, place, problems)
     given = rule[join]
     if not isinstance(given, list):
@@ -114,11 +119,11 @@ def _read_group(rule: Mapping[str, Any], join: str, place: str, depth: int, prob
         return None
     if not given and place:
         problems.append(Problem(f"{place}/{join}", _("An empty group says nothing; add a condition or remove it.")))
-    parts = [_read(part, f"{place}/{join}/{number}", depth + 1, problems) for number, part in enumerate(given)]
+    parts = [_read(part, f"{place}/{join}/{number}", depth + 1, problems, saved) for number, part in enumerate(given)]
     return Group(join, tuple(part for part in parts if part is not None), place)
 
 
-def _read_leaf(rule: Mapping[str, Any], place: str, problems: list[Problem]) -> Leaf | None:
+def _read_leaf(rule: Mapping[str, Any], place: str, problems: list[Problem], saved: bool) -> Leaf | None:
     name = rule.get("field")
     field = fields.REGISTRY.get(name) if isinstance(name, str) else None
     if field is None:
@@ -133,7 +138,7 @@ def _read_leaf(rule: Mapping[str, Any], place: str, problems: list[Problem]) -> 
     before = len(problems)
     for parameter in operator.parameters:
         try:
-            values[parameter.name] = parameter.check(rule.get(parameter.name))
+            values[parameter.name] = parameter.check(rule.get(parameter.name), saved=saved)
         except fields.ValueRefused as refusal:
             problems.append(Problem(f"{place}/{parameter.name}", refusal.message))
     if len(problems) > before:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.db import transaction
 
 from careloop.audit.services import current_actor, record
@@ -20,6 +21,7 @@ from careloop.segments.errors import (
     ClinicalMarketing,
     NameMissing,
     NameTaken,
+    RuleRefused,
     SegmentArchived,
     SegmentInUse,
 )
@@ -31,6 +33,9 @@ from careloop.tenancy.models import Organization
 
 # For so many patients all segments are asked in one statement; for more, each segment set-wise.
 ASKED_TOGETHER = 50
+
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -229,9 +234,19 @@ def refresh_segment(segment_id: UUID, *, now: datetime, announce: bool = True, h
 def refresh_all(*, now: datetime) -> int:
     """Refresh every segment; the daily step, when windows and ages have moved. Return how many there are."""
     ids = list(Segment.objects.filter(archived_at=None).order_by("id").values_list("id", flat=True))
-    for segment_id in ids:
-        refresh_segment(segment_id, now=now)
+    for segment in Segment.objects.filter(id__in=ids).order_by("id"):
+        try:
+            language.read(segment.rule, saved=True)
+        except RuleRefused:
+            _note_broken(segment)
+            continue
+        refresh_segment(segment.id, now=now)
     return len(ids)
+
+
+def _note_broken(segment: Segment) -> None:
+    """A field the rule names is gone, with the slice that had it: its members stay as they are, and its page says why."""
+    log.warning("segment.rule_not_understood", segment=str(segment.id), version=segment.version)
 
 
 def reevaluate(
@@ -254,7 +269,11 @@ def reevaluate(
     ask = ask_at(now, only=True)
     concerned: list[tuple[Segment, language.Node, list[UUID]]] = []
     for segment in Segment.objects.filter(archived_at=None, refreshed_at__isnull=False).order_by("id"):
-        node = language.read(segment.rule)
+        try:
+            node = language.read(segment.rule, saved=True)
+        except RuleRefused:
+            _note_broken(segment)
+            continue
         moved_by = kinds_of(node, segment.needs_written_consent)
         ids = wanted
         if kinds is not None and moved_by is not None:
@@ -308,7 +327,9 @@ def compiled_rule(segment: Segment, *, now: datetime, only: bool = False) -> Com
         RuleRefused: a field or choice it names is gone.
     """
     return compile_rule(
-        language.read(segment.rule), ask=ask_at(now, only=only), needs_written_consent=segment.needs_written_consent
+        language.read(segment.rule, saved=True),
+        ask=ask_at(now, only=only),
+        needs_written_consent=segment.needs_written_consent,
     )
 
 

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
             index=models.Index(
                 condition=models.Q(("self_pay_12m__gt", 0)),
                 fields=["organization", "self_pay_12m"],
-                include=("last_visit_on", "stage", "consent_given", "tags"),
+                include=("patient", "last_visit_on", "stage", "consent_given", "tags"),
                 name="facts_by_self_pay",
             ),
         ),

@@ -278,6 +278,32 @@ def test_an_event_that_concerns_no_field_of_a_rule_asks_nothing(
     assert Member.objects.count() == 0
 
 
+def test_a_tag_that_is_gone_stops_nothing(organization, now, clock):
+    patient = someone(now)
+    tag = support.tag(patient, 1, now)
+    facts.refresh([patient.id], now=now)
+    tagged = make(name="甲", rule={"field": "tags", "op": "has_all", "tags": [str(tag.id)]}, now=now)
+    untagged = make(name="乙", rule={"field": "tags", "op": "has_none", "tags": [str(tag.id)]}, now=now)
+    assert (members(tagged), members(untagged)) == ({patient.id}, set())
+
+    tag.delete()
+    READERS["segments"].handle([told("patient.untagged", patient, now)])
+
+    assert (members(tagged), members(untagged)) == (set(), {patient.id})
+
+
+def test_a_rule_nobody_understands_any_more_does_not_stop_the_others(organization, now, clock):
+    patient = someone(now)
+    broken, sound = make(name="甲", now=now), make(name="乙", now=now)
+    Segment.objects.filter(id=broken.id).update(rule={"field": "gone", "op": "is"})
+    support.visit(patient, now)
+
+    READERS["segments"].handle([told("encounter.recorded", patient, now)])
+    services.refresh_all(now=now)
+
+    assert (members(broken), members(sound)) == ({patient.id}, set())
+
+
 def test_reading_the_same_events_again_changes_nothing(organization, now, clock):
     patient = someone(now)
     make(rule={"field": "visits", "op": "at_least", "count": 2}, now=now)

@@ -44,7 +44,7 @@ def page(request: HttpRequest, segment_id: UUID) -> HttpResponse:
         "uses": uses_of(segment_id), "everybody": selectors.living_patients(), "chart": _chart(segment_id),
     }  # fmt: skip
     try:
-        context["tree"] = language_tree(language.read(segment.rule))
+        context["tree"] = language_tree(language.read(segment.rule, saved=True))
     except RuleRefused as refusal:
         context["broken"] = str(refusal)
     if sees:
@@ -119,7 +119,7 @@ def why(request: HttpRequest, segment_id: UUID, patient_id: UUID) -> HttpRespons
     if not may_see_members(request, clinical=segment.reads_clinical):
         raise PermissionDenied("segment members")
     patient = get_object_or_404(Patient, id=patient_id)
-    node = language.read(segment.rule)
+    node = language.read(segment.rule, saved=True)
     explanation = selectors.explain(
         node, patient_id, now=timezone.now(), needs_written_consent=segment.needs_written_consent
     )
