@@ -47,16 +47,20 @@ def at(path: str) -> Callable[[Page, str], object]:
     return lambda page, server: page.goto(urljoin(server, path))
 
 
-def first_link(path: str, pattern: str) -> Callable[[Page, str], object]:
-    """Open the first link of a list whose address matches `pattern`."""
+def first_link(path: str, pattern: str, words: str = "") -> Callable[[Page, str], object]:
+    """Open the first link of a list whose address matches `pattern` and that says `words`."""
 
     def go(page: Page, server: str) -> None:
         page.goto(urljoin(server, path))
-        addresses = page.eval_on_selector_all("main a[href]", "links => links.map(link => link.getAttribute('href'))")
-        wanted = next((one for one in addresses if re.fullmatch(pattern, one.partition("?")[0])), None)
-        if wanted is None:
-            raise SystemExit(f"{path} has no link like {pattern}")
-        page.goto(urljoin(server, wanted))
+        links = page.eval_on_selector_all(
+            "main a[href]", "links => links.map(link => [link.getAttribute('href'), link.textContent])"
+        )
+        fitting = [
+            address for address, text in links if words in text and re.fullmatch(pattern, address.partition("?")[0])
+        ]
+        if not fitting:
+            raise SystemExit(f"{path} has no link like {pattern} that says {words or 'anything'}")
+        page.goto(urljoin(server, fitting[0]))
 
     return go
 
@@ -76,8 +80,8 @@ UUID = "[0-9a-f-]{36}"
 WALK = (
     Picture("today", "desk", DESK, at("/")),
     Picture("patient", "nurse", DESK, patient("林淑芬")),
-    Picture("segment", "desk", DESK, first_link("/segments/", rf"/segments/{UUID}/")),
-    Picture("journey", "nurse", DESK, first_link("/journeys/", rf"/journeys/{UUID}/")),
+    Picture("segment", "desk", DESK, first_link("/segments/", rf"/segments/{UUID}/", "成人健檢")),
+    Picture("journey", "nurse", DESK, first_link("/journeys/", rf"/journeys/{UUID}/", "召回")),
     Picture("phone", "desk", PHONE, first_link("/messages/phones/", rf"/messages/phones/{UUID}/\w+/")),
     Picture("patient-phone", "nurse", SMALL_PHONE, patient("陳志明"), theme="dark"),
 )
@@ -119,7 +123,12 @@ def small_png(page: Page, picture: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
-    parts = (chunk(b"IHDR", header), chunk(b"PLTE", palette), chunk(b"IDAT", zlib.compress(lines, 9)), chunk(b"IEND", b""))
+    parts = (
+        chunk(b"IHDR", header),
+        chunk(b"PLTE", palette),
+        chunk(b"IDAT", zlib.compress(lines, 9)),
+        chunk(b"IEND", b""),
+    )
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
@@ -130,7 +139,9 @@ def demo_clinic() -> Iterator[str]:
     home.chmod(0o711)
     environment = os.environ | {"CARELOOP_HOME": str(home)}
     command = [sys.executable, "-m", "careloop"]
-    process = subprocess.Popen([*command, "up", "--demo", "--port", "0", "--json"], env=environment, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, "up", "--demo", "--port", "0", "--json"], env=environment, stdout=subprocess.PIPE, text=True
+    )
     try:
         line = process.stdout.readline() if process.stdout else ""
         if not line:
@@ -152,7 +163,10 @@ def photograph_all(chromium: Browser, server: str) -> None:
                 states[one.who] = context.storage_state()
         width, height = one.size
         with chromium.new_context(
-            viewport={"width": width, "height": height}, storage_state=states[one.who], locale="zh-TW", is_mobile=width < 500
+            viewport={"width": width, "height": height},
+            storage_state=states[one.who],
+            locale="zh-TW",
+            is_mobile=width < 500,
         ) as context:  # type: ignore[arg-type]
             dress(context, server, theme=one.theme, language="zh-hant")
             page = context.new_page()
