@@ -25,7 +25,7 @@ from careloop.journeys import library as journeys
 from careloop.journeys import services as journey_services
 from careloop.kernel import sql
 from careloop.kernel.ids import uuid7
-from careloop.messaging import dispatch, inbound, texts
+from careloop.messaging import dispatch, inbound, selectors, texts
 from careloop.messaging import services as messaging
 from careloop.patients import services as patients
 from careloop.patients.services import NewContact
@@ -207,7 +207,10 @@ def _new_patients(stage: Stage, *, now: datetime) -> None:
 
 
 def _staff_at_work(stage: Stage, *, now: datetime) -> None:
-    """The front desk has worked on most of the call list; some of it is due today."""
+    """The front desk has read most answers and worked on most of the call list; some of it is due today."""
+    unread = selectors.unread_conversations(limit=10_000)
+    for conversation in unread[9:]:
+        selectors.mark_read(conversation["patient_id"], now=now)
     open_ones = FollowUp.objects.filter(state="OPEN").order_by("due_at", "id")
     for task in open_ones[: max(0, open_ones.count() - 26)]:
         outcome = stage.dice.choices(("REACHED", "BOOKED", "NO_ANSWER", "DECLINED", "RESOLVED"), weights=(4, 3, 2, 1, 2))[0]
