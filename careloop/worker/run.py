@@ -101,7 +101,7 @@ def job_queue() -> App:
     Jobs that are queued by code running here still go through Django's connection, in the transaction of the change that wants
     them: the tasks stay bound to Django's app, only the fetching app is another one.
     """
-    return app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined] - Django's connector has it
+    return app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
 
 
 async def _run_jobs(stop: threading.Event, stalled_after: float, ready: Callable[[], None]) -> None:
