@@ -177,7 +177,7 @@ def _shown(leaf: Leaf, value: Any, ask: Ask) -> str:
     if leaf.field.value is None:
         return ""
     if value is None or value == "":
-        return _("not known")
+        return _("no record") if leaf.field.shown == "time" else _("not known")
     match leaf.field.shown:
         case "age":
             return _("%(age)d years") % {"age": age_in_years(value, on=ask.today)} if value <= ask.today else ""
