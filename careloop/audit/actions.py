@@ -47,7 +47,8 @@ _WORDS: dict[str, dict[str, str | Promise]] = {
         "enrollments.listed": _("read who is in a care journey"),
         "enrollment.viewed": _("looked at a patient’s way through a care journey"),
         "follow_ups.listed": _("read the list of follow-ups"),
-        "phones.listed": _("looked at a sandbox phone"),
+        "phones.listed": _("looked at the sandbox phones"),
+        "phone.viewed": _("looked at a sandbox phone"),
     },
     "changed": {
         "patient.registered": _("registered a patient"),
@@ -91,6 +92,7 @@ _WORDS: dict[str, dict[str, str | Promise]] = {
         "import.finished": _("finished an import"),
         "import.stop_requested": _("stopped an import"),
         "import.undone": _("undid an import"),
+        "import.refused_downloaded": _("downloaded the refused rows of an import"),
         "report.downloaded": _("downloaded a report"),
         "audit.exported": _("downloaded the audit log"),
     },

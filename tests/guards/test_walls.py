@@ -1,5 +1,6 @@
 """No table without its wall: walks every table of the database as the application's role."""
 
+import re
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -129,14 +130,27 @@ def _row_of(cursor: Any, admin: Any, table: str, organization: UUID) -> None:
               and (d.oid is null or a.attname = 'organization_id')""",
         [table],
     )
-    names, values = [], []
+    names, values, allowed = [], [], _allowed_words(admin, table)
     for name, kind, identity in found.fetchall():
         if identity:
             continue
         names.append(name)
-        values.append(f"'{organization}'::uuid" if name == "organization_id" else _some_value(kind))
+        value = f"'{allowed[name]}'" if name in allowed else _some_value(kind)
+        values.append(f"'{organization}'::uuid" if name == "organization_id" else value)
     columns = ", ".join(f'"{name}"' for name in names)
     cursor.execute(f'insert into "{table}" ({columns}) values ({", ".join(values)})')
+
+
+def _allowed_words(admin: Any, table: str) -> dict[str, str]:
+    """The first word that check constraints allow in a column: `role in ('owner', …)` gives {"role": "owner"}."""
+    rules = admin.execute(
+        "select pg_get_constraintdef(oid) from pg_constraint where conrelid = %s::regclass and contype = 'c'", [table]
+    ).fetchall()
+    found: dict[str, str] = {}
+    for (rule,) in rules:
+        for name, words in re.findall(r"\(\(?(\w+)\)?::text = ANY \(\(?ARRAY\[(.*?)\]", rule):
+            found.setdefault(name, next((word for word in re.findall(r"'([^']*)'", words) if word), ""))
+    return found
 
 
 def _some_value(kind: str) -> str:
