@@ -313,20 +313,25 @@ def remove_patient(*, enrollment_id: UUID, now: datetime, by: UUID | None, reaso
 def skip_ahead(
     *, now: datetime, by: UUID | None, journey_id: UUID | None = None, enrollment_id: UUID | None = None
 ) -> int:
-    """Let waits be over now, in a demo clinic only, so that weeks can be tried in minutes; return how many waits ended.
+    """Let time pass at once, in a demo clinic only, so that weeks can be tried in minutes; return for how many.
+
+    A message that waits for the morning goes now, and the wait for its answer begins; where no message waits, the wait is over.
 
     Raises:
         NotInDemo: this is a real clinic.
     """
     if not sql.value("select is_demo from tenancy_organization"):
         raise NotInDemo
-    skipped = sql.rows(
-        """update journeys_enrollment set due_at = %(now)s
-            where state = 'ACTIVE' and not held_out and due_at > %(now)s
-              and (%(journey)s::uuid is null or journey_id = %(journey)s) and (%(one)s::uuid is null or id = %(one)s)
-            returning id, patient_id""",
-        {"now": now, "journey": journey_id, "one": enrollment_id},
+    waiting = sql.rows(
+        """select id, patient_id from journeys_enrollment
+            where state = 'ACTIVE' and not held_out
+              and (%(journey)s::uuid is null or journey_id = %(journey)s) and (%(one)s::uuid is null or id = %(one)s)""",
+        {"journey": journey_id, "one": enrollment_id},
     )
+    sent = messaging.hurry(origin="journey", origin_ids=[str(row["id"]) for row in waiting], now=now)
+    over = [row["id"] for row in waiting if str(row["id"]) not in sent]
+    sql.execute("update journeys_enrollment set due_at = %s where id = any(%s) and due_at > %s", [now, over, now])
+    skipped = waiting
     audit.record(
         "journey.time_skipped", patients=[row["patient_id"] for row in skipped[:1000]],
         target=("journey", journey_id or enrollment_id or ""), details={"count": len(skipped)}, now=now,

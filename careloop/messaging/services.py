@@ -20,7 +20,7 @@ from careloop.messaging.preview import Preview, preview
 from careloop.messaging.reasons import reason_label
 
 __all__ = [
-    "Audience", "Planned", "Preview", "cancel", "find_door", "forecast", "plan_many", "plan_one", "preview", "receive",
+    "Audience", "Planned", "Preview", "cancel", "find_door", "forecast", "hurry", "plan_many", "plan_one", "preview", "receive",
     "resolve_unknown", "retry", "write_to",
 ]  # fmt: skip
 
@@ -79,8 +79,13 @@ def forecast(
 ) -> Planned:  # fmt: skip
     """Say what `plan_many` would do, without writing anything."""
     what = _what(
-        template_key, key_prefix=key_prefix, due_at=due_at, params=params or {}, channel=channel,
-        uses_health_data=uses_health_data, once_per_address=once_per_address,
+        template_key,
+        key_prefix=key_prefix,
+        due_at=due_at,
+        params=params or {},
+        channel=channel,
+        uses_health_data=uses_health_data,
+        once_per_address=once_per_address,
     )
     return planning.run(what, _audience(patients), now=now, dry_run=True)
 
@@ -92,8 +97,16 @@ def plan_one(
 ) -> Message:  # fmt: skip
     """Plan one message and return its row: planned, or blocked with the reason. The same key returns the same row."""
     what = _what(
-        template_key, key_prefix=key, due_at=due_at, params=params or {}, origin=origin, origin_id=origin_id,
-        expires_at=expires_at, channel=channel, at_once=at_once, planned_by=planned_by,
+        template_key,
+        key_prefix=key,
+        due_at=due_at,
+        params=params or {},
+        origin=origin,
+        origin_id=origin_id,
+        expires_at=expires_at,
+        channel=channel,
+        at_once=at_once,
+        planned_by=planned_by,
     )
     planning.run(what, _one(patient_id, key), now=now)
     return Message.objects.get(key=key)
@@ -129,7 +142,9 @@ def write_to(
         raise CannotReach(why=str(reason_label(next(iter(outlook.blocked)))))
     planning.run(what, _one(patient_id, key), now=now)
     message = Message.objects.get(key=key)
-    message.content_sealed = sealing.seal_content(message.patient_id, message.pk, {"params": {"text": text}, "subject": subject})
+    message.content_sealed = sealing.seal_content(
+        message.patient_id, message.pk, {"params": {"text": text}, "subject": subject}
+    )
     message.save(update_fields=["content_sealed"])
     audit.record("message.written", patients=[patient_id], target=("message", message.pk))
     return message
@@ -170,6 +185,19 @@ def cancel(
             },
         )
     )  # fmt: skip
+
+
+def hurry(*, origin: str, origin_ids: Sequence[str], now: datetime) -> set[str]:
+    """Let planned messages go now, quiet hours or not, and return the origin ids that had any.
+
+    For trying things out in a demo clinic; the caller makes sure that it is one. All other checks run when they are claimed.
+    """
+    found = sql.rows(
+        """update messaging_message set due_at = least(due_at, %s), at_once = true
+            where state = 'planned' and origin = %s and origin_id = any(%s) returning origin_id""",
+        [now, origin, list(origin_ids)],
+    )
+    return {row["origin_id"] for row in found}
 
 
 @transaction.atomic
@@ -218,7 +246,12 @@ def resolve_unknown(*, message_id: UUID, decision: str, by: Any, now: datetime) 
     else:
         raise ValueError("a decision is arrived, leave or send_again")
     _note(message, f"resolved_{decision}", by=by, now=now)
-    audit.record("message.resolved", patients=[message.patient_id], target=("message", message.pk), details={"decision": decision})
+    audit.record(
+        "message.resolved",
+        patients=[message.patient_id],
+        target=("message", message.pk),
+        details={"decision": decision},
+    )
     return message
 
 
@@ -230,7 +263,9 @@ def receive(*, channel_id: UUID, events: Sequence[Inbound], now: datetime) -> in
 # -- inside ----------------------------------------------------------------------------------------------------
 
 
-def _what(template_key: str, *, key_prefix: str, due_at: datetime, once_per_address: bool | None = None, **more: Any) -> What:
+def _what(
+    template_key: str, *, key_prefix: str, due_at: datetime, once_per_address: bool | None = None, **more: Any
+) -> What:
     version = texts.published_version(template_key)
     base = _what_of(version, message_class=version.template.message_class)
     once = base.message_class == "MARKETING" if once_per_address is None else once_per_address

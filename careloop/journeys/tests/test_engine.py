@@ -407,3 +407,21 @@ def test_thousands_move_with_a_handful_of_statements(clinic, django_assert_max_n
 
     with django_assert_max_num_queries(14):
         engine.move_journey(journey.pk, now=NOW)
+
+
+def test_in_the_demo_a_message_that_waits_for_the_morning_goes_first(clinic):
+    night = NOW.replace(hour=18)  # two in the morning in Taipei
+    journey = started(MESSAGE, WAIT_3_DAYS)
+    sql.execute("update tenancy_organization set is_demo = true")
+    enroll(journey, person(), now=night)
+    run_all_due(journey, night)
+    waits_until = only(journey).due_at
+    assert sql.value("select due_at from messaging_message") > night
+
+    services.skip_ahead(now=night, by=None, journey_id=journey.pk)
+
+    assert sql.value("select due_at from messaging_message") == night
+    assert only(journey).due_at == waits_until, "the wait for the answer begins when the message has gone"
+    sql.execute("update messaging_message set state = 'accepted', accepted_at = %s", [night])
+    services.skip_ahead(now=night, by=None, journey_id=journey.pk)
+    assert only(journey).due_at == night

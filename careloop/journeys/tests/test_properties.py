@@ -35,7 +35,11 @@ def paths(draw: Any) -> list[dict[str, Any]]:
         if kind == "message":
             step |= {"template": "recall", "if_not_sent": draw(way)}
         elif kind == "wait":
-            step |= {"days": draw(st.integers(0, 9)), "hours": draw(st.integers(1, 9)), "until": draw(st.sampled_from(["", "10:00"]))}
+            step |= {
+                "days": draw(st.integers(0, 9)),
+                "hours": draw(st.integers(1, 9)),
+                "until": draw(st.sampled_from(["", "10:00"])),
+            }
         elif kind == "wait_reply":
             answers = {code: draw(way) for code in draw(st.sets(st.sampled_from(["YES", "NO", "DONE"])))}
             step |= {"days": draw(st.integers(1, 9)), "answers": answers, "other": draw(way), "silence": draw(way)}
@@ -64,7 +68,9 @@ def people(organization: Any) -> list[Any]:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=paths(), happenings=HAPPENINGS, held_out=st.sampled_from([0, 0, 50]))
-def test_nobody_is_stuck_and_nothing_happens_twice(people: list[Any], steps: Any, happenings: Any, held_out: int) -> None:
+def test_nobody_is_stuck_and_nothing_happens_twice(
+    people: list[Any], steps: Any, happenings: Any, held_out: int
+) -> None:
     with transaction.atomic():
         _play(people, steps, happenings, held_out)
         transaction.set_rollback(True)
@@ -106,7 +112,10 @@ def _play(people: list[Any], steps: list[dict[str, Any]], happenings: Any, held_
 
 def _happens(journey: Journey, patient_id: Any, what: str, number: int, now: Any) -> list[Any]:
     last = Enrollment.objects.filter(journey=journey, patient_id=patient_id).order_by("-round").first()
-    message = sql.value("select id from messaging_message where patient_id = %s order by planned_at desc, key desc limit 1", [patient_id])
+    message = sql.value(
+        "select id from messaging_message where patient_id = %s order by planned_at desc, key desc limit 1",
+        [patient_id],
+    )
     about = {"origin": "journey", "origin_id": str(last.pk), "message_id": str(message)} if last and message else {}
     events = {
         "answer": lambda: event("message.received", patient_id, now, answer=ANSWERS[number % 6], **about),
@@ -133,8 +142,10 @@ def _check(journey: Journey) -> None:
         [journey.pk],
     )
     for one in found:
-        assert one["state"] in ("DONE", "LEFT") and one["exit_reason"], "nobody is stuck"
-        assert one["messages"] == one["kept"] and one["tasks"] == one["tasked"], "every effect is in the history, once"
+        assert one["state"] in ("DONE", "LEFT"), "nobody is stuck"
+        assert one["exit_reason"], "everybody's end has a reason"
+        effects, kept = (one["messages"], one["tasks"]), (one["kept"], one["tasked"])
+        assert effects == kept, "every effect is in the history, once"
         if one["held_out"]:
             assert (one["moves"], one["messages"], one["tasks"]) == (0, 0, 0), "who is held out gets nothing"
         else:

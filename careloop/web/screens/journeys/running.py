@@ -197,5 +197,5 @@ def skip(request: HttpRequest, journey_id: UUID) -> HttpResponse:
     journey = found(journey_id)
     return _do(
         request, journey, lambda: services.skip_ahead(journey_id=journey_id, now=timezone.now(), by=member.user_id),
-        lambda n: ngettext("%(n)d wait is over.", "%(n)d waits are over.", n) % {"n": n},
+        lambda n: ngettext("Time has passed for %(n)d patient.", "Time has passed for %(n)d patients.", n) % {"n": n},
     )  # fmt: skip

@@ -43,7 +43,8 @@ def test_from_the_library_to_a_running_journey(clinic, client_for):
         answer = client.post("/journeys/library/lapsed/", form)
     draft = Journey.objects.get()
     page = client.get(answer["Location"]).content.decode()
-    assert "Send the message" in page and "Wait up to 7 days for an answer." in page
+    assert "Send the message" in page
+    assert "Wait up to 7 days for an answer." in page
     before = client.get(f"/journeys/{draft.pk}/start/").content.decode()
     assert "Enter now" in before
     client.post(f"/journeys/{draft.pk}/start/", {"version": draft.version})
@@ -92,9 +93,7 @@ def test_a_path_is_built_step_by_step_without_scripts(clinic, client_for):
     draft.refresh_from_db()
     assert draft.definition["steps"][0]["if_not_sent"] == "next", "ways to a removed step go on with the next"
     assert client.get(f"/journeys/{draft.pk}/steps/s3/").status_code == 200
-    answer = client.post(
-        f"/journeys/{draft.pk}/steps/s2/", {"version": draft.version, "days": "2", "hours": "0", "until": ""}
-    )
+    client.post(f"/journeys/{draft.pk}/steps/s2/", {"version": draft.version, "days": "2", "hours": "0", "until": ""})
     draft.refresh_from_db()
     assert draft.definition["steps"][1] == {"id": "s2", "kind": "wait", "days": 2, "hours": 0}
 
@@ -128,7 +127,8 @@ def test_every_page_of_a_running_journey_opens(journey, client_for):
     assert "王小明" in client.get(f"/journeys/{journey.pk}/patients/").content.decode()
     assert "王小明" not in client.get(f"/journeys/{journey.pk}/patients/?show=goal").content.decode()
     page = client.get(f"/journeys/enrollments/{enrollment.pk}/").content.decode()
-    assert "Message planned" in page and "Wait up to 3 days" in page
+    assert "Message planned" in page
+    assert "Wait up to 3 days" in page
     assert "逾期召回" in client.get(f"/patients/{enrollment.patient_id}/journeys/").content.decode()
     assert "逾期召回" in client.get(f"/patients/{enrollment.patient_id}/").content.decode()
 

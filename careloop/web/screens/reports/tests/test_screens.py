@@ -22,7 +22,9 @@ def journey(organization):
 def test_the_report_shows_the_funnel_and_says_when_there_are_too_few(journey, client_for):
     page = client_for("marketing").get("/reports/").content.decode()
 
-    assert "逾期召回" in page and "too few" in page and "Newcombe 1998" in page
+    assert "逾期召回" in page
+    assert "too few" in page
+    assert "Newcombe 1998" in page
 
 
 def test_the_period_is_chosen_and_wrong_days_do_no_harm(journey, client_for):
@@ -45,7 +47,8 @@ def test_the_numbers_can_be_downloaded_and_carry_no_formula(journey, client_for)
     journeys = b"".join(client.get("/reports/journeys.csv").streaming_content).decode("utf-8-sig")
     weeks = b"".join(client.get("/reports/weeks.csv").streaming_content).decode("utf-8-sig")
 
-    assert "'=逾期召回" in journeys and "病友" not in journeys
+    assert "'=逾期召回" in journeys
+    assert "病友" not in journeys
     assert len(weeks.splitlines()) >= 5
     assert sql.value("select count(*) from audit_event where action = 'report.downloaded'") == 2
 
