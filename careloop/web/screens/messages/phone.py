@@ -121,7 +121,8 @@ def _phone(patient_id: UUID, channel: str) -> dict[str, Any]:
 
 
 def _delivered(patient_id: UUID, channel: str) -> list[dict[str, Any]]:
-    """What lies on the phone, opened with the patient's key; taps carry a fresh id each, so that a double click is one."""
+    """What lies on the phone, opened with the patient's key; taps carry an id of this view, so that a double click is one."""
+    view = uuid7().hex
     key = load_keys([patient_id]).get(patient_id)
     found = SandboxDelivery.objects.on_phone_of(patient_id).filter(plays=channel)[:MOST_SHOWN]
     lines = []
@@ -132,7 +133,7 @@ def _delivered(patient_id: UUID, channel: str) -> list[dict[str, Any]]:
             unseal(key, bytes(one.content_sealed), table=sandbox.TABLE, column=sandbox.COLUMN, row_id=one.message_key)
         )
         taps = [
-            {**tap, "kind": kind, "event_id": f"tap-{one.message_key.hex[:20]}-{n}"}
+            {**tap, "kind": kind, "event_id": f"tap-{view}-{one.message_key.hex[-8:]}-{n}"}
             for n, (kind, tap) in enumerate(
                 [*(("quick_reply", tap) for tap in said["quick_replies"]), *(("button", tap) for tap in said["buttons"])]
             )
