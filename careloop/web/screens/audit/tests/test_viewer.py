@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from careloop.audit.models import AuditEvent
 from careloop.audit import services
+from careloop.audit.models import AuditEvent
 from careloop.audit.services import Actor
 from careloop.patients.models import Patient
 from careloop.patients.services import register
