@@ -65,8 +65,9 @@ def first_link(path: str, pattern: str, words: str = "") -> Callable[[Page, str]
     return go
 
 
-def patient(name: str, tab: str = "") -> Callable[[Page, str], object]:
-    found = first_link(f"/patients/?q={quote(name)}", r"/patients/[0-9a-f-]{36}/")
+def patient(chart_number: str, tab: str = "") -> Callable[[Page, str], object]:
+    """Open somebody of the cast: names are not enough, others in a clinic have the same."""
+    found = first_link(f"/patients/?q={quote(chart_number)}", r"/patients/[0-9a-f-]{36}/")
 
     def go(page: Page, server: str) -> None:
         found(page, server)
@@ -79,11 +80,11 @@ def patient(name: str, tab: str = "") -> Callable[[Page, str], object]:
 UUID = "[0-9a-f-]{36}"
 WALK = (
     Picture("today", "desk", DESK, at("/")),
-    Picture("patient", "nurse", DESK, patient("林淑芬")),
+    Picture("patient", "nurse", DESK, patient("000001")),
     Picture("segment", "desk", DESK, first_link("/segments/", rf"/segments/{UUID}/", "成人健檢")),
     Picture("journey", "nurse", DESK, first_link("/journeys/", rf"/journeys/{UUID}/", "召回")),
     Picture("phone", "desk", PHONE, first_link("/messages/phones/", rf"/messages/phones/{UUID}/\w+/")),
-    Picture("patient-phone", "nurse", SMALL_PHONE, patient("陳志明"), theme="dark"),
+    Picture("patient-phone", "nurse", SMALL_PHONE, patient("000002"), theme="dark"),
 )
 
 # The palette of a screen is small: the most frequent colours, and the nearest of them for the rest.
