@@ -5,7 +5,7 @@ import sys
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "careloop.config.settings_test")
 
-import django  # noqa: E402
+import django
 
 
 def main() -> int:

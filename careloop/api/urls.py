@@ -7,6 +7,8 @@ from careloop.api.v1 import api
 
 URLS = api.urls
 for pattern in URLS[0]:
-    pattern.callback.access = Access("public", why="asks for a bearer token with scopes itself; cookies are not looked at")
+    pattern.callback.access = Access(  # type: ignore[union-attr]
+        "public", why="asks for a bearer token with scopes itself; cookies are not looked at"
+    )
 
 urlpatterns = [path("api/v1/", URLS)]

@@ -133,9 +133,9 @@ def history_of(person: Person, *, dice: random.Random, today: date) -> Chart:
         if age >= 45 and dice.random() < 0.8:
             chart.visit(chart.ago(dice.randrange(30, 690)), department=FAMILY, reason=("Z12.1", "大腸癌篩檢"), procedures=(FOBT,), nhi=200, copay=0)
     # a story may reach back before its hero was born
-    chart.rows = [entry for entry in chart.rows if _day_of(entry) is None or _day_of(entry) >= person.birth]
+    chart.rows = [entry for entry in chart.rows if (_day_of(entry) or today) >= person.birth]
     if person.story in LAPSING:
-        chart.rows = [entry for entry in chart.rows if _day_of(entry) is None or _day_of(entry) < chart.ago(330)]
+        chart.rows = [entry for entry in chart.rows if (_day_of(entry) or date.min) < chart.ago(330)]
     person.registered = min((day for day in map(_day_of, chart.rows) if day), default=chart.near(30))
     return chart
 

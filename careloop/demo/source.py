@@ -19,13 +19,13 @@ def write_export(path: Path, *, count: int, seed: int, today: date) -> list[Pers
     people = make_people(count, dice=random.Random(seed), today=today)
     charts = [history.history_of(person, dice=random.Random(f"{seed}-{person.number}"), today=today) for person in people]
     by_kind: dict[str, list[dict[str, Any]]] = {kind.name: [] for kind in KINDS}
-    for identifier, name, sex, specialty in history.PRACTITIONERS:
-        by_kind["practitioner"].append({"external_id": identifier, "name": name, "sex": sex, "specialty": specialty, "active": True})
+    for identifier, called, sex, specialty in history.PRACTITIONERS:
+        by_kind["practitioner"].append({"external_id": identifier, "name": called, "sex": sex, "specialty": specialty, "active": True})
     by_kind["patient"] = [history.patient_row(person) for person in people]
     by_kind["related_person"] = list(history.related_rows(people))
     for chart in charts:
-        for kind, values in chart.rows:
-            by_kind[kind].append(values)
+        for name, values in chart.rows:
+            by_kind[name].append(values)
     with path.open("w") as file:
         for kind in KINDS:
             for values in by_kind[kind.name]:

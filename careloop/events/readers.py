@@ -91,7 +91,7 @@ def _events_between(reader: Reader, start: dict[str, int], end: dict[str, int]) 
         {
             "from_xid": start["xid"], "from_id": start["event_id"], "to_xid": end["xid"], "to_id": end["id"],
             "kinds": sorted(reader.kinds),
-        },  # fmt: skip
+        },
     )
     return [Published(**row) for row in found]
 
@@ -111,5 +111,5 @@ def _note_failure(reader: Reader, error: Exception, *, now: datetime) -> None:
         {
             "reader": reader.name, "failures": failures, "error": f"{type(error).__name__} at {where}",
             "retry_at": now + pause,
-        },  # fmt: skip
+        },
     )

@@ -84,7 +84,7 @@ def publish_many(
             {
                 "entries": orjson.dumps(entries).decode(), "now": now, "actor_kind": actor.kind,
                 "actor_id": actor.id, "source": source, "batch_id": batch_id, "historical": historical,
-            },  # fmt: skip
+            },
         )
     )
 

@@ -66,6 +66,7 @@ def apply(alias: str = "owner") -> None:
             cursor.execute(f'revoke all on "{table}" from "{APP}"')
             cursor.execute(f'grant {verbs} on "{table}" to "{APP}"')
             cursor.execute(f'grant select on "{table}" to "{SEARCH}"')
+        _drop_organization_keys(cursor)
         cursor.execute(f'grant usage, select on all sequences in schema public to "{APP}"')
         for statement in _extra_grants():
             cursor.execute(statement)
@@ -78,6 +79,23 @@ def _protect(cursor: Any, table: str, *, column: str) -> None:
     cursor.execute(
         f'create policy one_organization on "{table}" using ({column} = {CURRENT}) with check ({column} = {CURRENT})'
     )
+
+
+def _drop_organization_keys(cursor: Any) -> None:
+    """Take the foreign keys to the organization off the tables that are under its rule.
+
+    The policy admits only rows of the organization the transaction runs in, and the column's default fills it in, so the key
+    proves nothing more; looking the same organization up again for every row was a sixth of an import's time.
+    """
+    cursor.execute(
+        """select c.conrelid::regclass::text, c.conname
+             from pg_constraint c join pg_policy p on p.polrelid = c.conrelid and p.polname = 'one_organization'
+             join pg_attribute a on a.attrelid = c.conrelid and a.attname = 'organization_id'
+            where c.contype = 'f' and c.conparentid = 0 and c.confrelid = 'tenancy_organization'::regclass
+              and c.conkey = array[a.attnum]"""
+    )
+    for table, name in cursor.fetchall():
+        cursor.execute(f'alter table {table} drop constraint "{name}"')
 
 
 def _tables_with(attribute: str) -> set[str]:

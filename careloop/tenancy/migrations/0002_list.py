@@ -4,7 +4,6 @@ from django.db import migrations
 
 from careloop.tenancy.security import DefinerFunction
 
-
 # UUIDv7 in SQL, for rows made by INSERT … SELECT; PostgreSQL has its own from version 18
 NEW_ID = """
 do $do$
