@@ -92,7 +92,7 @@ def resident_number(dice: random.Random) -> str:
 
 def birth_date(age: int, dice: random.Random, today: date) -> date:
     """Return a birthday that makes somebody `age` years old today."""
-    return today - timedelta(days=round(age * 365.2425) + dice.randrange(10, 350))
+    return today - timedelta(days=round(age * 365.2425) + dice.randrange(365))
 
 
 def _cast(dice: random.Random, today: date) -> Iterator[Person]:
