@@ -12,7 +12,7 @@ from careloop.tenancy import context
 def journey(organization):
     now = timezone.now()
     open_line(now)
-    made = started({"kind": "message", "template": "recall"}, now=now, name="=逾期召回", hold_out_percent=10)
+    made = started({"kind": "message", "template": "recall"}, now=now, name="=逾期召回", hold_out_percent=50)
     enroll(made, *[person(f"病友{n}", line=f"U{n:032d}") for n in range(12)], now=now)
     run_all_due(made, now)
     sql.execute("update messaging_message set state = 'accepted', accepted_at = %s", [now])
