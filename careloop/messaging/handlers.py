@@ -14,7 +14,8 @@ from careloop.messaging.words import answer_label
 from careloop.tenancy.context import in_organization
 from careloop.tenancy.loops import loop
 
-PER_VISIT = 5_000
+PER_VISIT = 1_000
+"""How many messages of an account leave in one visit: the worker looks for a signal to stop between visits."""
 _dispatcher = threading.local()
 
 

@@ -220,6 +220,7 @@ class Message(TenantModel):
         indexes = [
             models.Index(fields=["organization", "account", "due_at", "id"], name="message_due", condition=models.Q(state="planned")),
             models.Index(fields=["organization", "lease_until"], name="message_leases", condition=models.Q(state="claimed")),
+            models.Index(fields=["organization", "closed_at"], name="message_unknown", condition=models.Q(state="unknown")),
             models.Index(fields=["organization", "patient", "-due_at"], name="message_by_patient"),
             models.Index(fields=["organization", "-due_at", "-id"], name="message_by_time"),
             models.Index(fields=["organization", "contact_point", "-accepted_at"], name="message_by_contact"),
