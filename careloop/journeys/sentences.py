@@ -131,15 +131,15 @@ def trigger_sentence(trigger: Mapping[str, Any], names: Names) -> str:
         return words
     if kind == "date":
         days = int(trigger.get("days") or 0)
-        values: dict[str, Any] = {"date": str(DATES.get(str(trigger.get("date")), "?")), "days": abs(days)}
+        about = {"date": DATES.get(str(trigger.get("date")), "?"), "days": abs(days)}
         if days == 0:
-            return _("Starts on the day itself: %(date)s.") % values
+            return _("Starts on the day itself: %(date)s.") % about
         if days < 0:
             return (
                 ngettext("Starts %(days)d day before: %(date)s.", "Starts %(days)d days before: %(date)s.", abs(days))
-                % values
+                % about
             )
-        return ngettext("Starts %(days)d day after: %(date)s.", "Starts %(days)d days after: %(date)s.", days) % values
+        return ngettext("Starts %(days)d day after: %(date)s.", "Starts %(days)d days after: %(date)s.", days) % about
     return _("Nothing starts it yet.")
 
 

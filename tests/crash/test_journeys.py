@@ -48,7 +48,12 @@ def test_killed_while_moving_patients_every_effect_is_there_once(committed_organ
         services.start(journey_id=journey.pk, version=1, now=now, by=None)
         journey.refresh_from_db()
         version = engine.load_version(journey.current_id)
-        engine.enroll(version, engine.Candidates("select unnest(%(p)s::uuid[]) as patient_id", {"p": people}), because="test", now=now)
+        engine.enroll(
+            version,
+            engine.Candidates("select unnest(%(p)s::uuid[]) as patient_id", {"p": people}),
+            because="test",
+            now=now,
+        )
 
     def move_forever() -> None:
         while True:
