@@ -1,4 +1,4 @@
-"""One PostgreSQL for a test run, one database a process, one fresh organization a test.
+"""One PostgreSQL and one database a process, one fresh organization a test.
 
 Tests run as the application's role, so row-level security is always on. `organization` is rolled back at the end;
 `committed_organization` is really there, alone in its organization, for tests of workers, crashes and concurrency.
@@ -25,16 +25,15 @@ _numbers = itertools.count(1)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if hasattr(config, "workerinput"):
-        return
+    """Stop this process's server; the one that started the others removes the folder of all."""
     from careloop.config.database import database
 
-    home = os.environ.get("CARELOOP_TEST_HOME", "")
-    if home and "careloop-test-" in home and os.environ.get("DATABASE_URL", "") == "":
-        cluster = database().cluster
-        if cluster is not None:
-            cluster.destroy()
-        shutil.rmtree(home, ignore_errors=True)
+    root = os.environ.get("CARELOOP_TEST_HOME", "")
+    cluster = database().cluster
+    if cluster is not None and "careloop-test-" in str(cluster.folder):
+        cluster.destroy()
+    if not hasattr(config, "workerinput") and "careloop-test-" in root:
+        shutil.rmtree(root, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

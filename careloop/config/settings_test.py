@@ -1,13 +1,16 @@
-"""Settings for tests: an installation of their own in a temporary folder, shared by the processes of one run."""
+"""Settings for tests: an installation of their own in a temporary folder, one for each process of a run."""
 
 import os
 import tempfile
 
-_home = os.environ.get("CARELOOP_TEST_HOME")
-if not _home:
-    _home = tempfile.mkdtemp(prefix="careloop-test-")
-    os.chmod(_home, 0o711)
-    os.environ["CARELOOP_TEST_HOME"] = _home
+_root = os.environ.get("CARELOOP_TEST_HOME")
+if not _root:
+    _root = tempfile.mkdtemp(prefix="careloop-test-")
+    os.chmod(_root, 0o711)
+    os.environ["CARELOOP_TEST_HOME"] = _root
+# each process of a run has a server of its own: an open transaction anywhere on a server holds its event readers back
+_home = os.path.join(_root, os.environ.get("PYTEST_XDIST_WORKER", "main"))
+os.makedirs(_home, mode=0o711, exist_ok=True)
 os.environ["CARELOOP_HOME"] = _home
 os.environ["DATABASE_URL"] = os.environ.get("CARELOOP_TEST_DATABASE_URL", "")
 
