@@ -13,6 +13,8 @@ from careloop.accounts.permissions import ROLES
 from tests.browser.conftest import sign_in
 from tests.browser.installation import ROOT, Installation
 
+# many pages in one test, on a machine that may be busy
+pytestmark = pytest.mark.timeout(600)
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
@@ -168,8 +170,10 @@ def test_a_role_sees_in_the_navigation_what_it_may_open_and_nothing_else(
         address for address, permission in NAVIGATION.items() if not permission or permission in ROLES[role].permissions
     }
     assert offered == may
-    answers = {address: page.request.get(address).status for address in NAVIGATION}
-    assert answers == {address: 200 if address in may else 403 for address in NAVIGATION}
+    # the settings' first page opens for every member and shows only what the role may change
+    closed = NAVIGATION.keys() - {"/settings/"} - may
+    assert {address: page.request.get(address).status for address in may} == dict.fromkeys(may, 200)
+    assert {address: page.request.get(address).status for address in closed} == dict.fromkeys(closed, 403)
 
 
 def test_the_search_finds_a_patient_by_name_number_telephone_and_birth_date(
@@ -183,10 +187,10 @@ def test_the_search_finds_a_patient_by_name_number_telephone_and_birth_date(
     expect(box).to_be_focused()
     for text in ("淑芬", known["chart_number"], known["last_three"], known["roc_birth_date"]):
         box.fill(text)
-        expect(page.locator("#palette-results").get_by_text("林淑芬")).to_be_visible()
+        expect(page.locator("#palette-results").get_by_text("林淑芬").first).to_be_visible()
         box.fill("")
     box.fill("林淑芬")
-    expect(page.locator("#palette-results").get_by_text("林淑芬")).to_be_visible()
+    expect(page.locator("#palette-results").get_by_text("林淑芬").first).to_be_visible()
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_contain_text("林淑芬")
 
