@@ -35,7 +35,7 @@ class Note:
     """One action, waiting to be written at the end of the transaction."""
 
     action: str
-    patients: list[UUID]
+    patients: list[UUID | str]
     target: tuple[str, str]
     reason: str
     details: dict[str, Any]
@@ -69,7 +69,7 @@ def current_actor() -> Actor:
 def record(
     action: str,
     *,
-    patients: Iterable[UUID] = (),
+    patients: Iterable[UUID | str] = (),
     target: tuple[str, object] = ("", ""),
     reason: str = "",
     details: dict[str, Any] | None = None,

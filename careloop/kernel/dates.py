@@ -72,6 +72,7 @@ CHINESE_DIGITS = {char: value for value, char in enumerate("〇一二三四五�
 CHINESE_NUMBER = "[〇零○元一二三四五六七八九十百0-9]+"
 
 ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
+ROC_PLAIN = re.compile(r"([0-9]{3})/([0-9]{2})/([0-9]{2})")
 WITH_TIME = re.compile(
     r"(.*\d)[T ]\s*(?:[上下]午\s*)?\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?\s*(?:[AaPp][Mm])?\s*(?:Z|[+-]\d\d:?\d\d)?"
 )
@@ -145,6 +146,8 @@ def _readings(typed: str, *, order: PartOrder, epoch: Epoch) -> list[ReadDate]:
     # The form that machines write, first: an import reads millions of these.
     if len(typed) == 10 and (found := ISO.fullmatch(typed)):
         return [ReadDate(_day(int(found[1]), int(found[2]), int(found[3])), "ISO")]
+    if len(typed) == 9 and (found := ROC_PLAIN.fullmatch(typed)):
+        return _parts(found[1], found[2], found[3], order=order, says_roc=False)
     text = unicodedata.normalize("NFKC", typed).replace("\u200b", "").strip().strip("'").strip()
     text = text.replace("−", "-").replace("–", "-").replace("、", "/")
     if found := ZERO_FRACTION.fullmatch(text):

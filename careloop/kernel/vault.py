@@ -17,6 +17,7 @@ import hmac
 import json
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -112,6 +113,26 @@ def open_sealed(data_key: bytes, sealed: bytes, *, place: str) -> str:
 def blind_index(index_key: bytes, normalised: str) -> bytes:
     """Return the keyed hash under which `normalised` is found again: 16 bytes of HMAC-SHA-256."""
     return hmac.digest(index_key, normalised.encode(), "sha256")[:INDEX_BYTES]
+
+
+def blind_indexer(index_key: bytes) -> Callable[[str], bytes]:
+    """Return `blind_index` for many values under one key: the key is hashed once (RFC 2104), each value costs half as much.
+
+    >>> blind_indexer(b"k" * 32)("0912") == blind_index(b"k" * 32, "0912")
+    True
+    """
+    block = index_key.ljust(64, b"\0")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
+    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def index(normalised: str) -> bytes:
+        within = inner.copy()
+        within.update(normalised.encode())
+        around = outer.copy()
+        around.update(within.digest())
+        return around.digest()[:INDEX_BYTES]
+
+    return index
 
 
 def fingerprint(key: bytes) -> str:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -30,7 +31,7 @@ from careloop.integrations.imports.writing import (
     note_growth,
     stage,
 )  # fmt: skip
-from careloop.kernel import vault
+from careloop.kernel import sql, vault
 from careloop.kernel.ids import uuid7
 from careloop.kernel.text import grams
 from careloop.patients import sealing
@@ -44,6 +45,8 @@ _TEXTS = (
     "marital_status", "blood_group", "occupation", "note",
 )  # fmt: skip
 _SYSTEMS = (("mobile", "phone", "mobile"), ("phone", "phone", "home"), ("email", "email", ""), ("line_id", "line", ""))
+_CONTACT_PLACES = tuple((PATIENT.index[name], system, use) for name, system, use in _SYSTEMS)
+_MORE_CONTACTS = PATIENT.index["contacts"]
 _IDENTIFIER_KINDS = {
     "PPN": "passport", "NNTWN": "national_id", "NI": "national_id", "PRC": "resident_certificate", "NIIP": "insurance_card",
     "HC": "insurance_card",
@@ -119,37 +122,39 @@ class Preparer:
         ring = vault.keyring()
         self.version = ring.current.to_bytes(4, "big")
         self.master = AESGCM(ring.masters[ring.current])
-        self.index_keys = {
-            system: ring.index_key(organization_id, f"contact_point.{system}")
+        self.index = {
+            system: vault.blind_indexer(ring.index_key(organization_id, f"contact_point.{system}"))
             for system in ("phone", "email", "line", "wechat")
         }
-        self.last3_key = ring.index_key(organization_id, "contact_point.last3")
+        self.last3_index = vault.blind_indexer(ring.index_key(organization_id, "contact_point.last3"))
         self.last3: dict[str, str] = {}
 
     def prepare(self, rows: list[Row]) -> list[Prepared]:
-        random = _Random(len(rows) * 180)
-        stamp = time.time_ns() // 1_000_000
+        random = _Random(len(rows) * 120)
+        take, wrap, version = random.take, self.master.encrypt, self.version
         address = PATIENT.index["address"]
         name = PATIENT.index["name"]
         made = []
-        for row in rows:
-            patient = _new_id(random, stamp)
-            key, nonce = random.take(32), random.take(12)
-            wrapped = self.version + nonce + self.master.encrypt(nonce, key, bytes.fromhex(patient.replace("-", "")))
+        for row, patient in zip(rows, _new_ids(len(rows)), strict=True):
+            key, nonce = take(32), take(12)
+            wrapped = version + nonce + wrap(nonce, key, bytes.fromhex(patient.replace("-", "")))
             cipher = AESGCM(key)
             sealed = None
             if row[address]:
-                nonce = random.take(12)
+                nonce = take(12)
                 place = f"{TABLE}.address_sealed.{patient}"
                 sealed = "\\x" + (nonce + cipher.encrypt(nonce, str(row[address]).encode(), place.encode())).hex()
             warned: list[Warned] = []
-            contacts = self._contacts(row, cipher, random, stamp, warned)
+            contacts = self._contacts(row, cipher, random, warned)
             made.append(Prepared(patient, key, wrapped, _grams(str(row[name] or "")), sealed, contacts, warned))
         return made
 
-    def _contacts(self, row: Row, cipher: AESGCM, random: _Random, stamp: int, warned: list[Warned]) -> list[Contact]:
+    def _contacts(self, row: Row, cipher: AESGCM, random: _Random, warned: list[Warned]) -> list[Contact]:
+        given = _contacts_of(row)
+        if not given:
+            return []
         found = []
-        for rank, (system, use, text) in enumerate(_contacts_of(row), start=1):
+        for rank, ((system, use, text), row_id) in enumerate(zip(given, _new_ids(len(given)), strict=True), start=1):
             try:
                 contact = read_contact(system, text)
             except ValueError:
@@ -159,12 +164,12 @@ class Preparer:
                 warned.append(_warn(row, use or system, _NOTICED.get(contact.warning, contact.warning)))
             end = contact.digits[-3:] if contact.digits else ""
             if end and end not in self.last3:
-                self.last3[end] = "\\x" + vault.blind_index(self.last3_key, end).hex()
-            row_id, nonce = _new_id(random, stamp), random.take(12)
+                self.last3[end] = "\\x" + self.last3_index(end).hex()
+            nonce = random.take(12)
             place = f"{sealing.CONTACT_TABLE}.value_sealed.{row_id}"
             found.append(
                 Contact(
-                    row_id, system, use, contact.value, vault.blind_index(self.index_keys[system], contact.indexed),
+                    row_id, system, use, contact.value, self.index[system](contact.indexed),
                     self.last3.get(end) if end else None, contact.is_mobile, rank, contact.warning,
                     "\\x" + (nonce + cipher.encrypt(nonce, contact.value.encode(), place.encode())).hex(),
                 )
@@ -172,12 +177,18 @@ class Preparer:
         return found
 
 
-def _new_id(random: _Random, stamp: int) -> str:
-    """Return a UUIDv7 as text (RFC 9562): the time in milliseconds, then random bits."""
-    tail = random.take(10).hex()
-    head = f"{stamp:012x}"
-    variant = "89ab"[int(tail[3], 16) & 3]
-    return f"{head[:8]}-{head[8:]}-7{tail[:3]}-{variant}{tail[4:7]}-{tail[7:19]}"
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+
+
+def _new_ids(count: int) -> list[str]:
+    """Return UUIDv7s as text (RFC 9562): the time in milliseconds, then random bits."""
+    stamp = f"{time.time_ns() // 1_000_000:012x}"
+    head = f"{stamp[:8]}-{stamp[8:]}-7"
+    tails = os.urandom(count * 10).hex()
+    return [
+        f"{head}{tails[at : at + 3]}-{_VARIANT[tails[at + 3]]}{tails[at + 4 : at + 7]}-{tails[at + 7 : at + 19]}"
+        for at in range(0, count * 20, 20)
+    ]
 
 
 def prepare_ahead(chunks: Iterator[RowChunk], organization_id: UUID) -> Iterator[RowChunk]:
@@ -216,7 +227,7 @@ def write_patients(chunk: RowChunk, run: Run) -> Outcome:
     drop("stage")
     for table in (TABLE, sealing.CONTACT_TABLE):
         note_growth(run, table, outcome.created)
-    outcome.patients.update(UUID(one.patient) for one in found)
+    outcome.patients.update(one.patient for one in found)
     return outcome
 
 
@@ -298,7 +309,7 @@ def _again(earlier: Found, row: Row, run: Run) -> Prepared:
         made.address = (
             "\\x" + vault.seal(earlier.ready.key, text, place=f"{TABLE}.address_sealed.{earlier.patient}").hex()
         )
-    made.contacts = preparer._contacts(row, cipher, random, time.time_ns() // 1_000_000, [])
+    made.contacts = preparer._contacts(row, cipher, random, [])
     made.id, made.key, made.wrapped = earlier.patient, earlier.ready.key, earlier.ready.wrapped
     return made
 
@@ -395,7 +406,7 @@ def _warn(row: Row, name: str, code: str, values: dict[str, Any] | None = None) 
 
 def _write_patients(found: list[Found], run: Run, keys: dict[str, bytes], outcome: Outcome) -> None:
     index = PATIENT.index
-    places = [index[name] for name in _TEXTS]
+    texts_of = itemgetter(*(index[name] for name in _TEXTS))
     at_birth, at_dead, at_died, at_active = (
         index[name] for name in ("birth_date", "deceased", "deceased_at", "active")
     )
@@ -415,9 +426,9 @@ def _write_patients(found: list[Found], run: Run, keys: dict[str, bytes], outcom
                 died_at = died(str(row[at_died]))
             except _Bad:
                 outcome.warned.append(_warn(row, "deceased_at", "row.not_a_date"))
-        texts = [row[place] for place in places]
+        texts = texts_of(row)
         if row[at_sex] and row[at_sex] not in _SEX:
-            texts[3] = "unknown"
+            texts = (*texts[:3], "unknown", *texts[4:])
             outcome.warned.append(_warn(row, "sex", "row.unknown_sex"))
         address = one.ready.address
         if not one.is_new and address:
@@ -444,6 +455,7 @@ def _write_patients(found: list[Found], run: Run, keys: dict[str, bytes], outcom
             *((name, "text") for name in _TEXTS),
         ],
         staged,
+        joined=bool(keys),
     )  # fmt: skip
     _insert_patients(run, outcome)
     if len(staged) > outcome.created:
@@ -508,14 +520,14 @@ def _insert_patients(run: Run, outcome: Outcome) -> None:
             insert into events_event (kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source, batch_id,
                                       historical, payload)
             select 'patient.registered', id, coalesce(registered_on::timestamp at time zone %(zone)s, %(now)s), %(now)s,
-                   %(actor_kind)s, %(actor_id)s, %(source)s, %(batch)s, true, jsonb_build_object('how', 'import')
+                   %(actor_kind)s, %(actor_id)s, %(source)s, %(batch)s, true, %(how)s::jsonb
               from new
         )
         select count(*) from new
         """,
         {
             "source": run.source, "batch": run.batch_id, "now": run.now, "zone": str(run.zone), "actor_kind": run.actor_kind,
-            "actor_id": run.actor_id,
+            "actor_id": run.actor_id, "how": '{"how": "import"}',
         },
     )[0][0]  # fmt: skip
 
@@ -570,9 +582,8 @@ def _update_patients(run: Run, outcome: Outcome, known: int) -> None:
 
 def _contacts_of(row: Row) -> list[tuple[str, str, str]]:
     """Return (system, use, text) of a row's contact points, in order."""
-    index = PATIENT.index
-    given = [(system, use, str(row[index[name]])) for name, system, use in _SYSTEMS if row[index[name]]]
-    if more := row[index["contacts"]]:
+    given = [(system, use, str(row[at])) for at, system, use in _CONTACT_PLACES if row[at]]
+    if more := row[_MORE_CONTACTS]:
         for entry in orjson.loads(str(more)):
             system = entry.get("system") or ""
             if system in {"sms", "fax", "pager", "phone"}:
@@ -594,11 +605,13 @@ def _write_contacts(found: list[Found], run: Run, keys: dict[str, bytes], outcom
         }
     staged = []
     for one in found:
-        for contact in one.ready.contacts:
-            if not one.is_new:
+        contacts = one.ready.contacts
+        for contact in contacts:
+            if not one.is_new or len(contacts) > 1:
                 if (one.patient, contact.system, contact.index) in there:
                     continue
                 there.add((one.patient, contact.system, contact.index))
+            if not one.is_new:
                 place = f"{sealing.CONTACT_TABLE}.value_sealed.{contact.id}"
                 contact.sealed = "\\x" + vault.seal(keys[one.patient], contact.value, place=place).hex()
             staged.append(
@@ -620,12 +633,13 @@ def _write_contacts(found: list[Found], run: Run, keys: dict[str, bytes], outcom
         "warning",
     )
     kinds = ("uuid", "uuid", "text", "text", "bytea", "bytea", "bytea", "boolean", "int", "text")
-    stage("stage_contacts", list(zip(names, kinds, strict=True)), staged)
-    _fetch(
-        f"""with new as (insert into patients_contact_point ({", ".join(names)}, reach, batch_id)
+    stage("stage_contacts", list(zip(names, kinds, strict=True)), staged, joined=False)
+    # nobody else writes to patients who are made in this very transaction
+    with_others = "on conflict do nothing" if keys else ""
+    sql.execute(
+        f"""insert into patients_contact_point ({", ".join(names)}, reach, batch_id)
             select id, patient_id, system, coalesce(use, ''), value_sealed, value_index, last3_index, is_mobile, rank,
-                   coalesce(warning, ''), 'unknown', %s from stage_contacts on conflict do nothing returning 1)
-            select count(*) from new""",
+                   coalesce(warning, ''), 'unknown', %s from stage_contacts {with_others}""",
         [run.batch_id],
     )
     drop("stage_contacts")
@@ -686,7 +700,7 @@ def _write_identifiers(found: list[Found], run: Run, keys: dict[str, bytes], out
         return
     names = ("id", "patient_id", "kind", "system", "value_sealed", "value_index", "warning")
     kinds = ("uuid", "uuid", "text", "text", "bytea", "bytea", "text")
-    stage("stage_identifiers", list(zip(names, kinds, strict=True)), staged)
+    stage("stage_identifiers", list(zip(names, kinds, strict=True)), staged, joined=False)
     _fetch(
         f"""with new as (insert into patients_identifier ({", ".join(names)}, batch_id)
             select id, patient_id, kind, coalesce(system, ''), value_sealed, value_index, coalesce(warning, ''), %s

@@ -55,7 +55,8 @@ class Outcome:
     unchanged: int = 0
     refused: list[Refused] = field(default_factory=list)
     warned: list[Warned] = field(default_factory=list)
-    patients: set[UUID] = field(default_factory=set)
+    #: ids of the patients whose data were written, for the audit log
+    patients: set[UUID | str] = field(default_factory=set)
     #: for kinds whose rows are of several resource types
     created_by: dict[str, int] = field(default_factory=dict)
 
@@ -213,13 +214,20 @@ def copy_in(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -
             copy.write(text.encode("utf-8", "replace"))
 
 
-def stage(table: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]]) -> None:
-    """Make a staging table that lives until the end of the transaction, fill it, and tell the planner its size."""
+def stage(
+    table: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]], *, joined: bool = True
+) -> None:
+    """Make a staging table that lives until the end of the transaction, fill it, and tell the planner its size.
+
+    Args:
+        joined: whether a statement joins it to other tables; a table that is only read through needs no statistics.
+    """
     names = ", ".join(f'"{name}" {kind}' for name, kind in columns)
     with connection.cursor() as cursor:
         cursor.execute(f"create temp table {table} ({names}) on commit drop")
         copy_in(table, [name for name, _kind in columns], rows)
-        cursor.execute(f"analyze {table}")
+        if joined:
+            cursor.execute(f"analyze {table}")
 
 
 def drop(*tables: str) -> None:
