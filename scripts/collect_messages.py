@@ -12,12 +12,25 @@ PACKAGE = ROOT / "careloop"
 
 def slices() -> list[Path]:
     """Every folder that keeps catalogues of its own."""
-    return sorted(path.parent for path in PACKAGE.rglob("locale") if path.is_dir() and "node_modules" not in path.parts)
+    return sorted(
+        path.parent for path in PACKAGE.rglob("locale") if path.is_dir() and "node_modules" not in path.parts
+    )
 
 
 def collect(folder: Path, languages: list[str]) -> None:
     """Run makemessages inside one slice; nested slices with catalogues of their own are left out."""
-    command = [sys.executable, "-P", "-m", "django", "makemessages", "--no-wrap", "--no-location", "--no-obsolete", "-v", "0"]
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "django",
+        "makemessages",
+        "--no-wrap",
+        "--no-location",
+        "--no-obsolete",
+        "-v",
+        "0",
+    ]
     for language in languages:
         command += ["-l", language]
     for nested in slices():

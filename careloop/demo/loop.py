@@ -23,6 +23,7 @@ from careloop.integrations.channels.sandbox.models import SandboxDelivery
 from careloop.journeys import engine
 from careloop.journeys import library as journeys
 from careloop.journeys import services as journey_services
+from careloop.journeys.handlers import enroll_by_date
 from careloop.kernel import sql
 from careloop.kernel.ids import uuid7
 from careloop.messaging import dispatch, inbound, selectors, texts
@@ -35,6 +36,7 @@ from careloop.tenancy.context import in_organization
 
 ZONE = ZoneInfo("Asia/Taipei")
 DAYS = 21
+MORNING = 10
 SEGMENTS = (
     "adult-checkup-due", "colorectal-due", "scaling-due", "flu-due", "child-vaccine-due", "refill-open", "hba1c-overdue", "post-procedure",
     "lapsed", "at-risk", "new-without-second", "birthday-week", "valuable-at-risk", "no-line",
@@ -75,6 +77,8 @@ def play(organization_id: UUID, *, owner: UUID, now: datetime, seed: int) -> Non
     for moment in moments:
         with in_organization(organization_id):
             _start_what_is_due(stage, now=moment, day=(moment - moments[0]).days)
+            if moment.hour == MORNING:
+                enroll_by_date(now=moment)
         _go_on(stage, now=moment)
     with in_organization(organization_id):
         _staff_at_work(stage, now=now)
@@ -87,7 +91,7 @@ def _moments(now: datetime) -> Iterator[datetime]:
     """Ten in the morning and three in the afternoon of each day, in the clinic's zone."""
     today = now.astimezone(ZONE).date()
     for back in range(DAYS, -1, -1):
-        for hour in (10, 15):
+        for hour in (MORNING, 15):
             moment = datetime.combine(today - timedelta(days=back), time(hour), ZONE)
             if moment < now:
                 yield moment

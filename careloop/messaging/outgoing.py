@@ -414,7 +414,7 @@ def _outcome(
                 "buttons": [item.label for item in one.outgoing.buttons],
             },
         )  # fmt: skip
-        return "accepted", "", None, result.provider_id[:200], content, "{}", result.accepted_at, False
+        return "accepted", "", None, result.provider_id[:200], content, "{}", min(result.accepted_at, now), False
     detail = orjson.dumps({"said": result.message[:200]}).decode()
     if isinstance(result, Ambiguous):
         return "unknown", "ambiguous", None, "", None, detail, None, False

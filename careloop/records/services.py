@@ -17,7 +17,13 @@ from careloop.kernel.money import format_money
 from careloop.kernel.text import clean
 from careloop.kernel.units import normalise_unit
 from careloop.records import errors
-from careloop.records.events import EncounterRecorded, InvoiceRecorded, ObservationRecorded, ProcedureRecorded, RecordEnteredInError
+from careloop.records.events import (
+    EncounterRecorded,
+    InvoiceRecorded,
+    ObservationRecorded,
+    ProcedureRecorded,
+    RecordEnteredInError,
+)
 from careloop.records.models import (
     Allergy,
     CarePlan,
