@@ -24,9 +24,7 @@ OLDEST_NODE = 18
 
 def main() -> None:
     """Bring assets and translations up to date."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--force", action="store_true", help="build even if nothing changed")
     force = parser.parse_args().force
 
@@ -96,9 +94,7 @@ def _major(node: str) -> int:
 
 def _pip_install(requirement: str) -> None:
     uv = shutil.which("uv")
-    pip = (
-        [uv, "pip", "install", "--python", sys.executable] if uv else [sys.executable, "-m", "pip", "install"]
-    )
+    pip = [uv, "pip", "install", "--python", sys.executable] if uv else [sys.executable, "-m", "pip", "install"]
     subprocess.run([*pip, requirement], check=True)
     importlib.invalidate_caches()
 
@@ -124,9 +120,7 @@ def _compile(po: Path) -> None:
 
     catalogue = polib.pofile(str(po))
     aside = po.with_suffix(f".{os.getpid()}")
-    catalogue.save_as_mofile(
-        str(aside)
-    )  # entries that are fuzzy or empty are left out: English shows through
+    catalogue.save_as_mofile(str(aside))  # entries that are fuzzy or empty are left out: English shows through
     aside.replace(po.with_suffix(".mo"))
 
 

@@ -24,9 +24,7 @@ def faults() -> Iterator[str]:
                 continue
             if "fuzzy" in entry.flags:
                 yield f"{here}: fuzzy: {entry.msgid!r}"
-            wanted = set(PLACEHOLDER.findall(entry.msgid)) | set(
-                PLACEHOLDER.findall(entry.msgid_plural or "")
-            )
+            wanted = set(PLACEHOLDER.findall(entry.msgid)) | set(PLACEHOLDER.findall(entry.msgid_plural or ""))
             for text in texts:
                 if extra := set(PLACEHOLDER.findall(text)) - wanted:
                     yield f"{here}: unknown placeholder {sorted(extra)} in {text!r}"

@@ -12,9 +12,7 @@ PACKAGE = ROOT / "careloop"
 
 def slices() -> list[Path]:
     """Every folder that keeps catalogues of its own."""
-    return sorted(
-        path.parent for path in PACKAGE.rglob("locale") if path.is_dir() and "node_modules" not in path.parts
-    )
+    return sorted(path.parent for path in PACKAGE.rglob("locale") if path.is_dir() and "node_modules" not in path.parts)
 
 
 def collect(folder: Path, languages: list[str]) -> None:

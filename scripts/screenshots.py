@@ -65,8 +65,7 @@ def photograph(page: Page, url: str, file: Path, *, whole: bool) -> None:
     page.goto(url, wait_until="load")
     # what is outside the window is not drawn until it comes near (content-visibility): here it must be
     page.evaluate(
-        "for (const one of document.querySelectorAll('.cl-timeline-item'))"
-        " one.style.contentVisibility = 'visible'"
+        "for (const one of document.querySelectorAll('.cl-timeline-item')) one.style.contentVisibility = 'visible'"
     )
     page.wait_for_timeout(700 if page.locator("[data-chart]").count() else 250)
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -88,9 +87,7 @@ def named(text: str) -> tuple[str, str]:
 
 def main() -> None:
     """Walk the pages."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("server")
     parser.add_argument("folder", type=Path)
     parser.add_argument("pages", nargs="+")
@@ -98,12 +95,8 @@ def main() -> None:
     parser.add_argument("--password")
     parser.add_argument("--sizes", nargs="*", choices=SIZES, default=list(SIZES))
     parser.add_argument("--themes", nargs="*", choices=THEMES, default=list(THEMES))
-    parser.add_argument(
-        "--languages", nargs="*", choices=("zh-hant", "zh-hans", "en"), default=list(LANGUAGES)
-    )
-    parser.add_argument(
-        "--window", action="store_true", help="only what the window shows, not the whole page"
-    )
+    parser.add_argument("--languages", nargs="*", choices=("zh-hant", "zh-hans", "en"), default=list(LANGUAGES))
+    parser.add_argument("--window", action="store_true", help="only what the window shows, not the whole page")
     options = parser.parse_args()
 
     complaints: list[str] = []

@@ -25,7 +25,9 @@ class Access:
 
     def allows(self, held: frozenset[str]) -> bool:
         """Whether a role that holds these permissions may open the view."""
-        return self.kind != "permission" or (any(one in held for one in self.permissions) and held.issuperset(self.also))
+        return self.kind != "permission" or (
+            any(one in held for one in self.permissions) and held.issuperset(self.also)
+        )
 
 
 View = Callable[..., HttpResponseBase]

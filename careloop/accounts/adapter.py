@@ -25,7 +25,9 @@ class StaffAccountAdapter(DefaultAccountAdapter):
     """Nobody signs up by themselves: staff are invited by someone who may. Failed sign-ins leave a trace."""
 
     error_messages = DefaultAccountAdapter.error_messages | {
-        "too_many_login_attempts": _("Too many failed attempts. Wait five minutes, then try again, or reset the password."),
+        "too_many_login_attempts": _(
+            "Too many failed attempts. Wait five minutes, then try again, or reset the password."
+        ),
         "email_password_mismatch": _("The e-mail address or the password is not right."),
         "incorrect_password": _("The password is not right."),
         "enter_current_password": _("Please type your current password."),
@@ -86,7 +88,9 @@ class StaffMFAAdapter(DefaultMFAAdapter):
         return open_sealed(_factor_key(), sealed, place="mfa_authenticator.data")
 
     def get_public_key_credential_user_entity(self, user: AbstractBaseUser) -> dict[str, Any]:
-        return super().get_public_key_credential_user_entity(user) | {"display_name": getattr(user, "name", "") or user.get_username()}
+        return super().get_public_key_credential_user_entity(user) | {
+            "display_name": getattr(user, "name", "") or user.get_username()
+        }
 
 
 def _factor_key() -> bytes:

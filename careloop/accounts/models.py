@@ -82,7 +82,9 @@ class MembershipLocation(TenantModel):
 
     class Meta:
         db_table = "accounts_membership_location"
-        constraints = [models.UniqueConstraint(fields=["organization", "membership", "location"], name="membership_location_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "membership", "location"], name="membership_location_once")
+        ]
 
 
 class Invitation(TenantModel):

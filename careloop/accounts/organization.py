@@ -40,7 +40,15 @@ def update(*, fields: Mapping[str, Any], now: datetime) -> list[str]:
     return changed
 
 
-TOLD = {"legal_profile", "data_in_taiwan", "data_approval", "quiet_from_hour", "quiet_to_hour", "marketing_cap", "time_zone"}
+TOLD = {
+    "legal_profile",
+    "data_in_taiwan",
+    "data_approval",
+    "quiet_from_hour",
+    "quiet_to_hour",
+    "marketing_cap",
+    "time_zone",
+}
 
 
 @transaction.atomic
@@ -69,7 +77,9 @@ def switch_location(*, location: Location, active: bool, now: datetime) -> None:
         LastLocation: no other is in use.
     """
     # locked in one order, so that the last two cannot go at the same time
-    in_use = list(Location.objects.select_for_update().filter(is_active=True).order_by("pk").values_list("pk", flat=True))
+    in_use = list(
+        Location.objects.select_for_update().filter(is_active=True).order_by("pk").values_list("pk", flat=True)
+    )
     if not active and in_use in ([], [location.pk]):
         raise LastLocation
     if Location.objects.filter(pk=location.pk).exclude(is_active=active).update(is_active=active):

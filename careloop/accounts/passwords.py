@@ -30,4 +30,6 @@ class LengthValidator:
 def _has_second_factor(user: Any) -> bool:
     from allauth.mfa.utils import is_mfa_enabled
 
-    return user is not None and getattr(user, "pk", None) is not None and not user._state.adding and is_mfa_enabled(user)
+    return (
+        user is not None and getattr(user, "pk", None) is not None and not user._state.adding and is_mfa_enabled(user)
+    )

@@ -13,12 +13,20 @@ from careloop.kernel import sql
 
 def members() -> QuerySet[Membership]:
     """Everybody who works or worked here, those who do first."""
-    return Membership.objects.select_related("user").prefetch_related("locations").order_by("-is_active", "user__name", "user__email")
+    return (
+        Membership.objects.select_related("user")
+        .prefetch_related("locations")
+        .order_by("-is_active", "user__name", "user__email")
+    )
 
 
 def open_invitations(*, now: datetime) -> QuerySet[Invitation]:
     """Invitations nobody has accepted or withdrawn; expired ones too, so that they can be renewed."""
-    return Invitation.objects.select_related("invited_by").filter(accepted_at=None, withdrawn_at=None).order_by("-invited_at")
+    return (
+        Invitation.objects.select_related("invited_by")
+        .filter(accepted_at=None, withdrawn_at=None)
+        .order_by("-invited_at")
+    )
 
 
 @dataclass(frozen=True, slots=True)

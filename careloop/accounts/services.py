@@ -32,7 +32,14 @@ def _known(location_ids: Collection[UUID]) -> list[UUID]:
 
 @transaction.atomic
 def invite(
-    *, email: str, name: str, role: str, title: str = "", locations: Collection[UUID] = (), by: Membership, now: datetime
+    *,
+    email: str,
+    name: str,
+    role: str,
+    title: str = "",
+    locations: Collection[UUID] = (),
+    by: Membership,
+    now: datetime,
 ) -> tuple[Invitation, str]:
     """Invite somebody to work here; return the invitation and the token, which is kept nowhere.
 
@@ -124,7 +131,11 @@ def change_member(
     member.save(update_fields=["role", "title"])
     _limit(member, wanted)
     note(
-        "staff.changed", target=("user", member.user_id), before=before, role=role, locations=[str(one) for one in wanted]
+        "staff.changed",
+        target=("user", member.user_id),
+        before=before,
+        role=role,
+        locations=[str(one) for one in wanted],
     )
     return member
 

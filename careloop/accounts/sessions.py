@@ -47,7 +47,9 @@ class SessionAge:
 
     def _ended(self, request: HttpRequest) -> HttpResponse:
         logout(request)
-        messages.info(request, _("You were signed out because nobody used this page for a while. Please sign in again."))
+        messages.info(
+            request, _("You were signed out because nobody used this page for a while. Please sign in again.")
+        )
         # a form that was sent cannot be sent again by itself: back to the start page
         back = request.get_full_path() if request.method == "GET" and not request.headers.get("HX-Request") else "/"
         response: HttpResponse = redirect_to_login(back)

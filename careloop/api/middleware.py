@@ -31,7 +31,9 @@ class TokenOrganization:
             if token is None:
                 return self.get_response(request)
             request.api_token = token  # type: ignore[attr-defined]
-            actor = Actor("api_token", token["id"], token["name"], via="api", address=request.META.get("REMOTE_ADDR", ""))
+            actor = Actor(
+                "api_token", token["id"], token["name"], via="api", address=request.META.get("REMOTE_ADDR", "")
+            )
             scope = context.enter(token["organization_id"])
             try:
                 with acting_as(actor):

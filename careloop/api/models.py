@@ -24,7 +24,9 @@ class ApiToken(TenantModel):
     class Meta:
         db_table = "api_token"
         constraints = [
-            models.UniqueConstraint(fields=["organization", "name"], name="api_token_name_once", condition=models.Q(revoked_at__isnull=True)),
+            models.UniqueConstraint(
+                fields=["organization", "name"], name="api_token_name_once", condition=models.Q(revoked_at__isnull=True)
+            ),
             models.UniqueConstraint(fields=["organization", "token_hash"], name="api_token_once"),
         ]
         indexes = [models.Index(fields=["token_hash"], name="api_token_by_hash")]

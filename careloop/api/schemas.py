@@ -24,7 +24,9 @@ class PatientOut(Schema):
     deceased: bool
     active: bool
     language: str
-    stage: str | None = Field(None, description="life-cycle stage: prospect, new, active, at_risk, lapsed, closed, deceased")
+    stage: str | None = Field(
+        None, description="life-cycle stage: prospect, new, active, at_risk, lapsed, closed, deceased"
+    )
     last_visit_on: date | None = None
     visits: int = 0
     tags: list[str] = []

@@ -33,7 +33,12 @@ def create_token(
         raise TokenNameTaken(name=name)
     secret = "clt_" + new_token()
     token = ApiToken.objects.create(
-        name=name, token_hash=token_hash(secret), scopes=sorted(set(scopes)), created_at=now, created_by=by, expires_at=expires_at
+        name=name,
+        token_hash=token_hash(secret),
+        scopes=sorted(set(scopes)),
+        created_at=now,
+        created_by=by,
+        expires_at=expires_at,
     )
     audit.record("api_token.created", target=("api_token", token.pk), details={"scopes": token.scopes}, now=now)
     return token, secret

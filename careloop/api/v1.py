@@ -42,7 +42,14 @@ api = NinjaAPI(
     description="Patients, events, segments and messages of one organization.",
 )  # fmt: skip
 
-PROBLEMS = {400: schemas.Problem, 401: schemas.Problem, 403: schemas.Problem, 404: schemas.Problem, 409: schemas.Problem, 422: schemas.Problem}
+PROBLEMS = {
+    400: schemas.Problem,
+    401: schemas.Problem,
+    403: schemas.Problem,
+    404: schemas.Problem,
+    409: schemas.Problem,
+    422: schemas.Problem,
+}
 Limit = Query(50, ge=1, le=MOST)
 Cursor = Query("", max_length=400)
 
@@ -66,13 +73,19 @@ def needs(scope: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 @api.exception_handler(DomainError)
 def refuse(request: HttpRequest, error: DomainError) -> HttpResponse:
     details = {name: _plain(value) for name, value in error.details.items()}
-    return api.create_response(request, {"code": error.code, "message": str(error), "details": details}, status=error.status)
+    return api.create_response(
+        request, {"code": error.code, "message": str(error), "details": details}, status=error.status
+    )
 
 
 @api.exception_handler(ValidationError)
 def refuse_form(request: HttpRequest, error: ValidationError) -> HttpResponse:
     places = [{"place": ".".join(map(str, one["loc"])), "what": one["msg"]} for one in error.errors]
-    body = {"code": "api.bad_request", "message": "; ".join(f"{p['place']}: {p['what']}" for p in places), "details": {"places": places}}
+    body = {
+        "code": "api.bad_request",
+        "message": "; ".join(f"{p['place']}: {p['what']}" for p in places),
+        "details": {"places": places},
+    }
     return api.create_response(request, body, status=422)
 
 
@@ -132,7 +145,9 @@ def register_patient(
         identifiers=[patients.NewIdentifier(one.kind, one.value, system=one.system) for one in body.identifiers],
         idempotency_key=idempotency_key or uuid7(), now=timezone.now(), by=None, even_if_similar=body.even_if_similar, how="api",
     )  # fmt: skip
-    return Status(201 if done.is_new else 200, {"id": done.patient_id, "is_new": done.is_new, "warnings": done.warnings})
+    return Status(
+        201 if done.is_new else 200, {"id": done.patient_id, "is_new": done.is_new, "warnings": done.warnings}
+    )
 
 
 @api.get("/patients/{uuid:patient_id}", response={200: schemas.PatientOut, **PROBLEMS}, tags=["patients"])
@@ -177,9 +192,7 @@ def list_events(
     if cursor:
         where.append("(xid, id) > (%(xid)s, %(after)s)")
         params["xid"], params["after"] = read_cursor(cursor, int, int)
-    rows = sql.rows(
-        f"select xid, {EVENT[7:]} where {' and '.join(where)} order by xid, id limit %(limit)s", params
-    )
+    rows = sql.rows(f"select xid, {EVENT[7:]} where {' and '.join(where)} order by xid, id limit %(limit)s", params)
     page = page_of(rows, limit, "xid", "id")
     audit.record("event.listed", patients={row["patient_id"] for row in page["items"] if row["patient_id"]})
     return page
@@ -202,7 +215,9 @@ def patient_events(request: HttpRequest, patient_id: UUID, cursor: str = Cursor,
 
 # -- segments --------------------------------------------------------------------------------------------------
 
-SEGMENT = "select id, name, description, purpose, size, refreshed_at, version from segments_segment where archived_at is null"
+SEGMENT = (
+    "select id, name, description, purpose, size, refreshed_at, version from segments_segment where archived_at is null"
+)
 
 
 @api.get("/segments", response={200: list[schemas.SegmentOut], **PROBLEMS}, tags=["segments"])

@@ -48,7 +48,9 @@ class Wanted:
         return " and ".join(parts) or "true", params
 
 
-def entries(wanted: Wanted, *, where: str = "true", params: Iterable[Any] = (), order: str = "e.number desc", limit: int) -> list[dict[str, Any]]:
+def entries(
+    wanted: Wanted, *, where: str = "true", params: Iterable[Any] = (), order: str = "e.number desc", limit: int
+) -> list[dict[str, Any]]:
     """Return entries of the chain, newest first unless `order` says otherwise; `where` is a further condition of ours."""
     condition, values = wanted.where()
     return sql.rows(

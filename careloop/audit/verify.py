@@ -108,5 +108,7 @@ def keep_head_outside(organization_id: UUID, *, today: date) -> bool:
     if path.exists() and any(json.loads(line)["day"] == today.isoformat() for line in path.read_text().splitlines()):
         return False
     with path.open("a") as file:
-        file.write(json.dumps({"day": today.isoformat(), "number": head["number"], "hash": bytes(head["hash"]).hex()}) + "\n")
+        file.write(
+            json.dumps({"day": today.isoformat(), "number": head["number"], "hash": bytes(head["hash"]).hex()}) + "\n"
+        )
     return True

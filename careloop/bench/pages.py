@@ -43,13 +43,20 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     bare = _bare_query(organization)
     figures: dict[str, Any] = {}
     with _server() as server:
-        limits = {"one bare query of 50 rows, ms p50": bare, "bare page /healthz, ms p50": _one_by_one(server.port, "", ["/healthz"] * 200)[0]}
+        limits = {
+            "one bare query of 50 rows, ms p50": bare,
+            "bare page /healthz, ms p50": _one_by_one(server.port, "", ["/healthz"] * 200)[0],
+        }
         for name, paths in pages.items():
             _one_by_one(server.port, cookie, paths[:20])
             p50, p95, size = _one_by_one(server.port, cookie, paths)
             figures |= {f"{name}, ms p50": p50, f"{name}, ms p95": p95, f"{name}, KiB": size}
             p50, p95, rate = _at_once(server.port, cookie, paths)
-            figures |= {f"{name}, {CLIENTS} clients, ms p50": p50, f"{name}, {CLIENTS} clients, ms p95": p95, f"{name}, {CLIENTS} clients, pages/s": rate}
+            figures |= {
+                f"{name}, {CLIENTS} clients, ms p50": p50,
+                f"{name}, {CLIENTS} clients, ms p95": p95,
+                f"{name}, {CLIENTS} clients, pages/s": rate,
+            }
             say(f"{name}: measured")
         figures["memory of 2 web workers and a worker, MiB"] = server.memory()
     return {
@@ -99,7 +106,14 @@ def _clinic(options: argparse.Namespace, say: Say) -> UUID:
         with acting_as(Actor("command", name="careloop bench pages", via="command")):
             with in_organization(organization):
                 batch = services.create_batch(
-                    kind="csv", path=path, name=path.name, source="bench", document=None, dry_run=False, by=None, now=now
+                    kind="csv",
+                    path=path,
+                    name=path.name,
+                    source="bench",
+                    document=None,
+                    dry_run=False,
+                    by=None,
+                    now=now,
                 )
                 services.start(batch, now=now)
             started = time.perf_counter()

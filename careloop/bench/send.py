@@ -46,7 +46,9 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         remove(organization.id)
 
 
-def _measure(options: argparse.Namespace, organization: UUID, now: datetime, say: Callable[[str], None]) -> dict[str, Any]:
+def _measure(
+    options: argparse.Namespace, organization: UUID, now: datetime, say: Callable[[str], None]
+) -> dict[str, Any]:
     from careloop.messaging import texts
     from careloop.tenancy.context import in_organization
 
@@ -87,7 +89,9 @@ def _measure(options: argparse.Namespace, organization: UUID, now: datetime, say
     }
 
 
-def _loop(organization: UUID, channel: str, now: datetime, say: Callable[[str], None]) -> tuple[float, dict[str, float]]:
+def _loop(
+    organization: UUID, channel: str, now: datetime, say: Callable[[str], None]
+) -> tuple[float, dict[str, float]]:
     """Plan for everyone and send it; return seconds of planning, and of sending and of the whole."""
     from careloop.messaging import services
     from careloop.messaging.dispatch import Dispatcher
@@ -133,7 +137,9 @@ async def bare_aiosmtplib(port: int, count: int) -> float:
         client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, use_tls=False, start_tls=False)
         await client.connect()
         for _n in left:
-            await client.sendmail("a@example.test", ["b@example.test"], b"Message-ID: <%s@bare>\r\n" % uuid4().hex.encode() + body)
+            await client.sendmail(
+                "a@example.test", ["b@example.test"], b"Message-ID: <%s@bare>\r\n" % uuid4().hex.encode() + body
+            )
         await client.quit()
 
     began = time.perf_counter()

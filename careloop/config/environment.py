@@ -49,7 +49,10 @@ class Environment(BaseSettings):
     trusted_proxies: int = Field(0, description="proxies in front that add to X-Forwarded-For; 0: none is believed")
     session_hours: int = Field(12, description="how long somebody stays signed in at most")
     session_idle_minutes: int = Field(60, description="how long somebody stays signed in without a click")
-    mail_url: str = Field("", description="mail server for invitations and password resets: smtp://user:password@host:587; empty: mails are kept as files")
+    mail_url: str = Field(
+        "",
+        description="mail server for invitations and password resets: smtp://user:password@host:587; empty: mails are kept as files",
+    )
     mail_from: str = Field("CareLoop <no-reply@localhost>", description="sender of mails to staff")
     log_format: str = Field("", description="json or plain; empty: plain on a terminal, JSON otherwise")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING, ERROR")

@@ -96,7 +96,9 @@ def configure(*, level: str, style: str) -> dict[str, Any]:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    renderer = structlog.dev.ConsoleRenderer(colors=False) if use_plain(style) else structlog.processors.JSONRenderer(_json)
+    renderer = (
+        structlog.dev.ConsoleRenderer(colors=False) if use_plain(style) else structlog.processors.JSONRenderer(_json)
+    )
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -120,5 +122,3 @@ def configure(*, level: str, style: str) -> dict[str, Any]:
             "aiohttp.access": {"level": "WARNING"},
         },
     }
-
-

@@ -19,9 +19,7 @@ ALLOWED_HOSTS = [name.strip() for name in ENV.allowed_hosts.split(",") if name.s
 ]  # fmt: skip
 
 # each group of staff pages is an app of its own, for its templates and words
-SCREENS = sorted(
-    f"careloop.web.screens.{file.parent.name}" for file in (PACKAGE / "web" / "screens").glob("*/apps.py")
-)
+SCREENS = sorted(f"careloop.web.screens.{file.parent.name}" for file in (PACKAGE / "web" / "screens").glob("*/apps.py"))
 
 INSTALLED_APPS = [
     "careloop.tenancy",
@@ -94,7 +92,11 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "careloop.web.context_processors.shell",
             ],
-            "builtins": ["django.templatetags.i18n", "django.templatetags.static", "careloop.web.templatetags.careloop"],
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "careloop.web.templatetags.careloop",
+            ],
         },
     }
 ]
@@ -106,9 +108,7 @@ _DATABASE = database()
 _POOL = {"min_size": 0, "max_size": ENV.database_pool, "timeout": 20, "max_idle": 300}
 DATABASES = {
     # what the program runs as: owns nothing, bound by row-level security
-    "default": _DATABASE.app.django(
-        OPTIONS={"pool": _POOL, **dict(_DATABASE.app.options)}, CONN_HEALTH_CHECKS=False
-    ),
+    "default": _DATABASE.app.django(OPTIONS={"pool": _POOL, **dict(_DATABASE.app.options)}, CONN_HEALTH_CHECKS=False),
     # migrations only
     "owner": _DATABASE.owner.django(OPTIONS=dict(_DATABASE.owner.options)),
 }
@@ -160,7 +160,10 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = False
 ALLAUTH_TRUSTED_PROXY_COUNT = ENV.trusted_proxies
 MFA_ADAPTER = "careloop.accounts.adapter.StaffMFAAdapter"
-MFA_FORMS = {"add_webauthn": "careloop.accounts.forms.AddKeyForm", "edit_webauthn": "careloop.accounts.forms.EditKeyForm"}
+MFA_FORMS = {
+    "add_webauthn": "careloop.accounts.forms.AddKeyForm",
+    "edit_webauthn": "careloop.accounts.forms.EditKeyForm",
+}
 # addresses come from invitations, not from strangers who sign up
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

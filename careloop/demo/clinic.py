@@ -82,13 +82,18 @@ def _found(now: datetime) -> UUID:
     )  # fmt: skip
     with in_organization(made.id):
         Location.objects.filter(name=cast.BRANCHES[0]).update(phone="02-2345-6789", address="臺北市信義區松仁路 88 號")
-        second = Location.objects.create(name=cast.BRANCHES[1], phone="02-2960-1234", address="新北市板橋區文化路一段 120 號")
+        second = Location.objects.create(
+            name=cast.BRANCHES[1], phone="02-2960-1234", address="新北市板橋區文化路一段 120 號"
+        )
         for one in cast.STAFF:
-            user = User.objects.filter(email=one.email).first() or User.objects.create_user(one.email, cast.PASSWORD, name=one.name)
+            user = User.objects.filter(email=one.email).first() or User.objects.create_user(
+                one.email, cast.PASSWORD, name=one.name
+            )
             member = Membership.objects.create(user=user, role=one.role, title=one.title)
             if one.role == "nurse":
                 MembershipLocation.objects.bulk_create(
-                    MembershipLocation(membership=member, location=place) for place in (second, Location.objects.exclude(pk=second.pk).get())
+                    MembershipLocation(membership=member, location=place)
+                    for place in (second, Location.objects.exclude(pk=second.pk).get())
                 )
             record("staff.created", target=("user", user.pk), details={"role": one.role}, now=now)
         owner = User.objects.get(email=cast.STAFF[0].email)
@@ -191,6 +196,6 @@ def _habits(*, now: datetime) -> None:
 def _connect_channels(*, now: datetime) -> None:
     """The sandbox phone plays every channel, so that nothing leaves this machine."""
     for plays, name in (("line", "LINE（沙盒）"), ("sms", "簡訊（沙盒）"), ("email", "電子郵件（沙盒）")):
-        channels.save_account(account_id=None, kind="sandbox", name=name, given={"plays": plays}, now=now, channel=plays)
-
-
+        channels.save_account(
+            account_id=None, kind="sandbox", name=name, given={"plays": plays}, now=now, channel=plays
+        )

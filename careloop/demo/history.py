@@ -45,7 +45,14 @@ class Chart:
         # numbers within the chart make external ids that stay the same from run to run
         number = len(self.rows) + 1
         self.rows.append(
-            (kind, {"external_id": f"{self.person.external_id}-{number}", "patient_external_id": self.person.external_id, **values})
+            (
+                kind,
+                {
+                    "external_id": f"{self.person.external_id}-{number}",
+                    "patient_external_id": self.person.external_id,
+                    **values,
+                },
+            )
         )
 
     def visit(
@@ -60,7 +67,14 @@ class Chart:
         self.visits += 1
         doctor = doctor or self.dice.choice(("D01", "D02") if department == FAMILY else ("D03", "D04"))
         name = next(entry[1] for entry in PRACTITIONERS if entry[0] == doctor)
-        start = datetime(day.year, day.month, day.day, self.dice.choice((9, 10, 11, 14, 15, 16, 18, 19, 20)), self.dice.randrange(60), tzinfo=ZONE)
+        start = datetime(
+            day.year,
+            day.month,
+            day.day,
+            self.dice.choice((9, 10, 11, 14, 15, 16, 18, 19, 20)),
+            self.dice.randrange(60),
+            tzinfo=ZONE,
+        )
         identifier = f"{self.person.external_id}-E{self.visits:03d}"
         self.rows.append(("encounter", {
             "external_id": identifier, "patient_external_id": self.person.external_id, "status": "finished", "class_code": "AMB",
@@ -71,7 +85,15 @@ class Chart:
         }))  # fmt: skip
         when = {"encounter_external_id": identifier, "practitioner_name": name}
         for system, code, words in procedures:
-            self.add("procedure", **when, status="completed", code_system=system, code=code, display=words, start=start.isoformat())
+            self.add(
+                "procedure",
+                **when,
+                status="completed",
+                code_system=system,
+                code=code,
+                display=words,
+                start=start.isoformat(),
+            )
         if diagnosis:
             self.add("condition", encounter_external_id=identifier, clinical_status="active", code_system=ICD, code=diagnosis[0],
                      display=diagnosis[1], onset=day.isoformat())  # fmt: skip
@@ -81,7 +103,9 @@ class Chart:
                  total_amount=str(total), self_pay_amount=str(self_pay), currency="TWD")  # fmt: skip
         return identifier
 
-    def result(self, day: date, code: str, words: str, value: float, unit: str, encounter: str | None = None, **more: Any) -> None:
+    def result(
+        self, day: date, code: str, words: str, value: float, unit: str, encounter: str | None = None, **more: Any
+    ) -> None:
         if day < self.today:
             self.add("observation", encounter_external_id=encounter, status="final", category=more.pop("category", "laboratory"),
                      code_system=LOINC, code=code, display=words, effective=f"{day.isoformat()}T09:30:00+08:00",
@@ -92,8 +116,22 @@ class Chart:
 
         if day < self.today:
             parts = [
-                {"system": LOINC, "code": "8480-6", "display": "收縮壓", "number": systolic, "text": None, "unit": "mm[Hg]"},
-                {"system": LOINC, "code": "8462-4", "display": "舒張壓", "number": diastolic, "text": None, "unit": "mm[Hg]"},
+                {
+                    "system": LOINC,
+                    "code": "8480-6",
+                    "display": "收縮壓",
+                    "number": systolic,
+                    "text": None,
+                    "unit": "mm[Hg]",
+                },
+                {
+                    "system": LOINC,
+                    "code": "8462-4",
+                    "display": "舒張壓",
+                    "number": diastolic,
+                    "text": None,
+                    "unit": "mm[Hg]",
+                },
             ]
             self.add("observation", encounter_external_id=encounter, status="final", category="vital-signs", code_system=LOINC,
                      code="85354-9", display="血壓", effective=f"{day.isoformat()}T09:20:00+08:00",
@@ -128,10 +166,23 @@ def history_of(person: Person, *, dice: random.Random, today: date) -> Chart:
     age = (today - person.birth).days // 365
     if age >= 30 and person.story not in ("one_visit", "elder", "elder_overdue") and dice.random() < 0.72:
         # most come for the check-ups that the health administration pays for, not always in time
-        chart.visit(chart.ago(dice.randrange(30, 330 if age >= 65 else 1000)), department=FAMILY, reason=("Z00.0", "成人健檢"),
-                    procedures=(CHECKUP,), nhi=520, copay=0)
+        chart.visit(
+            chart.ago(dice.randrange(30, 330 if age >= 65 else 1000)),
+            department=FAMILY,
+            reason=("Z00.0", "成人健檢"),
+            procedures=(CHECKUP,),
+            nhi=520,
+            copay=0,
+        )
         if age >= 45 and dice.random() < 0.8:
-            chart.visit(chart.ago(dice.randrange(30, 690)), department=FAMILY, reason=("Z12.1", "大腸癌篩檢"), procedures=(FOBT,), nhi=200, copay=0)
+            chart.visit(
+                chart.ago(dice.randrange(30, 690)),
+                department=FAMILY,
+                reason=("Z12.1", "大腸癌篩檢"),
+                procedures=(FOBT,),
+                nhi=200,
+                copay=0,
+            )
     # a story may reach back before its hero was born
     chart.rows = [entry for entry in chart.rows if (_day_of(entry) or today) >= person.birth]
     if person.story in LAPSING:
@@ -169,7 +220,13 @@ def _regular(chart: Chart) -> None:
 def _scaling(chart: Chart) -> None:
     for back in range(chart.dice.randint(10, 170), 365 * YEARS_BACK, chart.dice.choice((182, 190, 210))):
         extra = chart.dice.random() < 0.3
-        chart.visit(chart.near(back), department=DENTAL, reason=GUMS, procedures=(SCALING, FILLING) if extra else (SCALING,), nhi=1600 if extra else 600)
+        chart.visit(
+            chart.near(back),
+            department=DENTAL,
+            reason=GUMS,
+            procedures=(SCALING, FILLING) if extra else (SCALING,),
+            nhi=1600 if extra else 600,
+        )
 
 
 def _scaling_overdue(chart: Chart) -> None:
@@ -180,37 +237,95 @@ def _scaling_overdue(chart: Chart) -> None:
 def _one_visit(chart: Chart) -> None:
     back = chart.dice.randint(20, 85)
     if chart.dice.random() < 0.6 or chart.person.character:
-        chart.visit(chart.ago(back), department=DENTAL, reason=TOOTH_CHECK, procedures=(FILLING,), nhi=1000, diagnosis=TOOTH_CHECK)
+        chart.visit(
+            chart.ago(back),
+            department=DENTAL,
+            reason=TOOTH_CHECK,
+            procedures=(FILLING,),
+            nhi=1000,
+            diagnosis=TOOTH_CHECK,
+        )
     else:
         chart.visit(chart.ago(back), department=FAMILY, reason=COLD)
 
 
 def _lapsed(chart: Chart) -> None:
     for back in range(chart.dice.randint(400, 640), 365 * YEARS_BACK, chart.dice.choice((90, 120, 180))):
-        chart.visit(chart.near(back), department=chart.dice.choice((FAMILY, DENTAL)), reason=GUMS, procedures=(SCALING,), nhi=600)
+        chart.visit(
+            chart.near(back),
+            department=chart.dice.choice((FAMILY, DENTAL)),
+            reason=GUMS,
+            procedures=(SCALING,),
+            nhi=600,
+        )
     if not chart.visits:
         chart.visit(chart.ago(420), department=FAMILY, reason=COLD)
 
 
 def _implant(chart: Chart) -> None:
     start = chart.dice.randint(120, 500)
-    chart.visit(chart.ago(start), department=DENTAL, reason=("K08.1", "牙齒缺失"), self_pay=3000, nhi=0, copay=0, diagnosis=("K08.1", "牙齒缺失"))
-    chart.visit(chart.ago(start - 30), department=DENTAL, reason=("K08.1", "牙齒缺失"), self_pay=45000, nhi=0, copay=0, procedures=(IMPLANT,))
+    chart.visit(
+        chart.ago(start),
+        department=DENTAL,
+        reason=("K08.1", "牙齒缺失"),
+        self_pay=3000,
+        nhi=0,
+        copay=0,
+        diagnosis=("K08.1", "牙齒缺失"),
+    )
+    chart.visit(
+        chart.ago(start - 30),
+        department=DENTAL,
+        reason=("K08.1", "牙齒缺失"),
+        self_pay=45000,
+        nhi=0,
+        copay=0,
+        procedures=(IMPLANT,),
+    )
     chart.visit(chart.ago(start - 100), department=DENTAL, reason=("K08.1", "植牙回診"), self_pay=25000, nhi=0, copay=0)
     _regular(chart)
 
 
 def _implant_lapsed(chart: Chart) -> None:
-    chart.visit(chart.ago(700), department=DENTAL, reason=("K08.1", "牙齒缺失"), self_pay=3000, nhi=0, copay=0, diagnosis=("K08.1", "牙齒缺失"))
-    chart.visit(chart.ago(640), department=DENTAL, reason=("K08.1", "牙齒缺失"), self_pay=68000, nhi=0, copay=0, procedures=(IMPLANT,))
+    chart.visit(
+        chart.ago(700),
+        department=DENTAL,
+        reason=("K08.1", "牙齒缺失"),
+        self_pay=3000,
+        nhi=0,
+        copay=0,
+        diagnosis=("K08.1", "牙齒缺失"),
+    )
+    chart.visit(
+        chart.ago(640),
+        department=DENTAL,
+        reason=("K08.1", "牙齒缺失"),
+        self_pay=68000,
+        nhi=0,
+        copay=0,
+        procedures=(IMPLANT,),
+    )
     for back in (560, 470, 380, 345):
-        chart.visit(chart.near(back, 5), department=DENTAL, reason=("K08.1", "植牙回診"), self_pay=chart.dice.choice((0, 6000, 18000)), nhi=500)
+        chart.visit(
+            chart.near(back, 5),
+            department=DENTAL,
+            reason=("K08.1", "植牙回診"),
+            self_pay=chart.dice.choice((0, 6000, 18000)),
+            nhi=500,
+        )
 
 
 def _diabetes(chart: Chart) -> None:
     started = chart.near(365 * YEARS_BACK, 20)
     sugar = chart.dice.uniform(7.4, 9.4)
-    chart.add("condition", clinical_status="active", code_system=ICD, code="E11.9", display="第二型糖尿病", onset=started.isoformat())
+    chart.add(
+        "condition",
+        clinical_status="active",
+        code_system=ICD,
+        code="E11.9",
+        display="第二型糖尿病",
+        onset=started.isoformat(),
+    )
     for step, back in enumerate(range(365 * YEARS_BACK, chart.dice.randint(20, 60), -91)):
         day = chart.near(back, 5)
         visit = chart.visit(day, department=FAMILY, reason=("E11.9", "第二型糖尿病"), nhi=900, copay=200, doctor="D02")
@@ -219,7 +334,9 @@ def _diabetes(chart: Chart) -> None:
         chart.result(day, "1558-6", "空腹血糖", sugar * 18.5 + chart.dice.uniform(-12, 12), "mg/dL", visit)
         chart.pressure(day, chart.dice.randint(118, 146), chart.dice.randint(70, 92), visit)
         if step % 4 == 0:
-            chart.result(day, "39156-5", "身體質量指數 BMI", chart.dice.uniform(23, 30), "kg/m2", visit, category="vital-signs")
+            chart.result(
+                day, "39156-5", "身體質量指數 BMI", chart.dice.uniform(23, 30), "kg/m2", visit, category="vital-signs"
+            )
             chart.result(day, "2089-1", "低密度膽固醇", chart.dice.uniform(70, 150), "mg/dL", visit)
     _refillable(chart, "A10BA02", "Metformin 500 mg", "早晚飯後各 1 錠")
     if chart.dice.random() < 0.5:
@@ -229,7 +346,14 @@ def _diabetes(chart: Chart) -> None:
 def _hypertension(chart: Chart) -> None:
     started = chart.near(365 * YEARS_BACK, 20)
     top = chart.dice.randint(138, 162)
-    chart.add("condition", clinical_status="active", code_system=ICD, code="I10", display="原發性高血壓", onset=started.isoformat())
+    chart.add(
+        "condition",
+        clinical_status="active",
+        code_system=ICD,
+        code="I10",
+        display="原發性高血壓",
+        onset=started.isoformat(),
+    )
     for back in range(365 * YEARS_BACK, chart.dice.randint(15, 70), -88):
         day = chart.near(back, 5)
         visit = chart.visit(day, department=FAMILY, reason=("I10", "原發性高血壓"), nhi=700, copay=200, doctor="D01")
@@ -251,7 +375,9 @@ def _refillable(chart: Chart, code: str, words: str, dosage: str) -> None:
 
 
 def _allergy(chart: Chart) -> None:
-    code, words = chart.dice.choice((("372687004", "Amoxicillin"), ("387207008", "Ibuprofen"), ("735029006", "甲殼類海鮮"), ("256277009", "塵蟎")))
+    code, words = chart.dice.choice(
+        (("372687004", "Amoxicillin"), ("387207008", "Ibuprofen"), ("735029006", "甲殼類海鮮"), ("256277009", "塵蟎"))
+    )
     chart.add("allergy", clinical_status="active", verification_status="confirmed", type="allergy", category="medication", criticality="high",
               code_system="http://snomed.info/sct", code=code, display=words, recorded=chart.near(600).isoformat())  # fmt: skip
     _regular(chart)
@@ -259,14 +385,20 @@ def _allergy(chart: Chart) -> None:
 
 def _elder(chart: Chart) -> None:
     _hypertension(chart)
-    chart.visit(chart.near(170), department=FAMILY, reason=("Z00.0", "成人健檢"), procedures=(CHECKUP,), nhi=520, copay=0)
-    chart.visit(chart.near(400), department=FAMILY, reason=("Z12.1", "大腸癌篩檢"), procedures=(FOBT,), nhi=200, copay=0)
+    chart.visit(
+        chart.near(170), department=FAMILY, reason=("Z00.0", "成人健檢"), procedures=(CHECKUP,), nhi=520, copay=0
+    )
+    chart.visit(
+        chart.near(400), department=FAMILY, reason=("Z12.1", "大腸癌篩檢"), procedures=(FOBT,), nhi=200, copay=0
+    )
     _flu_shot(chart)
 
 
 def _elder_overdue(chart: Chart) -> None:
     _hypertension(chart)
-    chart.visit(chart.near(560), department=FAMILY, reason=("Z00.0", "成人健檢"), procedures=(CHECKUP,), nhi=520, copay=0)
+    chart.visit(
+        chart.near(560), department=FAMILY, reason=("Z00.0", "成人健檢"), procedures=(CHECKUP,), nhi=520, copay=0
+    )
 
 
 def _smoker(chart: Chart) -> None:
@@ -275,14 +407,28 @@ def _smoker(chart: Chart) -> None:
 
 
 def _extraction_recent(chart: Chart) -> None:
-    chart.visit(chart.ago(chart.dice.randint(40, 120)), department=DENTAL, reason=("K01.1", "阻生智齒"), diagnosis=("K01.1", "阻生智齒"))
-    chart.visit(chart.ago(chart.dice.randint(1, 5)), department=DENTAL, reason=("K01.1", "阻生智齒"), procedures=(EXTRACTION,), nhi=2400, doctor="D03")
+    chart.visit(
+        chart.ago(chart.dice.randint(40, 120)),
+        department=DENTAL,
+        reason=("K01.1", "阻生智齒"),
+        diagnosis=("K01.1", "阻生智齒"),
+    )
+    chart.visit(
+        chart.ago(chart.dice.randint(1, 5)),
+        department=DENTAL,
+        reason=("K01.1", "阻生智齒"),
+        procedures=(EXTRACTION,),
+        nhi=2400,
+        doctor="D03",
+    )
 
 
 def _child(chart: Chart) -> None:
     months = (chart.today - chart.person.birth).days // 30
     for back in range(chart.dice.randint(30, 230), min(months * 30, 365 * YEARS_BACK), 185):
-        chart.visit(chart.near(back), department=DENTAL, reason=("Z29.3", "塗氟"), procedures=(FLUORIDE,), nhi=500, copay=0)
+        chart.visit(
+            chart.near(back), department=DENTAL, reason=("Z29.3", "塗氟"), procedures=(FLUORIDE,), nhi=500, copay=0
+        )
     _colds(chart, last_year_only=False)
     for dose, (at_month, code, words) in enumerate(CHILD_VACCINES, start=1):
         given = chart.person.birth + timedelta(days=round(at_month * 30.44) + chart.dice.randrange(20))

@@ -132,7 +132,9 @@ def _go_on(stage: Stage, *, now: datetime, answer: bool = True) -> None:
 
 def _patients_answer(stage: Stage, *, now: datetime) -> None:
     """Some of those who got a message since the last round tap an answer."""
-    fresh = list(SandboxDelivery.objects.filter(pk__gt=stage.looked_at).exclude(plays="email").values_list("pk", "patient_id"))
+    fresh = list(
+        SandboxDelivery.objects.filter(pk__gt=stage.looked_at).exclude(plays="email").values_list("pk", "patient_id")
+    )
     stage.looked_at = max((pk for pk, _patient in fresh), default=stage.looked_at)
     for patient_id in sorted({patient for _pk, patient in fresh}):
         if stage.dice.random() > 0.38:
@@ -155,7 +157,12 @@ def _answer(stage: Stage, shown: phones.Shown, *, now: datetime) -> None:
         return
     words = "退訂" if shown.message_class == "MARKETING" and stage.dice.random() < 0.3 else stage.dice.choice(QUESTIONS)
     sandbox.answer(
-        channel_id=shown.channel_id, patient_id=shown.patient_id, kind="text", receive=messaging.receive, now=now, text=words
+        channel_id=shown.channel_id,
+        patient_id=shown.patient_id,
+        kind="text",
+        receive=messaging.receive,
+        now=now,
+        text=words,
     )
 
 
@@ -227,7 +234,9 @@ def _staff_at_work(stage: Stage, *, now: datetime) -> None:
         selectors.mark_read(conversation["patient_id"], now=now)
     open_ones = FollowUp.objects.filter(state="OPEN").order_by("due_at", "id")
     for task in open_ones[: max(0, open_ones.count() - 26)]:
-        outcome = stage.dice.choices(("REACHED", "BOOKED", "NO_ANSWER", "DECLINED", "RESOLVED"), weights=(4, 3, 2, 1, 2))[0]
+        outcome = stage.dice.choices(
+            ("REACHED", "BOOKED", "NO_ANSWER", "DECLINED", "RESOLVED"), weights=(4, 3, 2, 1, 2)
+        )[0]
         followups.close(follow_up_id=task.pk, outcome=outcome, version=task.version, now=now, by=stage.desk)
     for external_id, title, script in (
         ("P00001", "確認糖化血色素回診時間", "上次 HbA1c 偏高，請確認已安排抽血與回診。"),

@@ -17,10 +17,14 @@ ROWS_PER_CHUNK = 20_000
 def write_export(path: Path, *, count: int, seed: int, today: date) -> list[Person]:
     """Make up `count` patients with their histories and write them, kind after kind, a JSON object a line."""
     people = make_people(count, dice=random.Random(seed), today=today)
-    charts = [history.history_of(person, dice=random.Random(f"{seed}-{person.number}"), today=today) for person in people]
+    charts = [
+        history.history_of(person, dice=random.Random(f"{seed}-{person.number}"), today=today) for person in people
+    ]
     by_kind: dict[str, list[dict[str, Any]]] = {kind.name: [] for kind in KINDS}
     for identifier, called, sex, specialty in history.PRACTITIONERS:
-        by_kind["practitioner"].append({"external_id": identifier, "name": called, "sex": sex, "specialty": specialty, "active": True})
+        by_kind["practitioner"].append(
+            {"external_id": identifier, "name": called, "sex": sex, "specialty": specialty, "active": True}
+        )
     by_kind["patient"] = [history.patient_row(person) for person in people]
     by_kind["related_person"] = list(history.related_rows(people))
     for chart in charts:

@@ -89,7 +89,10 @@ def _events_between(reader: Reader, start: dict[str, int], end: dict[str, int]) 
              where (xid, id) > (%(from_xid)s, %(from_id)s) and (xid, id) <= (%(to_xid)s, %(to_id)s) {kinds}
              order by xid, id""",
         {
-            "from_xid": start["xid"], "from_id": start["event_id"], "to_xid": end["xid"], "to_id": end["id"],
+            "from_xid": start["xid"],
+            "from_id": start["event_id"],
+            "to_xid": end["xid"],
+            "to_id": end["id"],
             "kinds": sorted(reader.kinds),
         },
     )
@@ -109,7 +112,9 @@ def _note_failure(reader: Reader, error: Exception, *, now: datetime) -> None:
            on conflict (organization_id, reader)
            do update set failures = %(failures)s, error = %(error)s, retry_at = %(retry_at)s""",
         {
-            "reader": reader.name, "failures": failures, "error": f"{type(error).__name__} at {where}",
+            "reader": reader.name,
+            "failures": failures,
+            "error": f"{type(error).__name__} at {where}",
             "retry_at": now + pause,
         },
     )

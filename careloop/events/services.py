@@ -82,8 +82,13 @@ def publish_many(
             select count(*) from added
             """,
             {
-                "entries": orjson.dumps(entries).decode(), "now": now, "actor_kind": actor.kind,
-                "actor_id": actor.id, "source": source, "batch_id": batch_id, "historical": historical,
+                "entries": orjson.dumps(entries).decode(),
+                "now": now,
+                "actor_kind": actor.kind,
+                "actor_id": actor.id,
+                "source": source,
+                "batch_id": batch_id,
+                "historical": historical,
             },
         )
     )

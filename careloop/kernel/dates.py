@@ -223,9 +223,7 @@ def _digits(text: str, *, epoch: Epoch, says_roc: bool) -> list[ReadDate]:
     if size == 6:
         roc = ReadDate(_roc_day(year, month, day), "ROC_COMPACT")
         western = [
-            ReadDate(value, "COMPACT")
-            for century in (1900, 2000)
-            for value in _try_day(century + year, month, day)
+            ReadDate(value, "COMPACT") for century in (1900, 2000) for value in _try_day(century + year, month, day)
         ]
         return [roc, *western]
     # Five digits: a serial, or an ROC year below ten whose two zeros a spreadsheet took.
@@ -255,9 +253,7 @@ def _parts(first: str, second: str, third: str, *, order: PartOrder, says_roc: b
     western: list[ReadDate] = []
     if len(third) == 2 and len(first) < 3 and not says_roc:
         # 6/3/16 may be ROC 6 or 3 June 2016; 079/03/05 and 79/3/5 cannot.
-        western = [
-            ReadDate(value, "MDY") for century in (2000, 1900) for value in _try_day(century + c, a, b)
-        ]
+        western = [ReadDate(value, "MDY") for century in (2000, 1900) for value in _try_day(century + c, a, b)]
     if not roc:
         # 5/23/68 can only be month/day/year, but of which century is not said: better asked than guessed.
         raise DateImpossible(year=a, month=b, day=c)

@@ -33,9 +33,7 @@ class PhoneMissing(PhoneRefused):
 
 class PhoneInvalid(PhoneRefused):
     code = "phone.invalid"
-    message = _(
-        "This is no telephone number in use: digits are missing, too many, or the area code is not there."
-    )
+    message = _("This is no telephone number in use: digits are missing, too many, or the area code is not there.")
 
 
 class PhoneDigitsLost(PhoneRefused):
@@ -104,9 +102,7 @@ SCIENTIFIC = re.compile(r"[0-9][.,]?[0-9]*[eE]\+?[0-9]{1,3}")
 FLOAT = re.compile(r"([0-9]{8,15})[.]0+")
 # What separates two numbers in one cell; a slash or comma with nothing dialled behind it is decoration.
 SEPARATORS = re.compile(r"[\n\r、，,;；/／|]|\s(?:or|或|及|and)\s|或")
-EXTENSION = re.compile(
-    r"\s*(?:分機|內線|轉|转|ext\.?|extension|#|~|x)\s*[:：]?\s*([0-9]{1,6})", re.IGNORECASE
-)
+EXTENSION = re.compile(r"\s*(?:分機|內線|轉|转|ext\.?|extension|#|~|x)\s*[:：]?\s*([0-9]{1,6})", re.IGNORECASE)
 # A run that could be dialled: begins with + ( or a digit, holds digits and what people put between them.
 DIALLED = re.compile(r"(?:tel:)?[+(]?[0-9][0-9()\s.\-‐-―−]{4,}[0-9]")
 INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")

@@ -66,9 +66,7 @@ class NulRefused(TextRefused):
 
 class SurrogateRefused(TextRefused):
     code = "text.surrogate"
-    message = _(
-        "The text holds half a character (an unpaired surrogate) at position %(position)d; type it again."
-    )
+    message = _("The text holds half a character (an unpaired surrogate) at position %(position)d; type it again.")
 
 
 def clean(text: str) -> str:

@@ -29,7 +29,12 @@ def secrets_place(account_id: UUID) -> str:
 def opened_settings(account: ChannelAccount) -> dict[str, Any]:
     """Return everything an adapter needs to open: settings, secrets, and whose it is."""
     secrets = sealing.open_for_organization(secrets_place(account.pk), account.secrets_sealed)
-    return {**account.settings, **secrets, "organization_id": str(account.organization_id), "channel_id": str(account.pk)}
+    return {
+        **account.settings,
+        **secrets,
+        "organization_id": str(account.organization_id),
+        "channel_id": str(account.pk),
+    }
 
 
 def capabilities(account: ChannelAccount) -> Capabilities:
@@ -77,7 +82,11 @@ def save_account(
     account = ChannelAccount.objects.select_for_update().filter(pk=account_id).first() if account_id else None
     if account is None:
         account = ChannelAccount(id=account_id or uuid7(), kind=kind, created_at=now)
-    secrets = sealing.open_for_organization(secrets_place(account.pk), account.secrets_sealed) if account.secrets_sealed else {}
+    secrets = (
+        sealing.open_for_organization(secrets_place(account.pk), account.secrets_sealed)
+        if account.secrets_sealed
+        else {}
+    )
     settings: dict[str, Any] = {}
     for setting in fields:
         value = _read(setting, given.get(setting.name))
@@ -92,11 +101,18 @@ def save_account(
     if ChannelAccount.objects.filter(name=account.name).exclude(pk=account.pk).exists():
         raise BadChannel(why=_("another channel has this name"))
     account.channel = channel or CHANNEL_OF_KIND.get(kind) or settings.get("plays") or "line"
-    account.settings, account.monthly_budget, account.enabled, account.changed_at = settings, monthly_budget, enabled, now
+    account.settings, account.monthly_budget, account.enabled, account.changed_at = (
+        settings,
+        monthly_budget,
+        enabled,
+        now,
+    )
     account.secrets_sealed = (
         sealing.seal_for_organization(secrets_place(account.pk), secrets) if any(secrets.values()) else None
     )
-    others = ChannelAccount.objects.filter(channel=account.channel, enabled=True, is_default=True).exclude(pk=account.pk)
+    others = ChannelAccount.objects.filter(channel=account.channel, enabled=True, is_default=True).exclude(
+        pk=account.pk
+    )
     account.is_default = enabled and (not others.exists() if make_default is None else make_default)
     if account.is_default:
         others.update(is_default=False)

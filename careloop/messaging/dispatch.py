@@ -175,7 +175,9 @@ class Dispatcher:
                     paused_until=now + pause, pause_reason=shown
                 )
                 outgoing.release([one.outgoing.id for one in give_back], lease=self.lease)  # type: ignore[misc]
-            log.warning("dispatch.paused", organization=str(organization_id), account=str(account.pk), reason=str(reason))
+            log.warning(
+                "dispatch.paused", organization=str(organization_id), account=str(account.pk), reason=str(reason)
+            )
             return True
         return False
 

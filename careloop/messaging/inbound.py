@@ -371,8 +371,6 @@ def tell_sent(message_ids: Sequence[UUID], *, now: datetime) -> None:
     )
 
 
-
-
 def account_of(channel: str) -> ChannelAccount | None:
     """Return the default account of a channel."""
     return ChannelAccount.objects.filter(channel=channel, enabled=True, is_default=True).first()

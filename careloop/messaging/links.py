@@ -52,7 +52,9 @@ def read_tap(organization_id: UUID, data: str) -> tuple[UUID | None, str]:
         message_id = UUID(hex=name)
     except ValueError:
         return None, ""
-    if not bound.startswith("m=") or not hmac.compare_digest(bound.encode(), tap_of(organization_id, message_id).encode()):
+    if not bound.startswith("m=") or not hmac.compare_digest(
+        bound.encode(), tap_of(organization_id, message_id).encode()
+    ):
         return None, ""
     return message_id, answer[:40]
 

@@ -67,7 +67,9 @@ class ChannelAccount(TenantModel):
     secrets_sealed = models.BinaryField(null=True)
     enabled = models.BooleanField(default=True)
     is_default = models.BooleanField(default=False)
-    monthly_budget = models.PositiveIntegerField(null=True, blank=True, help_text=_("Messages a month; empty: no limit."))
+    monthly_budget = models.PositiveIntegerField(
+        null=True, blank=True, help_text=_("Messages a month; empty: no limit.")
+    )
     paused_until = models.DateTimeField(null=True, blank=True)
     pause_reason = models.CharField(max_length=10, choices=Pause, blank=True, default=Pause.NONE)
     checked_at = models.DateTimeField(null=True, blank=True)
@@ -195,7 +197,9 @@ class Message(TenantModel):
     provider_id = models.CharField(max_length=200, blank=True, db_default="", db_collation="C")
     origin = models.CharField(max_length=10, choices=Origin, default=Origin.STAFF, db_default="staff")
     origin_id = models.CharField(max_length=120, blank=True, db_default="", db_collation="C")
-    planned_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False)
+    planned_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
+    )
     planned_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True, help_text="failed, unknown, cancelled or blocked since")
@@ -309,7 +313,9 @@ class InboundEvent(TenantModel):
             models.UniqueConstraint(fields=["organization", "account", "event_id"], name="inbound_event_once"),
         ]
         indexes = [
-            models.Index(fields=["organization", "id"], name="inbound_event_waiting", condition=models.Q(state="waiting")),
+            models.Index(
+                fields=["organization", "id"], name="inbound_event_waiting", condition=models.Q(state="waiting")
+            ),
         ]
 
 
@@ -330,7 +336,9 @@ class InboundMessage(TenantModel):
     answer = models.CharField(max_length=40, blank=True, db_default="")
     in_reply_to = models.ForeignKey(Message, models.SET_NULL, null=True, related_name="replies")
     provider_message_id = models.CharField(max_length=200, blank=True, db_default="", db_collation="C")
-    unsure = models.BooleanField(default=False, help_text="several patients share this address; the likeliest was taken")
+    unsure = models.BooleanField(
+        default=False, help_text="several patients share this address; the likeliest was taken"
+    )
     occurred_at = models.DateTimeField()
     taken_back_at = models.DateTimeField(null=True)
 

@@ -285,7 +285,9 @@ class Workshop:
         if row["value_sealed"] is not None:
             if row["contact_wrapped"] is not None:
                 key = open_key(row["contact_patient_id"], row["contact_wrapped"])
-            text = unseal(key, row["value_sealed"], table=CONTACT_TABLE, column="value_sealed", row_id=row["contact_point_id"])
+            text = unseal(
+                key, row["value_sealed"], table=CONTACT_TABLE, column="value_sealed", row_id=row["contact_point_id"]
+            )
             return text.partition(";ext=")[0]
         column = "email_sealed" if self.account.channel == "email" else "phone_sealed"
         return unseal(key, row["related_sealed"], table=RELATED_TABLE, column=column, row_id=row["related_person_id"])
@@ -381,7 +383,11 @@ def record(ready: Sequence[Ready], results: Sequence[Result], *, lease: UUID, no
     rerouting: list[UUID] = []
     for one, result in zip(ready, results, strict=True):
         state, reason, due_at, provider, content, detail, accepted, uncounted = _outcome(one, result, now=now)
-        if isinstance(result, ChannelError) and result.reason in (Reason.BLOCKED, Reason.BAD_ADDRESS) and one.contact_point_id:
+        if (
+            isinstance(result, ChannelError)
+            and result.reason in (Reason.BLOCKED, Reason.BAD_ADDRESS)
+            and one.contact_point_id
+        ):
             dead["blocked" if result.reason is Reason.BLOCKED else "bounced"].append(one.contact_point_id)
             if not one.fixed_channel:
                 rerouting.append(one.outgoing.id)  # type: ignore[arg-type]

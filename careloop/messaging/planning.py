@@ -138,7 +138,9 @@ _REFUSED = (
 def _way(*, purpose: str, patient: str, preferred: str, only_channel: str) -> str:
     """Return the query for the best way to one patient, given their decisions as `d`."""
     refused = _REFUSED.format(purpose=purpose)
-    return _WAY.format(purpose=purpose, patient=patient, preferred=preferred, only_channel=only_channel, refused=refused)
+    return _WAY.format(
+        purpose=purpose, patient=patient, preferred=preferred, only_channel=only_channel, refused=refused
+    )
 
 
 _DECIDE = """
@@ -311,13 +313,19 @@ chosen as (
       from messaging_message m
       join patients_patient p on p.id = m.patient_id
       cross join lateral (
-        select case when m.fixed_channel then m.channel else '' end as only_channel, case m.message_class {_PURPOSES} end as purpose
+        select case when m.fixed_channel then m.channel else '' end as only_channel, case m.message_class {
+    _PURPOSES
+} end as purpose
       ) as u
       cross join lateral ({_DECISION.format(purpose="u.purpose", patient="m.patient_id")}) as d
-      cross join lateral ({_way(
-          purpose="u.purpose", patient="m.patient_id", preferred="p.preferred_channel",
-          only_channel="u.only_channel in ('', a.channel)",
-      )}) as c
+      cross join lateral ({
+    _way(
+        purpose="u.purpose",
+        patient="m.patient_id",
+        preferred="p.preferred_channel",
+        only_channel="u.only_channel in ('', a.channel)",
+    )
+}) as c
      where m.id = any(%(ids)s)
 ),
 found as (
@@ -364,4 +372,3 @@ def _counted(found: list[dict[str, Any]], *, dry_run: bool) -> Planned:
     if not dry_run:
         repeated = asked - done
     return Planned(planned=planned, blocked=blocked, repeated=repeated, delayed=delayed, channels=channels)
-

@@ -38,7 +38,10 @@ def erase(patient_id: UUID) -> None:
     """Erase the words both ways, the values in them and the doors; keep that a message was sent, for the clinic's evidence."""
     InboundMessage.objects.filter(patient_id=patient_id).delete()
     Conversation.objects.filter(patient_id=patient_id).delete()
-    sql.execute("delete from messaging_answer_link where message_id in (select id from messaging_message where patient_id = %s)", [patient_id])
+    sql.execute(
+        "delete from messaging_answer_link where message_id in (select id from messaging_message where patient_id = %s)",
+        [patient_id],
+    )
     sql.execute(
         """update messaging_message
               set content_sealed = null, params = '{}', contact_point_id = null, related_person_id = null,

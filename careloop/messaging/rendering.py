@@ -208,7 +208,16 @@ def needs_doors(words: Words, channel: str, message_class: str) -> bool:
     return channel == "email" or bool(words.quick_replies and channel == "sms")
 
 
-def dress(words: Words, *, channel: str, language: str, message_class: str, doors: Doors, clinic: str = "", color: str = "#0f766e") -> Dressed:
+def dress(
+    words: Words,
+    *,
+    channel: str,
+    language: str,
+    message_class: str,
+    doors: Doors,
+    clinic: str = "",
+    color: str = "#0f766e",
+) -> Dressed:
     """Put taps and links on the words, as the channel can carry them.
 
     E-mail and SMS cannot be answered by a tap: e-mail shows each answer as a link to the answer page, SMS one link to it.
@@ -277,7 +286,9 @@ def email_html(
         )
     parts.append('</div><p style="font-size:13px;color:#6b7280">')
     parts.append(
-        " · ".join(f'<a href="{html.escape(link.url)}" style="color:#6b7280">{html.escape(link.label)}</a>' for link in links)
+        " · ".join(
+            f'<a href="{html.escape(link.url)}" style="color:#6b7280">{html.escape(link.label)}</a>' for link in links
+        )
     )
     parts.append("</p></div></body></html>")
     return "".join(parts)

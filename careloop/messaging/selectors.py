@@ -49,7 +49,11 @@ def messages(filters: Filters, *, now: datetime, before: tuple[datetime, UUID] |
         where.append("m.state = 'planned' and m.due_at <= %(now)s")
     elif filters.state:
         where.append("m.state = %(state)s")
-    for column, value in (("channel", filters.channel), ("message_class", filters.message_class), ("reason", filters.reason)):
+    for column, value in (
+        ("channel", filters.channel),
+        ("message_class", filters.message_class),
+        ("reason", filters.reason),
+    ):
         if value:
             where.append(f"m.{column} = %({column})s")
     if filters.template:
@@ -71,7 +75,8 @@ def messages(filters: Filters, *, now: datetime, before: tuple[datetime, UUID] |
 def counts(*, now: datetime, days: int = 30) -> dict[str, int]:
     """Return how many messages of the last days are in each state."""
     found = sql.rows(
-        "select state, count(*) as n from messaging_message where due_at > %s - make_interval(days => %s) group by state", [now, days]
+        "select state, count(*) as n from messaging_message where due_at > %s - make_interval(days => %s) group by state",
+        [now, days],
     )
     return {row["state"]: int(row["n"]) for row in found}
 
@@ -116,14 +121,29 @@ def history(one: Message) -> list[Step]:
         said = str(note.details.get("said", "")) if isinstance(note.details, dict) else ""
         why = reason_label(note.reason) if note.reason else ""
         steps.append(
-            Step(note.at, NOTE_WORDS.get(note.what, note.what), f"{why} {said}".strip(), note.by.name if note.by else "", "warning")
+            Step(
+                note.at,
+                NOTE_WORDS.get(note.what, note.what),
+                f"{why} {said}".strip(),
+                note.by.name if note.by else "",
+                "warning",
+            )
         )
     if one.accepted_at:
         steps.append(Step(one.accepted_at, _("Accepted by the channel"), tone="success"))
     if one.state == Message.State.BLOCKED and one.closed_at:
-        steps.append(Step(one.closed_at, pgettext_lazy("message history", "Not sent"), reason_label(one.reason), tone="danger"))
+        steps.append(
+            Step(one.closed_at, pgettext_lazy("message history", "Not sent"), reason_label(one.reason), tone="danger")
+        )
     if one.answered_at:
-        steps.append(Step(one.answered_at, _("The patient answered"), words.answer_label(one.answer) if one.answer else "", tone="success"))
+        steps.append(
+            Step(
+                one.answered_at,
+                _("The patient answered"),
+                words.answer_label(one.answer) if one.answer else "",
+                tone="success",
+            )
+        )
     return sorted(steps, key=lambda step: step.at)
 
 
@@ -183,13 +203,16 @@ def unread_conversations(*, limit: int = 50) -> list[dict[str, Any]]:
 
 def unread_of(patient_id: UUID) -> int:
     """Return how many messages of one patient nobody has read."""
-    return int(sql.value("select coalesce(sum(unread), 0) from messaging_conversation where patient_id = %s", [patient_id]))
+    return int(
+        sql.value("select coalesce(sum(unread), 0) from messaging_conversation where patient_id = %s", [patient_id])
+    )
 
 
 def mark_read(patient_id: UUID, *, now: datetime) -> None:
     """Note that somebody looked at what a patient wrote."""
     sql.execute(
-        "update messaging_conversation set unread = 0, read_at = %s where patient_id = %s and unread > 0", [now, patient_id]
+        "update messaging_conversation set unread = 0, read_at = %s where patient_id = %s and unread > 0",
+        [now, patient_id],
     )
 
 
@@ -201,8 +224,7 @@ def count() -> int:
 def messages_between(start: datetime, end: datetime) -> dict[str, int]:
     """Return how many were accepted per channel in a period, for budgets and reports."""
     found = sql.rows(
-        "select channel, count(*) as n from messaging_message where accepted_at >= %s and accepted_at < %s group by channel", [start, end]
+        "select channel, count(*) as n from messaging_message where accepted_at >= %s and accepted_at < %s group by channel",
+        [start, end],
     )
     return {row["channel"]: int(row["n"]) for row in found}
-
-

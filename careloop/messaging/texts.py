@@ -232,15 +232,25 @@ def publish(*, version_id: UUID, by: Any, now: datetime) -> TemplateVersion:
     version.verdict = verdict.stored()
     version.published_at, version.published_by = now, by
     version.save()
-    audit.record("template.published", target=("message_template", version.template_id), details={"number": version.number})
+    audit.record(
+        "template.published", target=("message_template", version.template_id), details={"number": version.number}
+    )
     return version
 
 
 @transaction.atomic
-def create_template(*, key: str, name: str, message_class: str, by: Any, now: datetime, description: str = "") -> MessageTemplate:
+def create_template(
+    *, key: str, name: str, message_class: str, by: Any, now: datetime, description: str = ""
+) -> MessageTemplate:
     """Make a template without words yet; the same key returns the one that is there."""
     template, created = MessageTemplate.objects.get_or_create(
-        key=key, defaults={"name": clean(name), "description": clean(description), "message_class": message_class, "created_at": now}
+        key=key,
+        defaults={
+            "name": clean(name),
+            "description": clean(description),
+            "message_class": message_class,
+            "created_at": now,
+        },
     )
     if created:
         audit.record("template.created", target=("message_template", template.pk))

@@ -137,9 +137,7 @@ class Verdict:
         return list(dict.fromkeys(match.rule_id for match in self.matches if match.answer == self.answer))
 
     @classmethod
-    def of(
-        cls, matches: tuple[Match, ...], message_class: MessageClass | None, declared: MessageClass | None
-    ) -> Self:
+    def of(cls, matches: tuple[Match, ...], message_class: MessageClass | None, declared: MessageClass | None) -> Self:
         answer = max((match.answer for match in matches), key=lambda one: one.strength, default=Answer.ALLOW)
         return cls(answer, matches, message_class, declared)
 

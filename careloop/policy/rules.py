@@ -242,26 +242,18 @@ def _verdict(
 
 def judge_segment(segment: Segment, rules: Iterable[Rule], overrides: Overrides | None = None) -> Verdict:
     """P1: a marketing segment reads clinical data only when every member agreed in writing."""
-    hit = (
-        segment.purpose == MessageClass.MARKETING
-        and segment.clinical_fields
-        and not segment.every_member_consented
-    )
+    hit = segment.purpose == MessageClass.MARKETING and segment.clinical_fields and not segment.every_member_consented
     rules = _about("segment", rules) if hit else []
     return _verdict(rules, overrides or {}, None, ", ".join(segment.clinical_fields))
 
 
-def judge_consent(
-    purposes: Collection[str], rules: Iterable[Rule], overrides: Overrides | None = None
-) -> Verdict:
+def judge_consent(purposes: Collection[str], rules: Iterable[Rule], overrides: Overrides | None = None) -> Verdict:
     """P3: one tick, button or signature may not ask for marketing together with anything else."""
     hit = len(purposes) > 1 and any("marketing" in purpose.lower() for purpose in purposes)
     return _verdict(_about("consent", rules) if hit else [], overrides or {}, None)
 
 
-def judge_recipient(
-    recipient: Recipient, rules: Iterable[Rule], overrides: Overrides | None = None
-) -> Verdict:
+def judge_recipient(recipient: Recipient, rules: Iterable[Rule], overrides: Overrides | None = None) -> Verdict:
     """P5: a refusal counts at once; refusing marketing leaves operational and care messages."""
     hit = recipient.message_class in recipient.refused
     return _verdict(_about("recipient", rules) if hit else [], overrides or {}, recipient.message_class)

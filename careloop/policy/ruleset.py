@@ -68,11 +68,7 @@ class Rule:
 
     def is_in_force(self, *, profile: str, on: date) -> bool:
         """Whether the rule binds this legal profile on a day (both dates included)."""
-        return (
-            profile in self.profiles
-            and self.valid_from <= on
-            and (self.valid_to is None or on <= self.valid_to)
-        )
+        return profile in self.profiles and self.valid_from <= on and (self.valid_to is None or on <= self.valid_to)
 
     def covers(self, *, message_class: MessageClass | None, channel: str, audience: str) -> bool:
         """Whether the rule looks at this kind of message at all."""

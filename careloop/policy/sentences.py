@@ -22,26 +22,21 @@ SENTENCES: dict[str, str | Promise] = {
         "A marketing segment may not read clinical data (%(fields)s) unless every member has "
         "given written consent to it."
     ),
-    "bundled_consent": _(
-        "Ask for consent to marketing in a question of its own, apart from consent to care."
-    ),
+    "bundled_consent": _("Ask for consent to marketing in a question of its own, apart from consent to care."),
     "no_way_to_refuse": _("A marketing message must offer a free way to refuse further ones."),
     "opted_out": _("This person has refused messages of this kind."),
     "names_an_illness": _(
-        "“%(text)s” names an illness, and whoever sees the phone can read it. Send a link to "
-        "read after signing in."
+        "“%(text)s” names an illness, and whoever sees the phone can read it. Send a link to read after signing in."
     ),
     "names_something_sensitive": _(
         "“%(text)s” is especially sensitive, and whoever sees the phone can read it. Send a "
         "link to read after signing in."
     ),
     "names_a_medicine": _(
-        "“%(text)s” names a medicine, and whoever sees the phone can read it. Send a link to "
-        "read after signing in."
+        "“%(text)s” names a medicine, and whoever sees the phone can read it. Send a link to read after signing in."
     ),
     "tells_a_result": _(
-        "“%(text)s” tells a test result, and whoever sees the phone can read it. Send a link to "
-        "read after signing in."
+        "“%(text)s” tells a test result, and whoever sees the phone can read it. Send a link to read after signing in."
     ),
     "hints_at_pregnancy": _("“%(text)s” tells of a pregnancy; make sure the phone is the patient's own."),
     "unregistered_contact": _(

@@ -130,9 +130,7 @@ def check_segment(
     return rules.judge_segment(segment, in_force, overrides)
 
 
-def check_consent_question(
-    *, purposes: Collection[str], organization: Organization, on: date | None = None
-) -> Verdict:
+def check_consent_question(*, purposes: Collection[str], organization: Organization, on: date | None = None) -> Verdict:
     """Return whether one tick, button or signature may ask for these purposes together (P3)."""
     in_force, overrides = _in_force(organization, on)
     return rules.judge_consent(purposes, in_force, overrides)
@@ -188,9 +186,7 @@ def record_sign_off(
         raise NotAnApprover
     reason = _needs_reason(reason)
     asked = (
-        {match.rule_id for match in verdict.matches if match.answer == Answer.SIGN_OFF}
-        if verdict
-        else set(rule_ids)
+        {match.rule_id for match in verdict.matches if match.answer == Answer.SIGN_OFF} if verdict else set(rule_ids)
     )
     named = sorted(set(rule_ids) & asked)
     if not named:
@@ -238,9 +234,7 @@ def override_rule(
     if known[rule_id].fixed:
         raise RuleFixed(rule=rule_id)
     value = Answer(answer).value if answer else ""
-    override = PolicyOverride.objects.create(
-        rule_id=rule_id, answer=value, reason=reason, set_by=by.user, set_at=now
-    )
+    override = PolicyOverride.objects.create(rule_id=rule_id, answer=value, reason=reason, set_by=by.user, set_at=now)
     record(
         "policy.rule_changed",
         target=("policy_rule", rule_id),

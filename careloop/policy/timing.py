@@ -67,9 +67,7 @@ def cap_reached(sent_at: Iterable[datetime], *, now: datetime, cap: FrequencyCap
     return cap_free_at(sent_at, now=now, cap=cap) > now
 
 
-def cap_free_at(
-    sent_at: Iterable[datetime], *, now: datetime, cap: FrequencyCap = FrequencyCap()
-) -> datetime:
+def cap_free_at(sent_at: Iterable[datetime], *, now: datetime, cap: FrequencyCap = FrequencyCap()) -> datetime:
     """Return the first moment from `now` on at which another marketing message fits under the cap.
 
     A message counts for exactly `days` days. A limit of 0 means never; then the far future is returned.

@@ -32,7 +32,9 @@ def opened(token: str, *, now: datetime) -> Iterator[Opened | None]:
         return
     with in_organization(organization_id):
         link = (
-            AnswerLink.objects.select_related("message__template_version__template", "message__patient", "message__organization")
+            AnswerLink.objects.select_related(
+                "message__template_version__template", "message__patient", "message__organization"
+            )
             .filter(token_hash=wanted, revoked_at__isnull=True, expires_at__gt=now)
             .first()
         )

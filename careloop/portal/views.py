@@ -46,7 +46,10 @@ def answer(request: HttpRequest, token: str) -> HttpResponse:
                 chosen = request.GET.get("a", "")
                 taps.sort(key=lambda tap: tap["answer"] != chosen)
                 return _page(request, "portal/answer.html", door, taps=taps, chosen=chosen)
-            code, said = request.POST.get("answer", ""), clean(request.POST.get("text", "").replace("\x00", ""))[:MOST_CHARACTERS]
+            code, said = (
+                request.POST.get("answer", ""),
+                clean(request.POST.get("text", "").replace("\x00", ""))[:MOST_CHARACTERS],
+            )
             labels = {tap["answer"]: tap["label"] for tap in taps}
             if code not in labels and not said:
                 return _page(request, "portal/answer.html", door, taps=taps, chosen="", missing=True, status=422)
@@ -102,7 +105,8 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
                 _note_opened(door)
             wishes = _wishes(door)
             choices = [
-                {"purpose": purpose, "label": label, "help": text, "on": wishes[purpose]} for purpose, label, text in CHOICES
+                {"purpose": purpose, "label": label, "help": text, "on": wishes[purpose]}
+                for purpose, label, text in CHOICES
             ]
             return _page(request, "portal/preferences.html", door, choices=choices, saved=saved)
 
@@ -114,7 +118,9 @@ def _taps(door: Opened) -> list[dict[str, str]]:
     version = door.message.template_version
     if version is None:
         return []
-    entry = rendering.compile_texts(version.texts).texts.get(door.message.language) or next(iter(version.texts.values()))
+    entry = rendering.compile_texts(version.texts).texts.get(door.message.language) or next(
+        iter(version.texts.values())
+    )
     items = (*entry.get("quick_replies", ()), *entry.get("buttons", ()))
     return [{"answer": item["answer"], "label": item["label"]} for item in items if item.get("answer")]
 
@@ -137,7 +143,9 @@ def _hear(door: Opened, *, code: str, label: str, said: str) -> None:
 
 def _wishes(door: Opened) -> dict[str, bool]:
     """What the person receives now: marketing only after a yes, the others until a no."""
-    decisions = {one["purpose"]: one["decision"] for one in in_force(door.message.patient_id) if one["channel"] == "any"}
+    decisions = {
+        one["purpose"]: one["decision"] for one in in_force(door.message.patient_id) if one["channel"] == "any"
+    }
     return {
         purpose: decisions.get(purpose) == "permit" if purpose == "MARKETING" else decisions.get(purpose) != "deny"
         for purpose, _label, _text in CHOICES
@@ -159,12 +167,19 @@ def _note_opened(door: Opened) -> None:
         template = message.template_version.template.key if message.template_version else ""
         publish(
             MessageLinkClicked(message.pk, message.channel, template, message.origin, message.origin_id),
-            patient_id=message.patient_id, now=now, source=message.channel,
+            patient_id=message.patient_id,
+            now=now,
+            source=message.channel,
         )
 
 
 def _page(request: HttpRequest, template: str, door: Opened, *, status: int = 200, **context: Any) -> HttpResponse:
-    shown = {"clinic": door.organization, "language": door.message.language, "accent": door.organization.accent_color[1:], **context}
+    shown = {
+        "clinic": door.organization,
+        "language": door.message.language,
+        "accent": door.organization.accent_color[1:],
+        **context,
+    }
     return render(request, template, shown, status=status)
 
 

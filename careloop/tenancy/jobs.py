@@ -19,7 +19,12 @@ DEFAULT_RETRY = RetryStrategy(max_attempts=5, exponential_wait=3)
 
 
 def job(
-    *, name: str, queue: str = "default", retry: Any = DEFAULT_RETRY, transaction: bool = True, pass_context: bool = False
+    *,
+    name: str,
+    queue: str = "default",
+    retry: Any = DEFAULT_RETRY,
+    transaction: bool = True,
+    pass_context: bool = False,
 ) -> Callable[[Callable[..., None]], Any]:
     """Declare a background job whose first argument is the organization.
 
@@ -53,12 +58,15 @@ def _is_first(job_id: int | None) -> bool:
     """Note the job as done in the running transaction; False when it was done before (another one doing it is waited for)."""
     return job_id is None or bool(
         sql.execute(
-            "insert into tenancy_job_done (job_id, done_at) values (%s, clock_timestamp()) on conflict do nothing", [job_id]
+            "insert into tenancy_job_done (job_id, done_at) values (%s, clock_timestamp()) on conflict do nothing",
+            [job_id],
         )
     )
 
 
-def defer(task: Any, organization_id: UUID, /, *, lock: str | None = None, queueing_lock: str | None = None, **arguments: Any) -> None:
+def defer(
+    task: Any, organization_id: UUID, /, *, lock: str | None = None, queueing_lock: str | None = None, **arguments: Any
+) -> None:
     """Queue `task` for one organization, in the running transaction.
 
     With `queueing_lock`, a job that already waits under the same lock makes this a no-op.

@@ -51,9 +51,15 @@ class Organization(models.Model):
     accent_color = models.CharField(max_length=7, default="#0f766e", validators=[RegexValidator(r"^#[0-9a-fA-F]{6}$")])
     quiet_from_hour = models.PositiveSmallIntegerField(default=21)
     quiet_to_hour = models.PositiveSmallIntegerField(default=8)
-    marketing_cap = models.PositiveSmallIntegerField(default=2, help_text=_("Marketing messages per patient in 30 days."))
-    data_in_taiwan = models.BooleanField(default=True, help_text=_("Whether the server and its backups stand in Taiwan."))
-    data_approval = models.CharField(max_length=60, blank=True, help_text=_("Number of the authority's approval, if the data are kept abroad."))
+    marketing_cap = models.PositiveSmallIntegerField(
+        default=2, help_text=_("Marketing messages per patient in 30 days.")
+    )
+    data_in_taiwan = models.BooleanField(
+        default=True, help_text=_("Whether the server and its backups stand in Taiwan.")
+    )
+    data_approval = models.CharField(
+        max_length=60, blank=True, help_text=_("Number of the authority's approval, if the data are kept abroad.")
+    )
     is_demo = models.BooleanField(default=False)
     created_at = models.DateTimeField()
 
@@ -61,7 +67,8 @@ class Organization(models.Model):
         db_table = "tenancy_organization"
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(quiet_from_hour__lte=23, quiet_to_hour__lte=23), name="organization_quiet_hours_valid"
+                condition=models.Q(quiet_from_hour__lte=23, quiet_to_hour__lte=23),
+                name="organization_quiet_hours_valid",
             ),
         ]
 

@@ -44,9 +44,7 @@ def luminance(colour: str) -> float:
 
     Source: WCAG 2.2, definition of relative luminance.
     """
-    linear = [
-        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in rgb(colour))
-    ]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in rgb(colour))]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
@@ -76,12 +74,8 @@ def accent(chosen: str) -> Accent:
     fill = _until(chosen, "#000000", lambda c: contrast(c, "#ffffff") >= AA)
     tint_light = mix(fill, "#ffffff", 0.9)
     tint_dark = mix(fill, DARK_SURFACE, 0.72)
-    text_light = _until(
-        fill, "#000000", lambda c: min(contrast(c, s) for s in (LIGHT_SURFACE, tint_light)) >= AA
-    )
-    text_dark = _until(
-        fill, "#ffffff", lambda c: min(contrast(c, s) for s in (DARK_SURFACE, tint_dark)) >= AA
-    )
+    text_light = _until(fill, "#000000", lambda c: min(contrast(c, s) for s in (LIGHT_SURFACE, tint_light)) >= AA)
+    text_dark = _until(fill, "#ffffff", lambda c: min(contrast(c, s) for s in (DARK_SURFACE, tint_dark)) >= AA)
     return Accent(fill, "#ffffff", text_light, tint_light, text_dark, tint_dark)
 
 

@@ -40,7 +40,11 @@ class Shell:
         """The other organizations the person may switch to; costs a query only for those who have some."""
         if self.member is None or getattr(self.member, "workplaces", 1) < 2:
             return []
-        return [one for one in selectors.workplaces(self.member.user_id) if one.organization_id != self.member.organization_id]
+        return [
+            one
+            for one in selectors.workplaces(self.member.user_id)
+            if one.organization_id != self.member.organization_id
+        ]
 
     @cached_property
     def role_label(self) -> object:

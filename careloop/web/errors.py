@@ -12,9 +12,7 @@ from careloop.web.http import is_htmx
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """400: the address or the form was damaged on its way."""
-    return _answer(
-        request, 400, "errors/400.html", _("This address is incomplete or damaged. Nothing was changed.")
-    )
+    return _answer(request, 400, "errors/400.html", _("This address is incomplete or damaged. Nothing was changed."))
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:

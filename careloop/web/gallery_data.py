@@ -12,9 +12,7 @@ from django.utils.translation import gettext_lazy
 from careloop.web.http import Page
 
 WHEN = datetime(2026, 11, 20, 1, 30, tzinfo=UTC)
-LONG_NAME = (
-    "阿布都熱合曼·買買提明·艾力·努爾買買提·阿不都克里木·吐爾遜江·古麗娜爾·帕提古麗"  # 40 characters and more
-)
+LONG_NAME = "阿布都熱合曼·買買提明·艾力·努爾買買提·阿不都克里木·吐爾遜江·古麗娜爾·帕提古麗"  # 40 characters and more
 PROGRESS_SECONDS = 60
 CSV_HEADER = ["month", "value"]
 
@@ -27,9 +25,7 @@ class SampleForm(forms.Form):
     )
     email = forms.EmailField(label=gettext_lazy("E-mail"), required=False)
     born = forms.DateField(label=gettext_lazy("Birth date"), widget=forms.DateInput(attrs={"type": "date"}))
-    language = forms.ChoiceField(
-        label=gettext_lazy("Language"), choices=[("zh-hant", "繁體中文"), ("en", "English")]
-    )
+    language = forms.ChoiceField(label=gettext_lazy("Language"), choices=[("zh-hant", "繁體中文"), ("en", "English")])
     channel = forms.ChoiceField(
         label=gettext_lazy("Preferred channel"), widget=forms.RadioSelect,
         choices=[("line", "LINE"), ("sms", gettext_lazy("Text message")), ("email", gettext_lazy("E-mail"))],
@@ -38,9 +34,7 @@ class SampleForm(forms.Form):
         label=gettext_lazy("May be used for"), widget=forms.CheckboxSelectMultiple, required=False,
         choices=[("care", gettext_lazy("Care")), ("marketing", gettext_lazy("Marketing"))],
     )  # fmt: skip
-    note = forms.CharField(
-        label=gettext_lazy("Note"), widget=forms.Textarea(attrs={"rows": 3}), required=False
-    )
+    note = forms.CharField(label=gettext_lazy("Note"), widget=forms.Textarea(attrs={"rows": 3}), required=False)
     file = forms.FileField(label=gettext_lazy("File"), required=False)
     agreed = forms.BooleanField(label=gettext_lazy("The patient has read the privacy notice."))
 
@@ -48,9 +42,7 @@ class SampleForm(forms.Form):
 class FilterForm(forms.Form):
     """The filters of the sample list."""
 
-    q = forms.CharField(
-        label=gettext_lazy("Name"), required=False, widget=forms.TextInput(attrs={"type": "search"})
-    )
+    q = forms.CharField(label=gettext_lazy("Name"), required=False, widget=forms.TextInput(attrs={"type": "search"}))
     channel = forms.ChoiceField(
         label=gettext_lazy("Channel"), required=False,
         choices=[("", gettext_lazy("All")), ("line", "LINE"), ("email", gettext_lazy("E-mail"))],
@@ -182,9 +174,7 @@ def context(request: HttpRequest) -> dict[str, object]:
             {"key": "all", "label": _("All visits"), "number": True},
             {"key": "returned", "label": _("Returned"), "number": True},
         ],
-        "bar_rows": [
-            {"month": m, "all": a, "returned": r} for m, a, r in zip(months, visits, returned, strict=True)
-        ],
+        "bar_rows": [{"month": m, "all": a, "returned": r} for m, a, r in zip(months, visits, returned, strict=True)],
         "funnel": [
             {"label": _("Chosen"), "count": 1204},
             {"label": _("Reached"), "count": 1086, "note": _("118 without consent or address")},

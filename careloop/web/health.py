@@ -37,7 +37,9 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Ready: send visitors elsewhere while this says no."""
     checks = readiness()
-    return _private(JsonResponse({"ready": all(checks.values()), "checks": checks}, status=200 if all(checks.values()) else 503))
+    return _private(
+        JsonResponse({"ready": all(checks.values()), "checks": checks}, status=200 if all(checks.values()) else 503)
+    )
 
 
 @public("answers this machine, or whoever holds CARELOOP_METRICS_TOKEN")

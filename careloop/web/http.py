@@ -29,10 +29,7 @@ from django.utils.translation import gettext as _
 
 def is_htmx(request: HttpRequest) -> bool:
     """Whether htmx asks for a fragment; when it restores history it wants the whole page."""
-    return (
-        request.headers.get("HX-Request") == "true"
-        and request.headers.get("HX-History-Restore-Request") != "true"
-    )
+    return request.headers.get("HX-Request") == "true" and request.headers.get("HX-History-Restore-Request") != "true"
 
 
 def respond(
@@ -95,9 +92,7 @@ class Cursor:
 
     def encode(self) -> str:
         """The cursor as text for a URL. Anyone can read it: never sort by something that must stay hidden."""
-        text = json.dumps(
-            [self.direction[0], *(_tagged(value) for value in self.values)], separators=(",", ":")
-        )
+        text = json.dumps([self.direction[0], *(_tagged(value) for value in self.values)], separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod

@@ -89,18 +89,26 @@ class State:
                 for row in sql.rows(OUTBOX):
                     outbox[row["state"]] = outbox.get(row["state"], 0) + row["messages"]
                 oldest = max(oldest, float(sql.value(OLDEST_DUE) or 0))
-        lag = GaugeMetricFamily("careloop_reader_lag_seconds", "Age of the oldest event a reader has not taken.", labels=["reader"])
-        stuck = GaugeMetricFamily("careloop_reader_failing", "Organizations in which a reader fails.", labels=["reader"])
+        lag = GaugeMetricFamily(
+            "careloop_reader_lag_seconds", "Age of the oldest event a reader has not taken.", labels=["reader"]
+        )
+        stuck = GaugeMetricFamily(
+            "careloop_reader_failing", "Organizations in which a reader fails.", labels=["reader"]
+        )
         for reader, seconds in sorted(behind.items()):
             lag.add_metric([reader], seconds)
             stuck.add_metric([reader], failing[reader])
         yield lag
         yield stuck
-        messages = GaugeMetricFamily("careloop_outbox_messages", "Messages of the last day by state, and all that wait.", labels=["state"])
+        messages = GaugeMetricFamily(
+            "careloop_outbox_messages", "Messages of the last day by state, and all that wait.", labels=["state"]
+        )
         for state, count in sorted(outbox.items()):
             messages.add_metric([state], count)
         yield messages
-        yield GaugeMetricFamily("careloop_outbox_oldest_due_seconds", "How long the oldest due message waits.", value=oldest)
+        yield GaugeMetricFamily(
+            "careloop_outbox_oldest_due_seconds", "How long the oldest due message waits.", value=oldest
+        )
         jobs = GaugeMetricFamily("careloop_jobs", "Background jobs by queue and state.", labels=["queue", "state"])
         for row in sql.rows(JOBS):
             jobs.add_metric([row["queue"], row["state"]], row["jobs"])
@@ -121,7 +129,9 @@ OUTBOX = """
     select state, count(*) as messages from messaging_message
      where state in ('planned', 'claimed') or (due_at > now() - interval '1 day' and due_at <= now()) group by state
 """
-OLDEST_DUE = "select extract(epoch from now() - min(due_at)) from messaging_message where state = 'planned' and due_at <= now()"
+OLDEST_DUE = (
+    "select extract(epoch from now() - min(due_at)) from messaging_message where state = 'planned' and due_at <= now()"
+)
 JOBS = """
     select queue_name as queue, status::text as state, count(*) as jobs from procrastinate_jobs
      where status <> 'succeeded' group by 1, 2

@@ -56,10 +56,7 @@ def search(request: HttpRequest, text: str) -> list[Answers]:
     if text and member is not None:
         for provider in _providers:
             if member.can(provider.permission):
-                found = [
-                    one
-                    for one, _n in zip(provider.find(request, text), range(MOST_PER_PROVIDER), strict=False)
-                ]
+                found = [one for one, _n in zip(provider.find(request, text), range(MOST_PER_PROVIDER), strict=False)]
                 answers.append(Answers(provider.label, found))
     answers.append(Answers(_("Go to"), list(_places(request, text))))
     return [one for one in answers if one.found]

@@ -76,14 +76,10 @@ def gallery_confirm(request: HttpRequest) -> HttpResponse:
     """Shows the confirm component as a page and in a dialog; it changes nothing."""
     form = gallery_data.ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        return redirect_to(
-            request, next_url(request, "/gallery/"), message=_("Confirmed. Nothing was changed.")
-        )
+        return redirect_to(request, next_url(request, "/gallery/"), message=_("Confirmed. Nothing was changed."))
     context = {"form": form, "facts": gallery_data.confirm_facts()}
     status = 422 if request.method == "POST" else 200
-    return respond(
-        request, "web/gallery_confirm.html", context, fragment="web/_gallery_confirm.html", status=status
-    )
+    return respond(request, "web/gallery_confirm.html", context, fragment="web/_gallery_confirm.html", status=status)
 
 
 @members_only

@@ -184,9 +184,7 @@ def test_it_says_who_it_is_and_what_it_can_carry(on_stage):
         assert isinstance(stage.channel, Channel)
         assert stage.channel.kind in ("email", "line", "sandbox")
         assert stage.channel.capabilities.text_limit > 100
-        assert stage.channel.capabilities.deduplicates == (
-            stage.channel.capabilities.deduplicates_for_hours > 0
-        )
+        assert stage.channel.capabilities.deduplicates == (stage.channel.capabilities.deduplicates_for_hours > 0)
 
     on_stage(story)
 
@@ -264,14 +262,10 @@ def test_an_emoji_counts_as_the_channel_counts_it(on_stage):
 def test_answers_and_links_are_carried_up_to_the_limit(on_stage):
     async def story(stage: Stage) -> None:
         most = stage.channel.capabilities.quick_replies_max
-        replies = tuple(
-            QuickReply(f"選項{n}", data=f"a={n}", url="https://c.example/a") for n in range(most + 1)
-        )
+        replies = tuple(QuickReply(f"選項{n}", data=f"a={n}", url="https://c.example/a") for n in range(most + 1))
 
         rich, two = await stage.send(
-            stage.message(
-                quick_replies=replies[:most] or replies, links=(Link("地圖", "https://c.example/map"),)
-            ),
+            stage.message(quick_replies=replies[:most] or replies, links=(Link("地圖", "https://c.example/map"),)),
             stage.message(buttons=(Button("確認", data="yes"), Button("改期", data="no"))),
         )
 
@@ -352,9 +346,7 @@ def test_a_refusal_says_why_and_whether_to_try_again(on_stage, trouble, retry, r
     on_stage(story)
 
 
-@pytest.mark.parametrize(
-    "bad", ["", "no one", "a@b\r\nRCPT TO:<x@y.zz>", "U123", "a b@example.com", "<a@example.com>"]
-)
+@pytest.mark.parametrize("bad", ["", "no one", "a@b\r\nRCPT TO:<x@y.zz>", "U123", "a b@example.com", "<a@example.com>"])
 def test_an_address_that_cannot_be_one_is_refused_and_harms_nobody(on_stage, bad):
     async def story(stage: Stage) -> None:
         if stage.channel.kind == "sandbox" and "\r" not in bad and bad:

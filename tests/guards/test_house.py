@@ -52,7 +52,9 @@ def test_every_action_in_the_audit_chain_has_words():
     from careloop.audit.actions import ACTIONS
 
     without = [f"{name} ({place})" for name, place in recorded_actions() if name not in ACTIONS]
-    composed = [f"{kind}.recorded" for kinds in COMPOSED.values() for kind in kinds if f"{kind}.recorded" not in ACTIONS]
+    composed = [
+        f"{kind}.recorded" for kinds in COMPOSED.values() for kind in kinds if f"{kind}.recorded" not in ACTIONS
+    ]
 
     assert without + composed == [], "give them words in careloop/audit/actions.py"
 
@@ -68,7 +70,12 @@ def test_actions_are_named_kind_dot_past_tense():
 
 def test_translations_are_complete():
     done = subprocess.run(
-        [sys.executable, "scripts/check_messages.py"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "scripts/check_messages.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
     assert done.returncode == 0, done.stdout[-4000:]
@@ -86,7 +93,11 @@ def test_every_marked_string_is_in_the_catalogues(tmp_path):
     (tmp_path / "scripts").mkdir()
     shutil.copy(ROOT / "scripts" / "collect_messages.py", tmp_path / "scripts")
     subprocess.run(
-        [sys.executable, "scripts/collect_messages.py", "zh_Hant"], cwd=tmp_path, check=True, capture_output=True, timeout=280
+        [sys.executable, "scripts/collect_messages.py", "zh_Hant"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        timeout=280,
     )
 
     missing = []
@@ -111,7 +122,9 @@ def test_every_slice_with_words_has_catalogues():
             and {alias.name for alias in node.names} & {"gettext", "gettext_lazy", "ngettext", "pgettext_lazy", "pgettext", "ngettext_lazy"}
             for node in ast.walk(tree)
         )  # fmt: skip
-        if marks and not any((parent / "locale").is_dir() for parent in path.parents if PACKAGE in (parent, *parent.parents)):
+        if marks and not any(
+            (parent / "locale").is_dir() for parent in path.parents if PACKAGE in (parent, *parent.parents)
+        ):
             homeless.append(str(path.relative_to(ROOT)))
 
     assert homeless == []
@@ -119,7 +132,12 @@ def test_every_slice_with_words_has_catalogues():
 
 def test_imports_go_down_only():
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=200
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
     )
 
     assert done.returncode == 0, done.stdout[-4000:]
@@ -141,7 +159,9 @@ def test_pages_hold_no_script_and_no_style_of_their_own():
     """The content policy refuses them, so they would not work."""
     import re
 
-    bad = re.compile(r"<script(?![^>]*\bsrc=)(?![^>]*type=\"application/json\")|<style|\sstyle=|\son[a-z]+=\"", re.IGNORECASE)
+    bad = re.compile(
+        r"<script(?![^>]*\bsrc=)(?![^>]*type=\"application/json\")|<style|\sstyle=|\son[a-z]+=\"", re.IGNORECASE
+    )
     found = [
         str(path.relative_to(ROOT)) for path in PACKAGE.rglob("templates/**/*.html") if bad.search(path.read_text())
     ]

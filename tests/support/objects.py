@@ -54,6 +54,7 @@ VALUES: dict[str, Any] = {
 # secrets in links: the guard uses one that opens nothing
 SECRETS = {"token", "uidb36"}
 
+
 def a_path() -> dict[str, Any]:
     """The definition of a journey from the library."""
     from careloop.journeys import library

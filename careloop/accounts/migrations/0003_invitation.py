@@ -10,40 +10,95 @@ import careloop.tenancy.models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0002_enter'),
-        ('tenancy', '0004_data_location'),
+        ("accounts", "0002_enter"),
+        ("tenancy", "0004_data_location"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='user',
-            name='short_password',
-            field=models.BooleanField(default=False, help_text='the password may be used with a second factor only'),
+            model_name="user",
+            name="short_password",
+            field=models.BooleanField(default=False, help_text="the password may be used with a second factor only"),
         ),
         migrations.CreateModel(
-            name='Invitation',
+            name="Invitation",
             fields=[
-                ('id', models.UUIDField(default=careloop.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('email', models.EmailField(max_length=254, verbose_name='e-mail address')),
-                ('name', models.CharField(blank=True, max_length=80, verbose_name='name')),
-                ('role', models.CharField(choices=[('owner', 'Owner'), ('physician', 'Physician'), ('nurse', 'Nurse'), ('front_desk', 'Front desk'), ('marketing', 'Marketing'), ('privacy_officer', 'Privacy officer'), ('it', 'IT')], max_length=20)),
-                ('title', models.CharField(blank=True, max_length=60, verbose_name='title')),
-                ('location_ids', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None)),
-                ('token_hash', models.BinaryField(max_length=32)),
-                ('invited_at', models.DateTimeField()),
-                ('expires_at', models.DateTimeField()),
-                ('accepted_at', models.DateTimeField(null=True)),
-                ('withdrawn_at', models.DateTimeField(null=True)),
-                ('accepted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('invited_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('organization', models.ForeignKey(db_default=careloop.tenancy.models.CurrentOrganization(), db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=careloop.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("email", models.EmailField(max_length=254, verbose_name="e-mail address")),
+                ("name", models.CharField(blank=True, max_length=80, verbose_name="name")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("owner", "Owner"),
+                            ("physician", "Physician"),
+                            ("nurse", "Nurse"),
+                            ("front_desk", "Front desk"),
+                            ("marketing", "Marketing"),
+                            ("privacy_officer", "Privacy officer"),
+                            ("it", "IT"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("title", models.CharField(blank=True, max_length=60, verbose_name="title")),
+                (
+                    "location_ids",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None),
+                ),
+                ("token_hash", models.BinaryField(max_length=32)),
+                ("invited_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("accepted_at", models.DateTimeField(null=True)),
+                ("withdrawn_at", models.DateTimeField(null=True)),
+                (
+                    "accepted_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "invited_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_default=careloop.tenancy.models.CurrentOrganization(),
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'accounts_invitation',
-                'indexes': [models.Index(fields=['token_hash'], name='invitation_by_token')],
-                'constraints': [models.UniqueConstraint(fields=('organization', 'token_hash'), name='invitation_token_once'), models.CheckConstraint(condition=models.Q(('role__in', ['owner', 'physician', 'nurse', 'front_desk', 'marketing', 'privacy_officer', 'it'])), name='invitation_role_known')],
+                "db_table": "accounts_invitation",
+                "indexes": [models.Index(fields=["token_hash"], name="invitation_by_token")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("organization", "token_hash"), name="invitation_token_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "role__in",
+                                ["owner", "physician", "nurse", "front_desk", "marketing", "privacy_officer", "it"],
+                            )
+                        ),
+                        name="invitation_role_known",
+                    ),
+                ],
             },
         ),
     ]

@@ -43,7 +43,9 @@ def test_the_right_password_opens_the_staff_area(organization, member_of):
     assert actions()[:1] == ["signin.succeeded"]
 
 
-def test_a_wrong_password_and_an_unknown_address_get_the_same_answer_and_only_one_leaves_a_trace(organization, member_of):
+def test_a_wrong_password_and_an_unknown_address_get_the_same_answer_and_only_one_leaves_a_trace(
+    organization, member_of
+):
     nurse = member_of("nurse")
 
     wrong = sign_in(Client(), nurse.email, "not the password")
@@ -70,9 +72,7 @@ def test_six_wrong_passwords_lock_the_account_for_a_while_and_say_so_once(organi
 def test_attempts_are_counted_over_all_processes(committed_organization, django_db_setup):
     """The count lies in the database, so another process cannot start again from nothing."""
     script = (
-        "import django; django.setup()\n"
-        "from django.core.cache import cache\n"
-        "cache.set('counted-elsewhere', 41, 60)\n"
+        "import django; django.setup()\nfrom django.core.cache import cache\ncache.set('counted-elsewhere', 41, 60)\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, env=_environment(), timeout=120)
 
@@ -197,9 +197,7 @@ def test_signing_out_leaves_a_trace(client_for):
 
 
 def change_password(client, new):
-    return client.post(
-        "/accounts/password/change/", {"oldpassword": PASSWORD, "password1": new, "password2": new}
-    )
+    return client.post("/accounts/password/change/", {"oldpassword": PASSWORD, "password1": new, "password2": new})
 
 
 @pytest.mark.parametrize("password", ["fourteen chars", "short", "passwordpassword1"[:14]])
@@ -239,7 +237,9 @@ def _give_factor(user, kind="totp"):
     from allauth.mfa.adapter import get_adapter
     from allauth.mfa.models import Authenticator
 
-    data = {"secret": get_adapter().encrypt("JBSWY3DPEHPK3PXP")} if kind == "totp" else {"credential": {}, "name": "key"}
+    data = (
+        {"secret": get_adapter().encrypt("JBSWY3DPEHPK3PXP")} if kind == "totp" else {"credential": {}, "name": "key"}
+    )
     return Authenticator.objects.create(user=user, type=kind, data=data)
 
 

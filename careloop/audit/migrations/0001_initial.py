@@ -8,67 +8,106 @@ import careloop.tenancy.models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenancy', '0001_initial'),
+        ("tenancy", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('number', models.BigIntegerField()),
-                ('recorded_at', models.DateTimeField()),
-                ('action', models.CharField(max_length=60)),
-                ('actor_kind', models.CharField(max_length=20)),
-                ('actor_id', models.UUIDField(null=True)),
-                ('actor_name', models.CharField(blank=True, max_length=120)),
-                ('via', models.CharField(blank=True, max_length=20)),
-                ('address', models.CharField(blank=True, max_length=60)),
-                ('patients', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None)),
-                ('target_kind', models.CharField(blank=True, max_length=60)),
-                ('target_id', models.CharField(blank=True, max_length=64)),
-                ('reason', models.TextField(blank=True)),
-                ('details', models.JSONField(default=dict)),
-                ('previous', models.BinaryField()),
-                ('hash', models.BinaryField()),
-                ('organization', models.ForeignKey(db_default=careloop.tenancy.models.CurrentOrganization(), db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.organization')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("number", models.BigIntegerField()),
+                ("recorded_at", models.DateTimeField()),
+                ("action", models.CharField(max_length=60)),
+                ("actor_kind", models.CharField(max_length=20)),
+                ("actor_id", models.UUIDField(null=True)),
+                ("actor_name", models.CharField(blank=True, max_length=120)),
+                ("via", models.CharField(blank=True, max_length=20)),
+                ("address", models.CharField(blank=True, max_length=60)),
+                (
+                    "patients",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None),
+                ),
+                ("target_kind", models.CharField(blank=True, max_length=60)),
+                ("target_id", models.CharField(blank=True, max_length=64)),
+                ("reason", models.TextField(blank=True)),
+                ("details", models.JSONField(default=dict)),
+                ("previous", models.BinaryField()),
+                ("hash", models.BinaryField()),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_default=careloop.tenancy.models.CurrentOrganization(),
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'audit_event',
-                'indexes': [models.Index(fields=['organization', '-recorded_at'], name='audit_by_time'), models.Index(fields=['organization', 'actor_id', '-recorded_at'], name='audit_by_actor')],
-                'constraints': [models.UniqueConstraint(fields=('organization', 'number'), name='audit_number_once')],
+                "db_table": "audit_event",
+                "indexes": [
+                    models.Index(fields=["organization", "-recorded_at"], name="audit_by_time"),
+                    models.Index(fields=["organization", "actor_id", "-recorded_at"], name="audit_by_actor"),
+                ],
+                "constraints": [models.UniqueConstraint(fields=("organization", "number"), name="audit_number_once")],
             },
         ),
         migrations.CreateModel(
-            name='AuditHead',
+            name="AuditHead",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('day', models.DateField(help_text='null: the running head', null=True)),
-                ('number', models.BigIntegerField()),
-                ('hash', models.BinaryField()),
-                ('recorded_at', models.DateTimeField()),
-                ('organization', models.ForeignKey(db_default=careloop.tenancy.models.CurrentOrganization(), db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.organization')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("day", models.DateField(help_text="null: the running head", null=True)),
+                ("number", models.BigIntegerField()),
+                ("hash", models.BinaryField()),
+                ("recorded_at", models.DateTimeField()),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_default=careloop.tenancy.models.CurrentOrganization(),
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'audit_head',
-                'constraints': [models.UniqueConstraint(fields=('organization', 'day'), name='audit_head_once_a_day', nulls_distinct=False)],
+                "db_table": "audit_head",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("organization", "day"), name="audit_head_once_a_day", nulls_distinct=False
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='AuditPatient',
+            name="AuditPatient",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('patient_id', models.UUIDField()),
-                ('number', models.BigIntegerField()),
-                ('organization', models.ForeignKey(db_default=careloop.tenancy.models.CurrentOrganization(), db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.organization')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("patient_id", models.UUIDField()),
+                ("number", models.BigIntegerField()),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_default=careloop.tenancy.models.CurrentOrganization(),
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'audit_patient',
-                'indexes': [models.Index(fields=['organization', 'patient_id', '-number'], name='audit_by_patient')],
+                "db_table": "audit_patient",
+                "indexes": [models.Index(fields=["organization", "patient_id", "-number"], name="audit_by_patient")],
             },
         ),
     ]

@@ -25,7 +25,9 @@ def test_notes_are_numbered_without_gaps_and_chained(organization):
 def test_a_list_of_fifty_patients_costs_one_statement(organization):
     record("patients.listed", patients=[uuid4() for _ in range(50)])
 
-    with CaptureQueriesContext(connection, ) as queries:
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
         run_before_commit()
 
     assert len(queries) == 1

@@ -124,7 +124,15 @@ def test_the_first_entry_of_a_day_keeps_yesterdays_head_in_the_database(admin, c
 @pytest.mark.slow
 def test_a_hundred_thousand_entries_are_checked_within_seconds(committed_organization):
     batch = orjson.dumps(
-        [{"recorded_at": "2026-03-16T02:00:00+00:00", "action": "patient.viewed", "actor_kind": "staff", "patients": []}] * 10_000
+        [
+            {
+                "recorded_at": "2026-03-16T02:00:00+00:00",
+                "action": "patient.viewed",
+                "actor_kind": "staff",
+                "patients": [],
+            }
+        ]
+        * 10_000
     ).decode()
     for _number in range(10):
         with in_organization(committed_organization.id):

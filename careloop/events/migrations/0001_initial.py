@@ -8,76 +8,112 @@ import careloop.tenancy.models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('tenancy', '0001_initial'),
+        ("tenancy", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('patient_id', models.UUIDField(null=True)),
-                ('kind', models.CharField(max_length=60)),
-                ('occurred_at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('actor_kind', models.CharField(db_default='system', max_length=20)),
-                ('actor_id', models.UUIDField(null=True)),
-                ('source', models.CharField(db_default='', max_length=60)),
-                ('batch_id', models.UUIDField(null=True)),
-                ('historical', models.BooleanField(db_default=False)),
-                ('payload', models.JSONField(default=dict)),
-                ('xid', models.BigIntegerField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("patient_id", models.UUIDField(null=True)),
+                ("kind", models.CharField(max_length=60)),
+                ("occurred_at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("actor_kind", models.CharField(db_default="system", max_length=20)),
+                ("actor_id", models.UUIDField(null=True)),
+                ("source", models.CharField(db_default="", max_length=60)),
+                ("batch_id", models.UUIDField(null=True)),
+                ("historical", models.BooleanField(db_default=False)),
+                ("payload", models.JSONField(default=dict)),
+                ("xid", models.BigIntegerField()),
             ],
             options={
-                'db_table': 'events_event',
-                'managed': False,
+                "db_table": "events_event",
+                "managed": False,
             },
         ),
         migrations.CreateModel(
-            name='EventKey',
+            name="EventKey",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('key', models.CharField(max_length=160)),
-                ('organization', models.ForeignKey(db_default=careloop.tenancy.models.CurrentOrganization(), db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.organization')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("key", models.CharField(max_length=160)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_default=careloop.tenancy.models.CurrentOrganization(),
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'events_key',
-                'constraints': [models.UniqueConstraint(fields=('organization', 'key'), name='event_key_once')],
+                "db_table": "events_key",
+                "constraints": [models.UniqueConstraint(fields=("organization", "key"), name="event_key_once")],
             },
         ),
         migrations.CreateModel(
-            name='EventRetraction',
+            name="EventRetraction",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('batch_id', models.UUIDField()),
-                ('retracted_at', models.DateTimeField()),
-                ('organization', models.ForeignKey(db_default=careloop.tenancy.models.CurrentOrganization(), db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.organization')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("batch_id", models.UUIDField()),
+                ("retracted_at", models.DateTimeField()),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_default=careloop.tenancy.models.CurrentOrganization(),
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'events_retraction',
-                'constraints': [models.UniqueConstraint(fields=('organization', 'batch_id'), name='event_batch_retracted_once')],
+                "db_table": "events_retraction",
+                "constraints": [
+                    models.UniqueConstraint(fields=("organization", "batch_id"), name="event_batch_retracted_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ReaderPosition',
+            name="ReaderPosition",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('reader', models.CharField(max_length=60)),
-                ('xid', models.BigIntegerField(default=0)),
-                ('event_id', models.BigIntegerField(default=0)),
-                ('moved_at', models.DateTimeField(null=True)),
-                ('failures', models.IntegerField(default=0)),
-                ('error', models.TextField(blank=True, help_text='type and place of the last failure; never patient data')),
-                ('retry_at', models.DateTimeField(null=True)),
-                ('organization', models.ForeignKey(db_default=careloop.tenancy.models.CurrentOrganization(), db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.organization')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("reader", models.CharField(max_length=60)),
+                ("xid", models.BigIntegerField(default=0)),
+                ("event_id", models.BigIntegerField(default=0)),
+                ("moved_at", models.DateTimeField(null=True)),
+                ("failures", models.IntegerField(default=0)),
+                (
+                    "error",
+                    models.TextField(blank=True, help_text="type and place of the last failure; never patient data"),
+                ),
+                ("retry_at", models.DateTimeField(null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_default=careloop.tenancy.models.CurrentOrganization(),
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'events_position',
-                'constraints': [models.UniqueConstraint(fields=('organization', 'reader'), name='reader_position_once')],
+                "db_table": "events_position",
+                "constraints": [
+                    models.UniqueConstraint(fields=("organization", "reader"), name="reader_position_once")
+                ],
             },
         ),
     ]

@@ -148,6 +148,4 @@ def _ensure_role(
 def _ensure_database(connection: psycopg.Connection[Any], name: str) -> None:
     if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
         connection.execute(sql.SQL("create database {} owner {}").format(sql.Identifier(name), sql.Identifier(OWNER)))
-    connection.execute(
-        sql.SQL("alter database {} set timezone to 'UTC'").format(sql.Identifier(name))
-    )
+    connection.execute(sql.SQL("alter database {} set timezone to 'UTC'").format(sql.Identifier(name)))

@@ -5,17 +5,18 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('messaging', '0002_guards'),
-        ('patients', '0003_by_name'),
-        ('tenancy', '0005_jobdone'),
+        ("messaging", "0002_guards"),
+        ("patients", "0003_by_name"),
+        ("tenancy", "0005_jobdone"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='message',
-            index=models.Index(condition=models.Q(('state', 'unknown')), fields=['organization', 'closed_at'], name='message_unknown'),
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("state", "unknown")), fields=["organization", "closed_at"], name="message_unknown"
+            ),
         ),
     ]

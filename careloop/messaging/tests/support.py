@@ -45,7 +45,9 @@ def patient(*, now, line=False, phone=False, email=False, reach="unknown", guard
     if email:
         contact(someone.pk, "email", email if isinstance(email, str) else f"patient{n}@example.test", reach=reach)
     if guardian:
-        RelatedPerson.objects.create(patient_id=someone.pk, relative_id=guardian, name="母親", relationship="MTH", is_guardian=True)
+        RelatedPerson.objects.create(
+            patient_id=someone.pk, relative_id=guardian, name="母親", relationship="MTH", is_guardian=True
+        )
     return someone.pk
 
 

@@ -33,7 +33,9 @@ def start(module, spool):
 @pytest.mark.crash
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_a_sender_killed_200_times_loses_nothing_and_repeats_nothing(committed_organization, django_db_blocker, now, tmp_path):
+def test_a_sender_killed_200_times_loses_nothing_and_repeats_nothing(
+    committed_organization, django_db_blocker, now, tmp_path
+):
     from conftest import make_organization
 
     smtp, smtp_port = start("smtp", tmp_path / "smtp")
@@ -77,7 +79,9 @@ def test_a_sender_killed_200_times_loses_nothing_and_repeats_nothing(committed_o
 
     mailed = Counter(one["id"].partition("@")[0].lstrip("<") for one in read_spool(tmp_path / "smtp"))
     with in_organization(mail_clinic.id):
-        by_id = {one.hex: (state, reason) for one, state, reason in Message.objects.values_list("id", "state", "reason")}
+        by_id = {
+            one.hex: (state, reason) for one, state, reason in Message.objects.values_list("id", "state", "reason")
+        }
         states = Counter(state for state, _reason in by_id.values())
         assert set(mailed.values()) == {1}
         assert set(states) <= {"accepted", "unknown"}

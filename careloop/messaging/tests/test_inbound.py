@@ -28,14 +28,22 @@ def clinic(organization, now):
 
 def sent(someone, now, *, template="recall", key="k", **more):
     """A message that this patient got on LINE."""
-    message = services.plan_one(template_key=template, patient_id=someone, key=f"{key}:{someone}", due_at=now, now=now, **more)
+    message = services.plan_one(
+        template_key=template, patient_id=someone, key=f"{key}:{someone}", due_at=now, now=now, **more
+    )
     Message.objects.filter(pk=message.pk).update(state="accepted", accepted_at=now)
     return Message.objects.get(pk=message.pk)
 
 
 def hear(clinic, now, *, text="", data="", address="", who=None, kind=InboundKind.TEXT, event_id="e1", provider="p1"):
     event = Inbound(
-        event_id=event_id, kind=kind, occurred_at=now + timedelta(minutes=1), address=address, patient_id=who, text=text, data=data,
+        event_id=event_id,
+        kind=kind,
+        occurred_at=now + timedelta(minutes=1),
+        address=address,
+        patient_id=who,
+        text=text,
+        data=data,
         provider_message_id=provider,
     )
     new = services.receive(channel_id=clinic.channel.pk, events=[event], now=now)
@@ -72,7 +80,13 @@ def test_a_tap_names_the_family_member_it_is_about(clinic, now):
     about_child = sent(child, now)
     sent(mother, now + timedelta(seconds=30))
 
-    hear(clinic, now, data=f"{links.tap_of(clinic.id, about_child.pk)}&a=BOOK", address=line_id(902), kind=InboundKind.POSTBACK)
+    hear(
+        clinic,
+        now,
+        data=f"{links.tap_of(clinic.id, about_child.pk)}&a=BOOK",
+        address=line_id(902),
+        kind=InboundKind.POSTBACK,
+    )
 
     said = InboundMessage.objects.get()
     assert (said.patient_id, said.answer, said.unsure) == (child, "BOOK", False)
@@ -96,7 +110,12 @@ def test_a_word_of_opting_out_works_at_once_for_one_person_and_is_confirmed(clin
         consent.give(patient_id=person, purpose="MARKETING", source="desk", now=now, by=None)
     sent(one, now, template="clinic-news", params={"text": "週六也看診"})
     waiting = services.plan_one(
-        template_key="clinic-news", patient_id=one, key="later", due_at=now + timedelta(days=1), now=now, params={"text": "消息"}
+        template_key="clinic-news",
+        patient_id=one,
+        key="later",
+        due_at=now + timedelta(days=1),
+        now=now,
+        params={"text": "消息"},
     )
 
     hear(clinic, now, text=word, address=line_id(904))
@@ -141,14 +160,23 @@ def test_a_stranger_is_heard_by_nobody_and_nothing_of_it_is_kept(clinic, now):
     hear(clinic, now, text="你好", address=line_id(999))
 
     assert not InboundMessage.objects.exists()
-    assert sql.row("select state, body_sealed from messaging_inbound_event") == {"state": "stranger", "body_sealed": None}
+    assert sql.row("select state, body_sealed from messaging_inbound_event") == {
+        "state": "stranger",
+        "body_sealed": None,
+    }
 
 
 def test_a_tap_that_we_did_not_write_is_no_answer(clinic, now):
     someone = patient(line=line_id(908), now=now)
     message = sent(someone, now)
 
-    hear(clinic, now, data=f"m={message.pk.hex}.00000000000000000000&a=BOOK", address=line_id(908), kind=InboundKind.POSTBACK)
+    hear(
+        clinic,
+        now,
+        data=f"m={message.pk.hex}.00000000000000000000&a=BOOK",
+        address=line_id(908),
+        kind=InboundKind.POSTBACK,
+    )
 
     assert InboundMessage.objects.get().answer == ""
 

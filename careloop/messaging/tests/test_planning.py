@@ -64,7 +64,8 @@ def test_marketing_needs_a_yes_and_stops_at_the_cap(clinic, now):
     consent.give(patient_id=agreed, purpose="MARKETING", source="desk", now=now, by=None)
 
     counts = [
-        plan([silent, agreed], now, key=f"news:{n}", template="clinic-news", params={"text": "週六也看診"}) for n in range(3)
+        plan([silent, agreed], now, key=f"news:{n}", template="clinic-news", params={"text": "週六也看診"})
+        for n in range(3)
     ]
 
     assert [one.planned for one in counts] == [1, 1, 0]
@@ -181,7 +182,12 @@ def test_the_consent_rules_in_sql_are_those_in_words(clinic, now):
                 from careloop.consent.models import Consent
 
                 Consent.objects.create(
-                    patient_id=someone, purpose=purpose, channel=channel, decision=decision, source="desk", decided_at=now
+                    patient_id=someone,
+                    purpose=purpose,
+                    channel=channel,
+                    decision=decision,
+                    source="desk",
+                    decided_at=now,
                 )
     for template, klass, at in (("recall", "CARE", 0), ("clinic-news", "MARKETING", 2)):
         plan(list(people), now, key=f"all:{klass}", template=template, params={"text": "週六也看診"})

@@ -66,17 +66,13 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "policy_override",
-                "indexes": [
-                    models.Index(fields=["organization", "rule_id", "-set_at"], name="policy_override_newest")
-                ],
+                "indexes": [models.Index(fields=["organization", "rule_id", "-set_at"], name="policy_override_newest")],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("reason", ""), _negated=True), name="policy_override_has_reason"
                     ),
                     models.CheckConstraint(
-                        condition=models.Q(
-                            ("answer__in", ["", "ALLOW", "WARN", "REQUIRE", "SIGN_OFF", "BLOCK"])
-                        ),
+                        condition=models.Q(("answer__in", ["", "ALLOW", "WARN", "REQUIRE", "SIGN_OFF", "BLOCK"])),
                         name="policy_override_answer_known",
                     ),
                 ],
@@ -93,9 +89,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "rule_ids",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(max_length=20), size=None
-                    ),
+                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), size=None),
                 ),
                 ("text_hash", models.BinaryField(max_length=32)),
                 ("text", models.TextField()),
@@ -171,9 +165,7 @@ class Migration(migrations.Migration):
             options={
                 "db_table": "policy_registered_contact",
                 "constraints": [
-                    models.UniqueConstraint(
-                        fields=("organization", "key"), name="policy_registered_contact_once"
-                    )
+                    models.UniqueConstraint(fields=("organization", "key"), name="policy_registered_contact_once")
                 ],
             },
         ),

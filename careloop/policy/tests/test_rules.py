@@ -35,11 +35,7 @@ def message(rule: Rule, text: str) -> Message:
 
 
 def examples(kind: str) -> list:
-    return [
-        pytest.param(rule, text, id=f"{rule.id}: {text}")
-        for rule in WITH_EXAMPLES
-        for text in rule.examples[kind]
-    ]
+    return [pytest.param(rule, text, id=f"{rule.id}: {text}") for rule in WITH_EXAMPLES for text in rule.examples[kind]]
 
 
 @pytest.mark.parametrize(("rule", "text"), examples("caught"))
@@ -229,9 +225,7 @@ def test_health_content_may_stand_where_only_the_patient_reads_and_where_it_says
     text = "您的糖尿病該回診追蹤了"
 
     assert judge_message(Message(text, MessageClass.CARE, "portal"), TAIWAN).answer == Answer.ALLOW
-    assert (
-        judge_message(Message(text, MessageClass.EDUCATION, "line", "public"), TAIWAN).answer == Answer.ALLOW
-    )
+    assert judge_message(Message(text, MessageClass.EDUCATION, "line", "public"), TAIWAN).answer == Answer.ALLOW
     for channel in ("line", "sms", "email", "wechat", "push"):
         assert judge_message(Message(text, MessageClass.CARE, channel), TAIWAN).answer == Answer.BLOCK
 

@@ -70,8 +70,7 @@ def test_another_wording_needs_another_sign_off(organization, officer, now):
 
 def test_signing_off_twice_keeps_one_row(organization, officer, now):
     first, second = (
-        services.record_sign_off(text=QUOTE, rule_ids=["S5"], reason="自費項目詢價", by=officer, now=now)
-        for _ in "12"
+        services.record_sign_off(text=QUOTE, rule_ids=["S5"], reason="自費項目詢價", by=officer, now=now) for _ in "12"
     )
 
     assert first == second
@@ -157,9 +156,7 @@ def test_the_list_of_rules_shows_the_organizations_own_answers(organization, off
         by=officer,
         now=now,
     )
-    listed = {
-        item.rule.id: item for item in selectors.organization_rules(organization=organization, on=now.date())
-    }
+    listed = {item.rule.id: item for item in selectors.organization_rules(organization=organization, on=now.date())}
 
     assert listed["A1-B"].answer == Answer.BLOCK
     assert listed["A1-B"].override.set_by == officer.user
@@ -211,9 +208,7 @@ def test_one_checker_serves_many_messages_without_the_database(organization, dja
 
     with django_assert_num_queries(0):
         for number in range(20):
-            verdict = checker.check(
-                f"提醒您明天{number}號看診", message_class=MessageClass.OPERATIONAL, channel="line"
-            )
+            verdict = checker.check(f"提醒您明天{number}號看診", message_class=MessageClass.OPERATIONAL, channel="line")
             assert verdict.may_be_sent
 
 
@@ -225,9 +220,7 @@ def test_segments_consent_and_recipients_are_asked_through_services(organization
         organization=organization,
     )
     consent = services.check_consent_question(purposes=["CARE", "MARKETING"], organization=organization)
-    recipient = services.check_recipient(
-        message_class="MARKETING", refused=["MARKETING"], organization=organization
-    )
+    recipient = services.check_recipient(message_class="MARKETING", refused=["MARKETING"], organization=organization)
 
     assert [one.answer for one in (segment, consent, recipient)] == [
         Answer.BLOCK,

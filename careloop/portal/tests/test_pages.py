@@ -22,7 +22,9 @@ def mailed(organization, now):
 
     def send(template="recall", someone=None, **more):
         someone = someone or patient(email=True, now=now)
-        message = services.plan_one(template_key=template, patient_id=someone, key=f"{template}:{someone}", due_at=now, now=now, **more)
+        message = services.plan_one(
+            template_key=template, patient_id=someone, key=f"{template}:{someone}", due_at=now, now=now, **more
+        )
         Message.objects.filter(pk=message.pk).update(state="accepted", accepted_at=now)
         token = links.token_of(organization.id, message.pk)
         AnswerLink.objects.create(
@@ -76,7 +78,9 @@ def test_one_click_unsubscribes_one_person_without_cookies(mailed, browser, now)
     assert browser.get(f"/p/u/{token}/").status_code == 200
     assert Consent.objects.filter(ended_at=None, decision="deny").count() == 0
 
-    reply = browser.post(f"/p/u/{token}/", "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded")
+    reply = browser.post(
+        f"/p/u/{token}/", "List-Unsubscribe=One-Click", content_type="application/x-www-form-urlencoded"
+    )
 
     assert reply.status_code == 200
     decisions = dict(Consent.objects.filter(ended_at=None).values_list("patient_id", "decision"))

@@ -9,54 +9,108 @@ import careloop.tenancy.models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Organization',
+            name="Organization",
             fields=[
-                ('id', models.UUIDField(default=careloop.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('slug', models.CharField(max_length=40, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9][a-z0-9-]*$')])),
-                ('name', models.CharField(max_length=120)),
-                ('licence_number', models.CharField(blank=True, max_length=20)),
-                ('phone', models.CharField(blank=True, max_length=30)),
-                ('address', models.CharField(blank=True, max_length=200)),
-                ('website', models.URLField(blank=True)),
-                ('language', models.CharField(default='zh-hant', max_length=10)),
-                ('time_zone', models.CharField(default='Asia/Taipei', max_length=50)),
-                ('currency', models.CharField(default='TWD', max_length=3)),
-                ('legal_profile', models.CharField(choices=[('TW', 'Taiwan'), ('CN', 'Mainland China'), ('INTL', 'International')], default='TW', max_length=4)),
-                ('accent_color', models.CharField(default='#0f766e', max_length=7, validators=[django.core.validators.RegexValidator('^#[0-9a-fA-F]{6}$')])),
-                ('quiet_from_hour', models.PositiveSmallIntegerField(default=21)),
-                ('quiet_to_hour', models.PositiveSmallIntegerField(default=8)),
-                ('marketing_cap', models.PositiveSmallIntegerField(default=2, help_text='Marketing messages per patient in 30 days.')),
-                ('is_demo', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField()),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=careloop.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "slug",
+                    models.CharField(
+                        max_length=40,
+                        unique=True,
+                        validators=[django.core.validators.RegexValidator("^[a-z0-9][a-z0-9-]*$")],
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("licence_number", models.CharField(blank=True, max_length=20)),
+                ("phone", models.CharField(blank=True, max_length=30)),
+                ("address", models.CharField(blank=True, max_length=200)),
+                ("website", models.URLField(blank=True)),
+                ("language", models.CharField(default="zh-hant", max_length=10)),
+                ("time_zone", models.CharField(default="Asia/Taipei", max_length=50)),
+                ("currency", models.CharField(default="TWD", max_length=3)),
+                (
+                    "legal_profile",
+                    models.CharField(
+                        choices=[("TW", "Taiwan"), ("CN", "Mainland China"), ("INTL", "International")],
+                        default="TW",
+                        max_length=4,
+                    ),
+                ),
+                (
+                    "accent_color",
+                    models.CharField(
+                        default="#0f766e",
+                        max_length=7,
+                        validators=[django.core.validators.RegexValidator("^#[0-9a-fA-F]{6}$")],
+                    ),
+                ),
+                ("quiet_from_hour", models.PositiveSmallIntegerField(default=21)),
+                ("quiet_to_hour", models.PositiveSmallIntegerField(default=8)),
+                (
+                    "marketing_cap",
+                    models.PositiveSmallIntegerField(default=2, help_text="Marketing messages per patient in 30 days."),
+                ),
+                ("is_demo", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'db_table': 'tenancy_organization',
-                'constraints': [models.CheckConstraint(condition=models.Q(('quiet_from_hour__lte', 23), ('quiet_to_hour__lte', 23)), name='organization_quiet_hours_valid')],
+                "db_table": "tenancy_organization",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("quiet_from_hour__lte", 23), ("quiet_to_hour__lte", 23)),
+                        name="organization_quiet_hours_valid",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Location',
+            name="Location",
             fields=[
-                ('id', models.UUIDField(default=careloop.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('phone', models.CharField(blank=True, max_length=30)),
-                ('address', models.CharField(blank=True, max_length=200)),
-                ('source', models.CharField(blank=True, max_length=60)),
-                ('external_id', models.CharField(blank=True, max_length=120)),
-                ('is_active', models.BooleanField(default=True)),
-                ('organization', models.ForeignKey(db_default=careloop.tenancy.models.CurrentOrganization(), db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.organization')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=careloop.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("phone", models.CharField(blank=True, max_length=30)),
+                ("address", models.CharField(blank=True, max_length=200)),
+                ("source", models.CharField(blank=True, max_length=60)),
+                ("external_id", models.CharField(blank=True, max_length=120)),
+                ("is_active", models.BooleanField(default=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_default=careloop.tenancy.models.CurrentOrganization(),
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'tenancy_location',
-                'constraints': [models.UniqueConstraint(fields=('organization', 'name'), name='location_name_once'), models.UniqueConstraint(condition=models.Q(('external_id', ''), _negated=True), fields=('organization', 'source', 'external_id'), name='location_once_per_source')],
+                "db_table": "tenancy_location",
+                "constraints": [
+                    models.UniqueConstraint(fields=("organization", "name"), name="location_name_once"),
+                    models.UniqueConstraint(
+                        condition=models.Q(("external_id", ""), _negated=True),
+                        fields=("organization", "source", "external_id"),
+                        name="location_once_per_source",
+                    ),
+                ],
             },
         ),
     ]

@@ -7,23 +7,32 @@ import careloop.tenancy.models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('tenancy', '0002_list'),
+        ("tenancy", "0002_list"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DailyRun',
+            name="DailyRun",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=60)),
-                ('ran_on', models.DateField(null=True)),
-                ('organization', models.ForeignKey(db_default=careloop.tenancy.models.CurrentOrganization(), db_index=False, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='tenancy.organization')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=60)),
+                ("ran_on", models.DateField(null=True)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_default=careloop.tenancy.models.CurrentOrganization(),
+                        db_index=False,
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tenancy.organization",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'tenancy_daily_run',
-                'constraints': [models.UniqueConstraint(fields=('organization', 'name'), name='daily_run_once')],
+                "db_table": "tenancy_daily_run",
+                "constraints": [models.UniqueConstraint(fields=("organization", "name"), name="daily_run_once")],
             },
         ),
     ]

@@ -4,20 +4,21 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('tenancy', '0003_dailyrun'),
+        ("tenancy", "0003_dailyrun"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='organization',
-            name='data_approval',
-            field=models.CharField(blank=True, help_text="Number of the authority's approval, if the data are kept abroad.", max_length=60),
+            model_name="organization",
+            name="data_approval",
+            field=models.CharField(
+                blank=True, help_text="Number of the authority's approval, if the data are kept abroad.", max_length=60
+            ),
         ),
         migrations.AddField(
-            model_name='organization',
-            name='data_in_taiwan',
-            field=models.BooleanField(default=True, help_text='Whether the server and its backups stand in Taiwan.'),
+            model_name="organization",
+            name="data_in_taiwan",
+            field=models.BooleanField(default=True, help_text="Whether the server and its backups stand in Taiwan."),
         ),
     ]

@@ -60,7 +60,12 @@ def test_metrics_count_requests_by_view_and_tell_nothing_about_people(client_for
 
     assert re.search(r'careloop_request_seconds_count\{method="GET",status="200",view="web:search"\} [1-9]', text)
     assert 'view="account_login"' in text
-    for name in ("careloop_jobs", "careloop_database_pool", "careloop_outbox_oldest_due_seconds", "careloop_reader_lag_seconds"):
+    for name in (
+        "careloop_jobs",
+        "careloop_database_pool",
+        "careloop_outbox_oldest_due_seconds",
+        "careloop_reader_lag_seconds",
+    ):
         assert f"# HELP {name}" in text
     assert "王小明" not in text
     assert organization.slug not in text
@@ -126,9 +131,7 @@ def test_a_failing_request_leaves_no_name_number_or_address_in_the_log(client_fo
         assert personal not in text
 
 
-@pytest.mark.parametrize(
-    "text", ["0912-345-678", "+886 912 345 678", "02-2345-6789", "A123456789", "ming@example.tw"]
-)
+@pytest.mark.parametrize("text", ["0912-345-678", "+886 912 345 678", "02-2345-6789", "A123456789", "ming@example.tw"])
 def test_what_looks_personal_is_blotted_out(text):
     from careloop.config.logs import blot
 

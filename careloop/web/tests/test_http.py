@@ -175,9 +175,7 @@ def test_a_form_sent_by_htmx_is_led_to_the_next_page_too():
 
 def test_htmx_restoring_history_wants_the_whole_page():
     assert is_htmx(requests.get("/", headers={"HX-Request": "true"}))
-    assert not is_htmx(
-        requests.get("/", headers={"HX-Request": "true", "HX-History-Restore-Request": "true"})
-    )
+    assert not is_htmx(requests.get("/", headers={"HX-Request": "true", "HX-History-Restore-Request": "true"}))
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,7 @@ def test_every_word_a_person_reads_can_be_translated(slice_name):
         body = TRANSLATED.sub("", text)
         spoken = [TAG_OR_VARIABLE.sub("", a or b) for a, b in SPOKEN.findall(body)]
         seen = ELEMENT.sub(" ", TAG_OR_VARIABLE.sub("", DATA.sub("", body)))
-        offences += [
-            f"{path.relative_to(PACKAGE)}: {words}" for part in (seen, *spoken) if (words := words_left(part))
-        ]
+        offences += [f"{path.relative_to(PACKAGE)}: {words}" for part in (seen, *spoken) if (words := words_left(part))]
 
     assert offences == []
 
@@ -66,9 +64,7 @@ FORBIDDEN = {
     "script without src": re.compile(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)[^>]*>"),
     "javascript: address": re.compile(r"javascript:", re.I),
     "hx-on or js: value": re.compile(r"hx-on|hx-vals=.?js:|hx-vars", re.I),
-    "file from another host": re.compile(
-        r"(?:src|href)=[\"'](?:https?:)?//[^\"']*\.(?:js|css|woff2?|png|svg)"
-    ),
+    "file from another host": re.compile(r"(?:src|href)=[\"'](?:https?:)?//[^\"']*\.(?:js|css|woff2?|png|svg)"),
     "data: picture": re.compile(r"(?:src|href)=[\"']data:"),
 }
 
@@ -152,9 +148,7 @@ def names_used(nodes):
                 if getattr(thing, name, None):
                     made.add(getattr(thing, name))
             made.update(getattr(thing, "loopvars", ()))
-            parts = {
-                k: v for k, v in vars(thing).items() if k not in ("origin", "token", "asvar", "loopvars")
-            }
+            parts = {k: v for k, v in vars(thing).items() if k not in ("origin", "token", "asvar", "loopvars")}
             extra = parts.get("extra_context")
             if extra and thing.__class__.__name__ != "IncludeNode":
                 made.update(extra)

@@ -143,9 +143,7 @@ class FakeLine:
         if problems:
             return self._refuse(400, f"The request body has {len(problems)} error(s)", problems[0])
         self.calls[key] += 1
-        misbehaviour = (
-            self.next.popleft() if self.next else next((what for due, what in self._every if due()), "")
-        )
+        misbehaviour = self.next.popleft() if self.next else next((what for due, what in self._every if due()), "")
         if misbehaviour in ("silent", "close"):
             return misbehaviour
         if misbehaviour == "429":
@@ -268,9 +266,7 @@ def main() -> None:
     parser.add_argument("--spool", help="file for what was accepted; read again at the next start")
     parser.add_argument("--openapi", help="LINE's messaging-api.yml: check every call against it")
     parser.add_argument("--quota", type=int, help="messages a month")
-    parser.add_argument(
-        "--close-taken-every", type=int, default=0, help="accept, then close without an answer"
-    )
+    parser.add_argument("--close-taken-every", type=int, default=0, help="accept, then close without an answer")
     parser.add_argument("--error-every", type=int, default=0, help="answer 500")
     parser.add_argument("--rate-every", type=int, default=0, help="answer 429")
     given = vars(parser.parse_args())

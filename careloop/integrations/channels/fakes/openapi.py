@@ -90,9 +90,7 @@ class Description:
             if "properties" in schema or "allOf" in schema:
                 found[f"{name}.strict"]["unevaluatedProperties"] = False
             if mapping := schema.get("discriminator", {}).get("mapping"):
-                found[f"{name}.any"] = self._by_discriminator(
-                    name, schema["discriminator"]["propertyName"], mapping
-                )
+                found[f"{name}.any"] = self._by_discriminator(name, schema["discriminator"]["propertyName"], mapping)
         return found
 
     def _by_discriminator(self, name: str, field: str, mapping: dict[str, str]) -> _Node:

@@ -91,9 +91,7 @@ class LineChannel:
 
         workers = min(self._connections, max(1, len(messages)))
         await asyncio.gather(*(work() for _ in range(workers)))
-        return [
-            result or ChannelError("not tried", retry=True, reason=Reason.UNAVAILABLE) for result in results
-        ]
+        return [result or ChannelError("not tried", retry=True, reason=Reason.UNAVAILABLE) for result in results]
 
     async def check(self) -> Check:
         """Ask LINE who we are, what is left of the month, and where it sends its webhooks."""
@@ -180,9 +178,7 @@ class LineChannel:
         headers = {"X-Line-Retry-Key": key}
         try:
             session = self._open()
-            async with session.post(
-                self._push_url, data=body, headers=headers, proxy=self._proxy
-            ) as response:
+            async with session.post(self._push_url, data=body, headers=headers, proxy=self._proxy) as response:
                 answer = await response.read()
                 status, got = response.status, response.headers
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
@@ -217,9 +213,7 @@ class LineChannel:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=self._connections, ttl_dns_cache=300, keepalive_timeout=60
-                ),
+                connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=300, keepalive_timeout=60),
                 timeout=self._timeout,
                 headers=self._headers,
                 cookie_jar=aiohttp.DummyCookieJar(),

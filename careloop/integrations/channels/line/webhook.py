@@ -117,11 +117,7 @@ def _message(message: dict[str, Any]) -> tuple[InboundKind, str, str, dict[str, 
         raw = {"quoted": message["quotedMessageId"]} if message.get("quotedMessageId") else {}
         return InboundKind.TEXT, _text(message, "text"), "", raw, message_id
     if kind in ("image", "video", "audio", "file", "location", "sticker"):
-        raw = {
-            name: message[name]
-            for name in ("packageId", "stickerId", "fileName", "duration")
-            if name in message
-        }
+        raw = {name: message[name] for name in ("packageId", "stickerId", "fileName", "duration") if name in message}
         return InboundKind.MEDIA, "", kind, raw, message_id
     return InboundKind.UNKNOWN, "", "", {"type": "message", "message": kind[:60]}, message_id
 

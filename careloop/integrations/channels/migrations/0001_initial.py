@@ -23,9 +23,7 @@ class Migration(migrations.Migration):
                 ("patient_id", models.UUIDField()),
                 (
                     "plays",
-                    models.CharField(
-                        choices=[("line", "LINE"), ("sms", "SMS"), ("email", "E-mail")], max_length=5
-                    ),
+                    models.CharField(choices=[("line", "LINE"), ("sms", "SMS"), ("email", "E-mail")], max_length=5),
                 ),
                 ("content_sealed", models.BinaryField()),
                 ("message_class", models.CharField(max_length=20)),
@@ -46,9 +44,7 @@ class Migration(migrations.Migration):
             options={
                 "db_table": "channels_sandbox_delivery",
                 "indexes": [
-                    models.Index(
-                        fields=["organization", "patient_id", "-delivered_at"], name="sandbox_delivery_phone"
-                    )
+                    models.Index(fields=["organization", "patient_id", "-delivered_at"], name="sandbox_delivery_phone")
                 ],
                 "constraints": [
                     models.UniqueConstraint(

@@ -35,9 +35,7 @@ PLAYS: dict[str, Capabilities] = {
     # The phone deduplicates by key whatever it plays: its table has the key unique.
     "line": replace(LINE, cost=Cost.FREE),
     "sms": replace(SMS, cost=Cost.FREE, deduplicates=True, deduplicates_for_hours=24 * 365),
-    "email": replace(
-        EMAIL, two_way=True, quick_replies_max=13, deduplicates=True, deduplicates_for_hours=24 * 365
-    ),
+    "email": replace(EMAIL, two_way=True, quick_replies_max=13, deduplicates=True, deduplicates_for_hours=24 * 365),
 }
 
 Row = dict[str, Any]
@@ -61,11 +59,7 @@ class SandboxChannel:
     async def send_many(self, messages: Sequence[Outgoing]) -> list[Result]:
         now = datetime.now(UTC)
         results: list[Result | None] = [self._refusal(message) for message in messages]
-        rows = [
-            self._row(message, now)
-            for message, refused in zip(messages, results, strict=True)
-            if refused is None
-        ]
+        rows = [self._row(message, now) for message, refused in zip(messages, results, strict=True) if refused is None]
         if not rows:
             return [result for result in results if result is not None]
         # A thread, because Django's database layer does not work inside an event loop.

@@ -43,12 +43,8 @@ class SandboxDelivery(TenantModel):
     class Meta:
         db_table = "channels_sandbox_delivery"
         constraints = [
-            models.UniqueConstraint(
-                fields=["organization", "message_key"], name="sandbox_delivery_once_per_key"
-            ),
+            models.UniqueConstraint(fields=["organization", "message_key"], name="sandbox_delivery_once_per_key"),
         ]
         indexes = [
-            models.Index(
-                fields=["organization", "patient_id", "-delivered_at"], name="sandbox_delivery_phone"
-            ),
+            models.Index(fields=["organization", "patient_id", "-delivered_at"], name="sandbox_delivery_phone"),
         ]

@@ -42,9 +42,7 @@ def phone(patient_id: UUID, *, limit: int = 50) -> list[Shown]:
         return []  # destroyed with the patient
     shown = []
     for row in SandboxDelivery.objects.on_phone_of(patient_id)[:limit]:
-        text = sealing.unseal(
-            key, bytes(row.content_sealed), table=TABLE, column=COLUMN, row_id=row.message_key
-        )
+        text = sealing.unseal(key, bytes(row.content_sealed), table=TABLE, column=COLUMN, row_id=row.message_key)
         shown.append(
             Shown(
                 id=row.pk, channel_id=row.channel_id, message_key=row.message_key, patient_id=row.patient_id,

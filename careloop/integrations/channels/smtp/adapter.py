@@ -124,9 +124,7 @@ class SmtpChannel:
             connection = await connect(self._server, tls=self._tls)
         except ChannelError as error:
             if error.reason is Reason.AUTH:
-                return Check(
-                    False, _("The mail server refuses to let us in: %(why)s") % {"why": error.message}
-                )
+                return Check(False, _("The mail server refuses to let us in: %(why)s") % {"why": error.message})
             return Check(False, _("The mail server answers with an error: %(why)s") % {"why": error.message})
         except OSError as error:  # includes Lost, TimeoutError and certificate errors
             return Check(False, _("The mail server cannot be reached: %(why)s") % {"why": _why(error)})

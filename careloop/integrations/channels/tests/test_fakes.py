@@ -47,9 +47,7 @@ def test_the_sink_counts_and_writes_down_what_it_took(tmp_path: Path):
     process, port = started("smtp", "--spool", str(tmp_path / "spool"))
 
     messages = send(
-        smtp.open_channel(
-            {"host": "127.0.0.1", "port": port, "security": "none", "from_address": "a@clinic.example"}
-        ),
+        smtp.open_channel({"host": "127.0.0.1", "port": port, "security": "none", "from_address": "a@clinic.example"}),
         "ming@example.com",
     )
 
@@ -62,9 +60,7 @@ def test_the_sink_counts_and_writes_down_what_it_took(tmp_path: Path):
 def test_line_remembers_its_keys_over_a_restart(tmp_path: Path):
     spool = str(tmp_path / "spool")
     process, port = started("line", "--spool", spool, "--close-taken-every", "7")
-    messages = send(
-        line.open_channel({"host": f"http://127.0.0.1:{port}", "access_token": TOKEN}), "U" + "0a" * 16
-    )
+    messages = send(line.open_channel({"host": f"http://127.0.0.1:{port}", "access_token": TOKEN}), "U" + "0a" * 16)
     assert ended(process)["accepted"] == 50
 
     process, port = started("line", "--spool", spool)

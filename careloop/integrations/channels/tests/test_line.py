@@ -28,9 +28,7 @@ def with_line(story: Callable[[FakeLine, LineChannel], Awaitable[None]], **arran
     async def act() -> None:
         fake = FakeLine(**arrangements)
         port = await fake.start()
-        channel = open_channel(
-            {"host": f"http://127.0.0.1:{port}", "access_token": TOKEN, "timeout_seconds": 0.5}
-        )
+        channel = open_channel({"host": f"http://127.0.0.1:{port}", "access_token": TOKEN, "timeout_seconds": 0.5})
         try:
             await story(fake, channel)
         finally:
@@ -83,11 +81,7 @@ def test_two_thousand_calls_are_checked_one_by_one(shared):
         messages = [replace(shapes[n % len(shapes)], key=uuid4()) for n in range(2000)]
 
         started = time.perf_counter()
-        results = [
-            result
-            for at in range(0, 2000, 500)
-            for result in await channel.send_many(messages[at : at + 500])
-        ]
+        results = [result for at in range(0, 2000, 500) for result in await channel.send_many(messages[at : at + 500])]
 
         assert time.perf_counter() - started < 30
         assert all(isinstance(result, Sent) for result in results)
@@ -103,9 +97,7 @@ def test_the_checker_itself_notices_what_is_wrong(shared):
     assert description.takes_retry_key(operation)
 
     def wrong(**changes: Any) -> list[str]:
-        return description.check(
-            operation, {"to": USER, "messages": [{"type": "text", "text": "a"}], **changes}
-        )
+        return description.check(operation, {"to": USER, "messages": [{"type": "text", "text": "a"}], **changes})
 
     button = {"type": "button", "action": {"type": "uri", "label": "a", "uri": "https://c.example"}}
     assert wrong() == []

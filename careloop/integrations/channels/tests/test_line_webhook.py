@@ -58,9 +58,7 @@ def test_all_the_cases_were_there(shared):
 def test_the_vectors_of_line_and_of_its_sdk():
     body = b'{"destination":"U8e742f61d673b39c7fff3cecb7536ef0","events":[]}'
 
-    assert (
-        signature("8c570fa6dd201bb328f1c1eac23a96d8", body) == "GhRKmvmHys4Pi8DxkF4+EayaH0OqtJtaZxgTD9fMDLs="
-    )
+    assert signature("8c570fa6dd201bb328f1c1eac23a96d8", body) == "GhRKmvmHys4Pi8DxkF4+EayaH0OqtJtaZxgTD9fMDLs="
     assert signature("channel_secret", b"bodybodybodybody") == "/gg9a+LvFevTH1sd7XCQycD7tsWclCsInj7MhBHxN7k="
 
 

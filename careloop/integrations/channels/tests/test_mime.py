@@ -91,9 +91,7 @@ def test_no_header_can_be_smuggled_in(evil):
         Composer(sender="hello@clinic.example", sender_name=evil)
 
 
-@pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "https://c.example/<x>", "https://c.example/a b", "ftp://c"]
-)
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "https://c.example/<x>", "https://c.example/a b", "ftp://c"])
 def test_an_unsubscribe_address_must_be_a_plain_web_address(url):
     with pytest.raises(ChannelError):
         mail(unsubscribe_url=url)
@@ -133,10 +131,7 @@ def test_any_subject_comes_out_as_it_went_in(text):
     assert encoded.isascii()
     from email.header import decode_header, make_header
 
-    assert (
-        str(make_header(decode_header(encoded.decode("ascii").replace("\r\n", "")))) == text
-        or text != text.strip()
-    )
+    assert str(make_header(decode_header(encoded.decode("ascii").replace("\r\n", "")))) == text or text != text.strip()
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=400))
@@ -153,9 +148,7 @@ def test_any_text_comes_out_as_it_went_in(text):
 
 
 def test_a_quoted_name_survives():
-    composer = Composer(
-        sender="a@clinic.example", sender_name='Dr. "Ming" \\ Clinic', reply_to="desk@clinic.example"
-    )
+    composer = Composer(sender="a@clinic.example", sender_name='Dr. "Ming" \\ Clinic', reply_to="desk@clinic.example")
 
     opened = mail(composer=composer)
 

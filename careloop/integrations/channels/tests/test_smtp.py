@@ -17,10 +17,7 @@ from careloop.messaging.ports import Ambiguous, ChannelError, Outgoing, Reason, 
 
 
 def mails(count: int, domain: str = "example.com") -> list[Outgoing]:
-    return [
-        Outgoing(id=n, key=uuid4(), to=f"p{n}@{domain}", text=f"第{n}位您好", subject="提醒")
-        for n in range(count)
-    ]
+    return [Outgoing(id=n, key=uuid4(), to=f"p{n}@{domain}", text=f"第{n}位您好", subject="提醒") for n in range(count)]
 
 
 def channel_to(port: int, **settings: object) -> SmtpChannel:
@@ -171,9 +168,7 @@ def test_no_server_means_try_again_later_for_every_mail():
         check = await channel_to(port).check()
 
         assert {type(result) for result in results} == {ChannelError}
-        assert all(
-            isinstance(r, ChannelError) and r.retry and r.reason is Reason.UNAVAILABLE for r in results
-        )
+        assert all(isinstance(r, ChannelError) and r.retry and r.reason is Reason.UNAVAILABLE for r in results)
         assert not check.ok
 
     with_sink(story)

@@ -29,7 +29,9 @@ class FilterForm(forms.Form):
     )  # fmt: skip
     since = forms.DateField(label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label=_("Until"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
-    reason = forms.CharField(label=_("Reason"), required=False, max_length=100, widget=forms.TextInput(attrs={"type": "search"}))
+    reason = forms.CharField(
+        label=_("Reason"), required=False, max_length=100, widget=forms.TextInput(attrs={"type": "search"})
+    )
 
     def __init__(self, *args: Any, may_see_patients: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

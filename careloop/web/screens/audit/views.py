@@ -41,7 +41,9 @@ def entries(request: HttpRequest) -> HttpResponse:
     page = keyset.cut(found)
     shown = _shown(request, page.rows)
     used = sorted(name for name, value in request.GET.items() if value and name != "after")
-    record("audit.viewed", patients=[patient_id] if patient_id else [], details={"filters": used, "entries": len(shown)})
+    record(
+        "audit.viewed", patients=[patient_id] if patient_id else [], details={"filters": used, "entries": len(shown)}
+    )
     context = {
         "form": form, "page": page, "entries": shown, "head": selectors.head(), "choices": choices, "export_query": request.GET.urlencode(),
         "may_see_patients": _may_see_patients(request), "is_filtered": bool(used),

@@ -23,7 +23,10 @@ class AccountForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.kind = kind
         stored = account.settings if account else {}
-        made = {setting.name: _field(setting, stored.get(setting.name), exists=account is not None) for setting in kind.fields}
+        made = {
+            setting.name: _field(setting, stored.get(setting.name), exists=account is not None)
+            for setting in kind.fields
+        }
         own = {name: self.fields.pop(name) for name in ("monthly_budget", "enabled", "is_default")}
         self.fields.update({f"set_{name}": field for name, field in made.items()})
         self.fields.update(own)
@@ -46,7 +49,9 @@ def _field(setting: SettingField, stored: Any, *, exists: bool) -> forms.Field:
     if setting.secret:
         hint = _("Stored. Type a new one to replace it.") if exists else setting.help
         return forms.CharField(
-            **{**common, "help_text": hint}, max_length=2000, strip=True,
+            **{**common, "help_text": hint},
+            max_length=2000,
+            strip=True,
             widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
         )
     if setting.type == "choice":

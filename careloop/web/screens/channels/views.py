@@ -54,7 +54,10 @@ def new(request: HttpRequest, kind: str) -> HttpResponse:
     chosen = _kind(kind)
     form = AccountForm(request.POST or None, kind=chosen, initial={"name": str(chosen.label)})
     return _edited(request, form, None) or respond(
-        request, "channels/account.html", {"form": form, "kind": chosen, "account": None}, status=422 if form.errors else 200
+        request,
+        "channels/account.html",
+        {"form": form, "kind": chosen, "account": None},
+        status=422 if form.errors else 200,
     )
 
 

@@ -31,9 +31,16 @@ def tabs(request: HttpRequest, current: str, *, unread: int = 0) -> list[dict[st
     member: Any = request.member  # type: ignore[attr-defined]
     found = [
         {"label": _("Messages"), "url": reverse("messaging:list"), "is_current": current == "list"},
-        {"label": _("Answers"), "url": reverse("messaging:answers"), "is_current": current == "answers", "count": unread},
+        {
+            "label": _("Answers"),
+            "url": reverse("messaging:answers"),
+            "is_current": current == "answers",
+            "count": unread,
+        },
         {"label": _("Templates"), "url": reverse("messaging:templates"), "is_current": current == "templates"},
     ]
     if channels.sandbox_accounts() and member.can("messages.view"):
-        found.append({"label": _("Sandbox phones"), "url": reverse("messaging:phones"), "is_current": current == "phones"})
+        found.append(
+            {"label": _("Sandbox phones"), "url": reverse("messaging:phones"), "is_current": current == "phones"}
+        )
     return found

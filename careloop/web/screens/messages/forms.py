@@ -24,7 +24,9 @@ class FilterForm(forms.Form):
     )
     message_class = forms.ChoiceField(label=_("Class"), required=False, choices=[ANY, *MessageClass.choices])
     reason = forms.ChoiceField(label=_("Reason"), required=False, choices=[ANY, *REASONS.items()])
-    days = forms.TypedChoiceField(label=_("Period"), required=False, choices=DAYS, coerce=int, empty_value="", initial=30)
+    days = forms.TypedChoiceField(
+        label=_("Period"), required=False, choices=DAYS, coerce=int, empty_value="", initial=30
+    )
     template = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def filters(self) -> Filters:

@@ -58,7 +58,12 @@ def _stats(counts: dict[str, int]) -> list[dict[str, Any]]:
         ("failed", pgettext("messages", "Failed"), "danger"), ("unknown", pgettext("messages", "Unknown"), "warning"),
     )  # fmt: skip
     return [
-        {"label": label, "value": counts.get(state, 0), "href": f"{here}?state={state}", "tone": tone if counts.get(state) else ""}
+        {
+            "label": label,
+            "value": counts.get(state, 0),
+            "href": f"{here}?state={state}",
+            "tone": tone if counts.get(state) else "",
+        }
         for state, label, tone in labels
     ]
 
@@ -86,9 +91,16 @@ def answers(request: HttpRequest) -> HttpResponse:
     found = selectors.unread_conversations()
     audit.record("messages.answers_listed", patients=[row["patient_id"] for row in found])
     rows = [
-        {**row, "channel_label": common.channel_name(row["channel"]), "channel_icon": common.CHANNEL_ICONS[row["channel"]]} for row in found
+        {
+            **row,
+            "channel_label": common.channel_name(row["channel"]),
+            "channel_icon": common.CHANNEL_ICONS[row["channel"]],
+        }
+        for row in found
     ]
-    return respond(request, "messages/answers.html", {"rows": rows, "tabs": common.tabs(request, "answers", unread=len(rows))})
+    return respond(
+        request, "messages/answers.html", {"rows": rows, "tabs": common.tabs(request, "answers", unread=len(rows))}
+    )
 
 
 @requires("messages.view")
@@ -119,7 +131,9 @@ def _details(message: Message) -> list[dict[str, Any]]:
     if "missing" in details:
         found.append({"label": _("Missing values"), "value": ", ".join(details["missing"] or [])})
     if "cap" in details:
-        found.append({"label": _("Marketing messages in 30 days"), "value": f"{details.get('had', 0)} / {details['cap']}"})
+        found.append(
+            {"label": _("Marketing messages in 30 days"), "value": f"{details.get('had', 0)} / {details['cap']}"}
+        )
     if "said" in details:
         found.append({"label": _("What the provider said"), "value": details["said"]})
     if "rules" in details:

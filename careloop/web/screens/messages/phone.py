@@ -69,7 +69,11 @@ def say(request: HttpRequest, patient_id: UUID, channel: str) -> HttpResponse:
         raise Http404
     if not sql.value("select 1 from patients_patient where id = %s", [patient_id]):
         raise Http404
-    kind, text, data = request.POST.get("kind", "text"), request.POST.get("text", "").strip(), request.POST.get("data", "")
+    kind, text, data = (
+        request.POST.get("kind", "text"),
+        request.POST.get("text", "").strip(),
+        request.POST.get("data", ""),
+    )
     if kind not in KINDS or (kind == "text" and not text):
         return refuse(request, _("Write something first."))
     now = timezone.now()
@@ -79,7 +83,9 @@ def say(request: HttpRequest, patient_id: UUID, channel: str) -> HttpResponse:
     )  # fmt: skip
     inbound.process_waiting(now=now)  # a patient who tries the demo expects to see the answer, worker or not
     if is_htmx(request):
-        return respond(request, "messages/phones.html", {"phone": _phone(patient_id, channel)}, fragment="messages/_phone.html")
+        return respond(
+            request, "messages/phones.html", {"phone": _phone(patient_id, channel)}, fragment="messages/_phone.html"
+        )
     return redirect_to(request, reverse("messaging:phone", args=[patient_id, channel]))
 
 
@@ -135,7 +141,10 @@ def _delivered(patient_id: UUID, channel: str) -> list[dict[str, Any]]:
         taps = [
             {**tap, "kind": kind, "event_id": f"tap-{view}-{one.message_key.hex[-8:]}-{n}"}
             for n, (kind, tap) in enumerate(
-                [*(("quick_reply", tap) for tap in said["quick_replies"]), *(("button", tap) for tap in said["buttons"])]
+                [
+                    *(("quick_reply", tap) for tap in said["quick_replies"]),
+                    *(("button", tap) for tap in said["buttons"]),
+                ]
             )
         ]
         lines.append(

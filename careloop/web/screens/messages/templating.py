@@ -53,7 +53,9 @@ def new(request: HttpRequest) -> HttpResponse:
     """Name and class of a new template; its words come next."""
     form = NewTemplateForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        made = texts.create_template(key=f"own-{uuid7().hex[-12:]}", by=request.user, now=timezone.now(), **form.cleaned_data)
+        made = texts.create_template(
+            key=f"own-{uuid7().hex[-12:]}", by=request.user, now=timezone.now(), **form.cleaned_data
+        )
         return redirect_to(request, reverse("messaging:template", args=[made.pk]))
     return respond(request, "messages/template_new.html", {"form": form}, status=422 if form.errors else 200)
 
@@ -79,7 +81,9 @@ def template(request: HttpRequest, template_id: UUID) -> HttpResponse:
             error = str(refused)
         else:
             url = reverse("messaging:template", args=[one.pk])
-            return redirect_to(request, url, message=_("The draft is saved. Nothing is sent with it until it is published."))
+            return redirect_to(
+                request, url, message=_("The draft is saved. Nothing is sent with it until it is published.")
+            )
     versions = list(one.versions.order_by("-number").values("id", "number", "published_at", "published_by__name"))
     context = {
         "template": one, "version": version, "languages": _editing(given), "error": error, "versions": versions,
@@ -132,7 +136,9 @@ def publish(request: HttpRequest, template_id: UUID) -> HttpResponse:
         texts.publish(version_id=draft.pk, by=request.user, now=timezone.now())
     except DomainError as error:
         return redirect_to(request, reverse("messaging:template", args=[one.pk]), message=str(error), tone="danger")
-    return redirect_to(request, reverse("messaging:template", args=[one.pk]), message=_("Published. New messages use these words."))
+    return redirect_to(
+        request, reverse("messaging:template", args=[one.pk]), message=_("Published. New messages use these words.")
+    )
 
 
 @requires("messages.templates")
@@ -163,9 +169,14 @@ def read_texts(request: HttpRequest) -> dict[str, dict[str, Any]]:
     """Return the texts as the editor sends them."""
     given: dict[str, dict[str, Any]] = {}
     for language, _label in LANGUAGES:
-        entry: dict[str, Any] = {name: request.POST.get(f"{language}-{name}", "") for name in ("subject", "text", "sms", "email")}
+        entry: dict[str, Any] = {
+            name: request.POST.get(f"{language}-{name}", "") for name in ("subject", "text", "sms", "email")
+        }
         entry["quick_replies"] = [
-            {"label": request.POST.get(f"{language}-label-{n}", ""), "answer": request.POST.get(f"{language}-answer-{n}", "")}
+            {
+                "label": request.POST.get(f"{language}-label-{n}", ""),
+                "answer": request.POST.get(f"{language}-answer-{n}", ""),
+            }
             for n in range(MOST_TAPS)
             if request.POST.get(f"{language}-label-{n}", "").strip()
         ]
@@ -179,7 +190,15 @@ def _editing(given: dict[str, Any]) -> list[dict[str, Any]]:
         entry = given.get(language) or {}
         taps = list(entry.get("quick_replies") or ())
         taps += [{"label": "", "answer": ""}] * (MOST_TAPS - len(taps))
-        shown.append({"code": language, "label": label, "entry": entry, "taps": taps[:MOST_TAPS], "is_there": bool(entry.get("text"))})
+        shown.append(
+            {
+                "code": language,
+                "label": label,
+                "entry": entry,
+                "taps": taps[:MOST_TAPS],
+                "is_there": bool(entry.get("text")),
+            }
+        )
     return shown
 
 
@@ -197,16 +216,23 @@ def _verdict(version: TemplateVersion | None, one: MessageTemplate) -> dict[str,
     try:
         names, _required = rendering.names_in(version.texts)
     except rendering.RenderProblem as problem:
-        return {"tone": "danger", "label": _("Not written correctly"), "lines": [str(rendering.WHY_TEXT.get(problem.reason, problem.reason))]}
-    lines = [
-        _("Unknown placeholders: %(names)s") % {"names": ", ".join(sorted(rendering.unknown_names(names)))}
-    ] if rendering.unknown_names(names) else []
+        return {
+            "tone": "danger",
+            "label": _("Not written correctly"),
+            "lines": [str(rendering.WHY_TEXT.get(problem.reason, problem.reason))],
+        }
+    lines = (
+        [_("Unknown placeholders: %(names)s") % {"names": ", ".join(sorted(rendering.unknown_names(names)))}]
+        if rendering.unknown_names(names)
+        else []
+    )
     said = texts.check_texts(version.texts, message_class=one.message_class, now=timezone.now())
     for match in said.matches:
         quoted = f"「{match['text']}」" if match["text"] else ""
         lines.append(f"{match['rule']} {quoted} {match['message']} ({match['base']})")
     return {
-        "tone": "danger" if lines and not said.matches else VERDICT_TONES[said.answer], "label": Answer(said.answer).label,
+        "tone": "danger" if lines and not said.matches else VERDICT_TONES[said.answer],
+        "label": Answer(said.answer).label,
         "lines": list(dict.fromkeys(lines)),
     }
 
@@ -217,5 +243,3 @@ def _examples() -> list[dict[str, Any]]:
         """select id, name, chart_number from patients_patient
             where merged_into_id is null and not deceased order by updated_at desc, id desc limit 12"""
     )
-
-

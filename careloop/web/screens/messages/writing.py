@@ -49,7 +49,9 @@ def conversation(request: HttpRequest, patient_id: UUID) -> HttpResponse:
             else:
                 selectors.mark_read(patient_id, now=now)
                 return redirect_to(
-                    request, reverse("messaging:conversation", args=[patient_id]), message=_("The message is on its way.")
+                    request,
+                    reverse("messaging:conversation", args=[patient_id]),
+                    message=_("The message is on its way."),
                 )
     else:
         if may_write:
@@ -71,5 +73,6 @@ def write_form(data: Any = None) -> WriteForm:
 def lines_of(patient_id: UUID, *, limit: int = 60) -> list[dict[str, Any]]:
     """Return the thread with the words of its channels."""
     return [
-        {**line, "channel_label": common.channel_name(line["channel"])} for line in selectors.thread(patient_id, limit=limit)
+        {**line, "channel_label": common.channel_name(line["channel"])}
+        for line in selectors.thread(patient_id, limit=limit)
     ]

@@ -21,7 +21,9 @@ HOURS = [(hour, f"{hour:02d}:00") for hour in range(24)]
 def _zones(current: str = "") -> list[tuple[str, str]]:
     known = available_timezones()
     zones = [zone for zone in USUAL_ZONES if zone in known]
-    return [(zone, zone.replace("_", " ")) for zone in (zones if current in zones or not current else [current, *zones])]
+    return [
+        (zone, zone.replace("_", " ")) for zone in (zones if current in zones or not current else [current, *zones])
+    ]
 
 
 class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -113,7 +115,10 @@ class LocationForm(forms.Form):
 class _StaffForm(forms.Form):
     role = forms.ChoiceField(label=_("Role"), widget=forms.RadioSelect)
     title = forms.CharField(
-        label=_("Job title"), max_length=60, required=False, help_text=_("As colleagues call the function, such as “Head nurse”.")
+        label=_("Job title"),
+        max_length=60,
+        required=False,
+        help_text=_("As colleagues call the function, such as “Head nurse”."),
     )
     locations = forms.ModelMultipleChoiceField(
         label=_("Only these locations"), queryset=Location.objects.none(), required=False, widget=forms.CheckboxSelectMultiple,
@@ -124,7 +129,8 @@ class _StaffForm(forms.Form):
         super().__init__(*args, **kwargs)
         roles = [role for role in ROLES.values() if may_make_owners or role.name != "owner"]
         self.fields["role"].choices = [  # type: ignore[attr-defined]
-            (role.name, _("%(role)s: %(description)s") % {"role": role.label, "description": role.description}) for role in roles
+            (role.name, _("%(role)s: %(description)s") % {"role": role.label, "description": role.description})
+            for role in roles
         ]
         places = self.fields["locations"]
         places.queryset = Location.objects.filter(is_active=True).order_by("name")  # type: ignore[attr-defined]

@@ -44,7 +44,9 @@ def _today() -> date:
 def rule(request: HttpRequest, rule_id: str) -> HttpResponse:
     """One rule: what it says, what it rests on, and our own answer with its reason."""
     organization = organizations.current()
-    found = {one.rule.id: one for one in selectors.organization_rules(organization=organization, on=_today())}.get(rule_id)
+    found = {one.rule.id: one for one in selectors.organization_rules(organization=organization, on=_today())}.get(
+        rule_id
+    )
     if found is None:
         raise Http404
     initial = {"answer": found.override.answer if found.override else ""}
@@ -86,7 +88,10 @@ def contacts(request: HttpRequest) -> HttpResponse:
             return redirect_to(request, reverse("settings:contacts"), message=_("Saved."))
     found = RegisteredContact.objects.select_related("registered_by").filter(is_active=True).order_by("value")
     return respond(
-        request, "settings/contacts.html", {"form": form, "contacts": found}, status=422 if request.method == "POST" else 200
+        request,
+        "settings/contacts.html",
+        {"form": form, "contacts": found},
+        status=422 if request.method == "POST" else 200,
     )
 
 
@@ -108,5 +113,7 @@ def withdraw_contact(request: HttpRequest, contact_id: UUID) -> HttpResponse:
 @require_GET
 def sign_offs(request: HttpRequest) -> HttpResponse:
     """Who took responsibility for which wording."""
-    page = Keyset(request, order=("-approved_at", "-id"), size=30).page_of(PolicySignOff.objects.select_related("approver"))
+    page = Keyset(request, order=("-approved_at", "-id"), size=30).page_of(
+        PolicySignOff.objects.select_related("approver")
+    )
     return respond(request, "settings/sign_offs.html", {"page": page})

@@ -85,7 +85,13 @@ def _mail(invitation: Invitation, link: str, organization: str, language: str) -
         subject = _("Invitation to work with %(organization)s in CareLoop") % {"organization": organization}
         text = render_to_string(
             "settings/invitation.txt",
-            {"organization": organization, "link": link, "name": invitation.name, "role": ROLES[invitation.role].label, "until": invitation.expires_at},
+            {
+                "organization": organization,
+                "link": link,
+                "name": invitation.name,
+                "role": ROLES[invitation.role].label,
+                "until": invitation.expires_at,
+            },
         )
     try:
         send_mail(" ".join(subject.split()), text, None, [invitation.email])
@@ -170,7 +176,8 @@ def withdraw(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
 def roles(request: HttpRequest) -> HttpResponse:
     """Which role may do what."""
     rows = [
-        {"label": label, "marks": [name in role.permissions for role in ROLES.values()]} for name, label in PERMISSIONS.items()
+        {"label": label, "marks": [name in role.permissions for role in ROLES.values()]}
+        for name, label in PERMISSIONS.items()
     ]
     return respond(request, "settings/roles.html", {"roles": list(ROLES.values()), "rows": rows})
 
@@ -225,7 +232,9 @@ def _accept(request: HttpRequest, invited: selectors.Invited, token: str) -> Htt
             if user is not None:
                 request.session[SESSION_KEY] = str(invited.organization_id)
             return redirect_to(
-                request, "/" if user else reverse(settings.LOGIN_URL), message=_("You have joined %(organization)s.") % {"organization": invited.organization}
+                request,
+                "/" if user else reverse(settings.LOGIN_URL),
+                message=_("You have joined %(organization)s.") % {"organization": invited.organization},
             )
     context = {"invited": invited, "role": ROLES[invited.role].label, "form": form}
     return _private(render(request, "settings/accept.html", context, status=422 if request.method == "POST" else 200))

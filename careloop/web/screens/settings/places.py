@@ -72,7 +72,9 @@ def location(request: HttpRequest, location_id: UUID | None = None) -> HttpRespo
 @require_POST
 def close_location(request: HttpRequest, location_id: UUID) -> HttpResponse:
     """Take a location out of use."""
-    return _switch(request, location_id, active=False, done=_("The location is no longer offered. What was recorded there stays."))
+    return _switch(
+        request, location_id, active=False, done=_("The location is no longer offered. What was recorded there stays.")
+    )
 
 
 @requires("settings.organization")
@@ -84,7 +86,9 @@ def open_location(request: HttpRequest, location_id: UUID) -> HttpResponse:
 
 def _switch(request: HttpRequest, location_id: UUID, *, active: bool, done: str) -> HttpResponse:
     try:
-        organizations.switch_location(location=get_object_or_404(Location, pk=location_id), active=active, now=timezone.now())
+        organizations.switch_location(
+            location=get_object_or_404(Location, pk=location_id), active=active, now=timezone.now()
+        )
     except DomainError as error:
         return refuse(request, str(error))
     return redirect_to(request, reverse("settings:locations"), message=done)
@@ -118,7 +122,9 @@ def archive_tag(request: HttpRequest, tag_id: UUID) -> HttpResponse:
     if sql.value("select 1 from patients_tag where id = %s", [tag_id]) is None:
         raise Http404
     patients.archive_tag(tag_id=tag_id, now=timezone.now())
-    return redirect_to(request, reverse("settings:tags"), message=_("The tag is no longer offered. Patients who have it keep it."))
+    return redirect_to(
+        request, reverse("settings:tags"), message=_("The tag is no longer offered. Patients who have it keep it.")
+    )
 
 
 def _status(request: HttpRequest) -> int:

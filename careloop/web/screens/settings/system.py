@@ -62,7 +62,9 @@ def _readers() -> Iterator[Finding]:
     if not stuck:
         moved = sql.value("select count(*) from events_position")
         yield Finding(
-            "success", _("Event readers"), ngettext("%(count)s reader keeps up.", "%(count)s readers keep up.", moved) % {"count": moved}
+            "success",
+            _("Event readers"),
+            ngettext("%(count)s reader keeps up.", "%(count)s readers keep up.", moved) % {"count": moved},
         )
 
 
@@ -102,11 +104,18 @@ def _channels() -> Iterator[Finding]:
         if row["pause_reason"]:
             yield Finding("warning", _("Channel"), _("%(name)s is paused.") % row, _("Open Settings, Channels."))
         elif row["check_ok"] is False:
-            yield Finding("warning", _("Channel"), _("%(name)s did not pass its last check.") % row, _("Open Settings, Channels."))
+            yield Finding(
+                "warning", _("Channel"), _("%(name)s did not pass its last check.") % row, _("Open Settings, Channels.")
+            )
         else:
             yield Finding("success", _("Channel"), _("%(name)s is connected.") % row)
     if not rows:
-        yield Finding("warning", _("Channel"), _("No channel is connected, so no message can leave."), _("Open Settings, Channels."))
+        yield Finding(
+            "warning",
+            _("Channel"),
+            _("No channel is connected, so no message can leave."),
+            _("Open Settings, Channels."),
+        )
 
 
 def _disk() -> Iterator[Finding]:

@@ -34,7 +34,9 @@ def page(client, **filters):
 
 
 def test_an_entry_is_a_sentence_with_the_patients_name(client_for, patient):
-    record("patient.revealed", patients=[patient.id], reason="asked by phone", actor=Actor("staff", uuid4(), "陳護理師"))
+    record(
+        "patient.revealed", patients=[patient.id], reason="asked by phone", actor=Actor("staff", uuid4(), "陳護理師")
+    )
 
     shown = page(client_for("owner"))
 

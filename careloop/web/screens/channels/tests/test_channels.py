@@ -29,7 +29,10 @@ def test_an_empty_secret_keeps_the_stored_one(client_for, organization):
     it.post("/settings/channels/new/line/", GIVEN)
     account = ChannelAccount.objects.get()
 
-    it.post(f"/settings/channels/{account.pk}/", {**GIVEN, "name": "LINE 2", "set_access_token": "", "set_channel_secret": ""})
+    it.post(
+        f"/settings/channels/{account.pk}/",
+        {**GIVEN, "name": "LINE 2", "set_access_token": "", "set_channel_secret": ""},
+    )
 
     account.refresh_from_db()
     assert account.name == "LINE 2"
@@ -39,7 +42,9 @@ def test_an_empty_secret_keeps_the_stored_one(client_for, organization):
 def test_the_sandbox_can_be_added_and_paused(client_for, organization):
     it = client_for("it")
 
-    it.post("/settings/channels/new/sandbox/", {"name": "手機", "set_plays": "sms", "enabled": "on", "is_default": "on"})
+    it.post(
+        "/settings/channels/new/sandbox/", {"name": "手機", "set_plays": "sms", "enabled": "on", "is_default": "on"}
+    )
     account = ChannelAccount.objects.get()
     assert account.channel == "sms"
     it.post(f"/settings/channels/{account.pk}/check/")

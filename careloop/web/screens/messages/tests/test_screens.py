@@ -21,7 +21,9 @@ def planned(clinic, now):
     from django.utils import timezone
 
     someone = patient(line=True, now=now)
-    return services.plan_one(template_key="recall", patient_id=someone, key="k1", due_at=timezone.now(), now=timezone.now())
+    return services.plan_one(
+        template_key="recall", patient_id=someone, key="k1", due_at=timezone.now(), now=timezone.now()
+    )
 
 
 def test_the_list_says_why_a_message_was_not_sent(client_for, clinic, now):
@@ -70,7 +72,11 @@ def test_a_message_of_another_clinic_does_not_exist(client_for, planned, other_o
 
         texts.install_library(now=timezone.now())
         theirs = services.plan_one(
-            template_key="recall", patient_id=patient(line=True, now=timezone.now()), key="x", due_at=timezone.now(), now=timezone.now()
+            template_key="recall",
+            patient_id=patient(line=True, now=timezone.now()),
+            key="x",
+            due_at=timezone.now(),
+            now=timezone.now(),
         )
 
     assert client_for("owner").get(f"/messages/{theirs.pk}/").status_code == 404
@@ -81,7 +87,12 @@ def test_writing_to_a_patient_twice_by_a_double_click_sends_once(client_for, cli
     nurse = client_for("nurse")
 
     for _click in range(2):
-        assert nurse.post(f"/messages/with/{someone}/", {"text": "您的收據已備好。", "key": "f1", "channel": "", "subject": ""}).status_code == 303
+        assert (
+            nurse.post(
+                f"/messages/with/{someone}/", {"text": "您的收據已備好。", "key": "f1", "channel": "", "subject": ""}
+            ).status_code
+            == 303
+        )
 
     assert Message.objects.get().origin == "staff"
     assert nurse.get(f"/messages/with/{someone}/").status_code == 200
@@ -112,7 +123,9 @@ def test_a_template_is_drafted_previewed_and_published(client_for, clinic, now):
     assert made.status_code == 303
 
     nurse.post(f"/messages/templates/{template.pk}/", words())
-    preview = nurse.get(f"/messages/templates/{template.pk}/preview/?patient={patient(name='陳預覽', now=now)}&language=zh-hant")
+    preview = nurse.get(
+        f"/messages/templates/{template.pk}/preview/?patient={patient(name='陳預覽', now=now)}&language=zh-hant"
+    )
     nurse.post(f"/messages/templates/{template.pk}/publish/")
 
     assert "陳預覽" in preview.content.decode()

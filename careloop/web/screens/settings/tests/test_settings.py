@@ -55,7 +55,11 @@ def test_the_organization_is_changed_and_the_change_recorded(client_for, organiz
 
     assert answer.status_code == 303
     organization.refresh_from_db()
-    assert (organization.name, organization.quiet_from_hour, organization.website) == ("安心聯合診所", 22, "https://example.tw")
+    assert (organization.name, organization.quiet_from_hour, organization.website) == (
+        "安心聯合診所",
+        22,
+        "https://example.tw",
+    )
     entry = AuditEvent.objects.get(action="organization.changed")
     assert entry.details["values"]["marketing_cap"] == [2, 1]
     assert entry.actor_id == client.user.pk
@@ -276,8 +280,13 @@ def test_a_rules_answer_is_changed_with_a_reason_and_one_that_protects_patients_
     client = client_for("privacy_officer")
 
     assert client.post("/settings/legal/rules/S1/", {"answer": "BLOCK", "reason": ""}).status_code == 422
-    assert client.post("/settings/legal/rules/S1/", {"answer": "BLOCK", "reason": "our counsel says so"}).status_code == 303
-    assert client.post("/settings/legal/rules/P5/", {"answer": "ALLOW", "reason": "we would like to"}).status_code == 422
+    assert (
+        client.post("/settings/legal/rules/S1/", {"answer": "BLOCK", "reason": "our counsel says so"}).status_code
+        == 303
+    )
+    assert (
+        client.post("/settings/legal/rules/P5/", {"answer": "ALLOW", "reason": "we would like to"}).status_code == 422
+    )
     assert client.get("/settings/legal/rules/NOPE/").status_code == 404
     assert PolicyOverride.objects.get().rule_id == "S1"
     assert "our counsel says so" in client.get("/settings/legal/").content.decode()
@@ -301,7 +310,11 @@ def test_sign_offs_are_listed_with_who_and_why(client_for, organization, now):
 
     client = client_for("privacy_officer")
     record_sign_off(
-        text="會員專屬衛教講座", rule_ids=["S2"], reason="checked with counsel", by=Membership.objects.get(user=client.user), now=now
+        text="會員專屬衛教講座",
+        rule_ids=["S2"],
+        reason="checked with counsel",
+        by=Membership.objects.get(user=client.user),
+        now=now,
     )
 
     text = client.get("/settings/sign-offs/").content.decode()
