@@ -541,8 +541,9 @@ def _spent(ask: Ask, v: Values) -> str:
     amount = ask.bind(v["amount"])
     if ask.few:
         return (
-            f"(select coalesce(sum(r.self_pay_amount), 0) from records_invoice as r "
-            f"where r.patient_id = f.patient_id and {total})::bigint >= {amount}"
+            # who has no bill in the period has no sum, and is not selected: the same as in the grouped form
+            f"coalesce((select sum(r.self_pay_amount) from records_invoice as r "
+            f"where r.patient_id = f.patient_id and {total})::bigint >= {amount}, false)"
         )
     return (
         f"f.patient_id in (select r.patient_id from records_invoice as r where {total} "
