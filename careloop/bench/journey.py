@@ -13,7 +13,7 @@ NAME = "journey"
 GOAL = 5_000
 BATCH = 5_000
 
-STEPS = [
+STEPS: list[dict[str, Any]] = [
     {"id": "s1", "kind": "wait", "days": 0, "hours": 1},
     {"id": "s2", "kind": "message", "template": "recall"},
     {"id": "s3", "kind": "wait_reply", "days": 0, "hours": 1, "silence": "next"},

@@ -36,7 +36,7 @@ def without_message(_logger: Any, _method: str, event: Event) -> Event:
 
 
 def _chain(error: BaseException | None) -> list[dict[str, Any]]:
-    found = []
+    found: list[dict[str, Any]] = []
     while error is not None and len(found) < 5:
         trace, place = [], error.__traceback__
         while place is not None:

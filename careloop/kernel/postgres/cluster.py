@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 SYSTEM_USER = "careloop-postgres"
 SOCKET_PORT = 5432
@@ -208,7 +209,7 @@ class Cluster:
 
     # PostgreSQL refuses to run as root, so root's server runs as a system user of its own.
 
-    def _as_server_user(self) -> dict[str, object]:
+    def _as_server_user(self) -> dict[str, Any]:
         if not _is_root():
             return {}
         account = _server_account()

@@ -49,7 +49,7 @@ class Endpoint:
 
     def conninfo(self) -> str:
         """Return this as libpq connection text."""
-        parts = {"host": self.host, "port": self.port, "dbname": self.database, "user": self.user}
+        parts: dict[str, Any] = {"host": self.host, "port": self.port, "dbname": self.database, "user": self.user}
         return psycopg.conninfo.make_conninfo("", **parts, password=self.password, **dict(self.options))
 
     @classmethod
