@@ -9,7 +9,7 @@ import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
     """Measure in an organization of its own, which is removed at the end."""
     from django.utils import timezone
 
+    from careloop.bench import clinic
     from careloop.tenancy.services import create_organization
 
     organization = create_organization(slug=f"bench-import-{os.getpid()}", name="Bench", now=timezone.now())
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
         return _measure(options, organization.id, folder, say)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        _remove(organization.id)
+        clinic.remove(organization.id)
 
 
 def _measure(
@@ -195,34 +196,3 @@ def _upsert(connection: Any, rows: list[list[str]]) -> None:
             "name = excluded.name, sex = excluded.sex, born = excluded.born, phone = excluded.phone, email = excluded.email, "
             "address = excluded.address, note = excluded.note"
         )
-
-
-def _remove(organization: UUID) -> None:
-    """Delete everything of the bench's own organization; tables that others refer to are tried again."""
-    from django.db import Error, connections, transaction
-
-    connection = connections["owner"]
-    with transaction.atomic(using="owner"), connection.cursor() as cursor:
-        cursor.execute("select set_config('careloop.organization', %s, true)", [str(organization)])
-        cursor.execute(
-            "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'organization_id' "
-            "where c.relkind in ('r', 'p') and not c.relispartition and c.relnamespace = 'public'::regnamespace"
-        )
-        left = [name for (name,) in cursor.fetchall()]
-        for _round in range(12):
-            left = list(_refusing(cursor, left, organization, Error))
-            if not left:
-                break
-        cursor.execute("delete from tenancy_organization where id = %s", [organization])
-    connection.close()
-
-
-def _refusing(cursor: Any, tables: list[str], organization: UUID, error: type[Exception]) -> Iterator[str]:
-    from django.db import transaction
-
-    for table in tables:
-        try:
-            with transaction.atomic(using="owner"):
-                cursor.execute(f'delete from "{table}" where organization_id = %s', [organization])
-        except error:
-            yield table

@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure in an organization of its own, which is removed at the end. Nothing leaves this machine."""
-    from careloop.bench.send import remove
+    from careloop.bench import clinic
     from careloop.tenancy.services import create_organization
 
     now = datetime.now(UTC).replace(microsecond=0)
@@ -39,15 +39,17 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
     try:
         return _measure(options.enrollments, organization.id, now, say)
     finally:
-        remove(organization.id)
+        clinic.remove(organization.id)
 
 
 def _measure(count: int, organization: UUID, now: datetime, say: Callable[[str], None]) -> dict[str, Any]:
+    from careloop.bench import clinic
     from careloop.journeys import engine
     from careloop.tenancy.context import in_organization
 
     with in_organization(organization):
         journey = _prepare(count, now)
+    clinic.analyze("patients_patient", "patients_contact_point")
     began = time.perf_counter()
     with in_organization(organization):
         version = engine.load_version(journey.current_id)
@@ -55,7 +57,7 @@ def _measure(count: int, organization: UUID, now: datetime, say: Callable[[str],
         enrolled = engine.enroll(version, everybody, because="bench", now=now)
     enrolling = time.perf_counter() - began
     say(f"{enrolled} patients enrolled in {enrolling:.1f} s")
-    _analyze(organization)
+    clinic.analyze("journeys_enrollment")
     bare = _bare(organization, enrolled)
     say(f"bare update and insert: {bare:.0f} rows/s")
     seconds: dict[str, float] = {}
@@ -113,16 +115,6 @@ def _prepare(count: int, now: datetime) -> Any:
     )  # fmt: skip
     services.start(journey_id=journey.pk, version=1, now=now, by=None)
     return Journey.objects.get(pk=journey.pk)
-
-
-def _analyze(organization: UUID) -> None:
-    """Let the planner see what was just loaded, as autovacuum would soon."""
-    from django.db import connections
-
-    with connections["owner"].cursor() as cursor:
-        for table in ("patients_patient", "patients_contact_point", "journeys_enrollment"):
-            cursor.execute(f"analyze {table}")
-    connections["owner"].close()
 
 
 def _bare(organization: UUID, count: int) -> float:

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, Any]:
     """Measure in an organization of its own, which is removed at the end. Nothing leaves this machine."""
+    from careloop.bench import clinic
     from careloop.tenancy.services import create_organization
 
     now = datetime.now(UTC).replace(microsecond=0)
@@ -43,12 +44,13 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
     try:
         return _measure(options, organization.id, now, say)
     finally:
-        remove(organization.id)
+        clinic.remove(organization.id)
 
 
 def _measure(
     options: argparse.Namespace, organization: UUID, now: datetime, say: Callable[[str], None]
 ) -> dict[str, Any]:
+    from careloop.bench import clinic
     from careloop.messaging import texts
     from careloop.tenancy.context import in_organization
 
@@ -56,6 +58,7 @@ def _measure(
     with in_organization(organization):
         texts.install_library(now=now)
         make_patients(count, now)
+    clinic.analyze("patients_patient", "patients_contact_point", "patients_key")
     say(f"{count} patients with an e-mail address and a LINE id")
     with sink("careloop.integrations.channels.fakes.smtp") as smtp:
         with in_organization(organization):
@@ -226,30 +229,3 @@ def _line_account(port: int, now: datetime) -> None:
     )
     saved.settings["host"] = f"http://127.0.0.1:{port}"
     saved.save(update_fields=["settings"])
-
-
-def remove(organization: UUID) -> None:
-    """Take the organization away again, as the owner of the tables: some of them the program may only add to."""
-    from django.db import Error, connections, transaction
-
-    connection = connections["owner"]
-    with transaction.atomic(using="owner"), connection.cursor() as cursor:
-        cursor.execute("select set_config('careloop.organization', %s, true)", [str(organization)])
-        cursor.execute(
-            "select c.relname from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'organization_id' "
-            "where c.relkind in ('r', 'p') and not c.relispartition and c.relnamespace = 'public'::regnamespace"
-        )
-        left = [name for (name,) in cursor.fetchall()]
-        while left:
-            remaining = []
-            for table in left:
-                try:
-                    with transaction.atomic(using="owner"):
-                        cursor.execute(f'delete from "{table}" where organization_id = %s', [organization])
-                except Error:  # another table refers to it: once more after that one
-                    remaining.append(table)
-            if len(remaining) == len(left):
-                raise RuntimeError(f"rows remain in {remaining}")
-            left = remaining
-        cursor.execute("delete from tenancy_organization where id = %s", [organization])
-    connection.close()
