@@ -39,7 +39,9 @@ class Patient(TenantModel):
     preferred_channel = models.CharField(max_length=10, blank=True, db_default="")
     preferred_hour = models.PositiveSmallIntegerField(null=True, blank=True)
     preferred_practitioner = models.CharField(max_length=80, blank=True, db_default="")
-    home_location = models.ForeignKey(Location, models.SET_NULL, null=True, blank=True, related_name="+")
+    home_location = models.ForeignKey(
+        Location, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
     address_sealed = models.BinaryField(null=True)
     postal_code = models.CharField(max_length=12, blank=True, db_default="")
     city = models.CharField(max_length=60, blank=True, db_default="")
@@ -55,7 +57,9 @@ class Patient(TenantModel):
     external_id = models.CharField(max_length=160, blank=True, db_default="", db_collation="C")
     batch_id = models.UUIDField(null=True, editable=False)
     warnings = models.JSONField(default=list, db_default=models.Value([], models.JSONField()), blank=True)
-    merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="merged_from")
+    merged_into = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="merged_from", db_index=False
+    )
     version = models.PositiveIntegerField(default=1, db_default=1)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -80,15 +84,20 @@ class Patient(TenantModel):
         indexes = [
             GinIndex(fields=["name_grams"], name="patient_name_grams"),
             models.Index(fields=["organization", "birth_date"], name="patient_by_birth_date"),
-            models.Index(fields=["organization", "-updated_at", "-id"], name="patient_by_change"),
+            # read backwards, latest first; written at its end, where new rows of a rising id belong
+            models.Index(fields=["organization", "updated_at", "id"], name="patient_by_change"),
             models.Index(fields=["organization", "name", "id"], name="patient_by_name"),
+            # few patients have either: the index holds those only
+            models.Index(fields=["merged_into"], name="patient_by_survivor", condition=models.Q(merged_into__isnull=False)),
+            models.Index(fields=["home_location"], name="patient_by_location", condition=models.Q(home_location__isnull=False)),
         ]  # fmt: skip
 
 
 class PatientKey(TenantModel):
     """The patient's own data key, wrapped by a master key. Destroying the row erases everything sealed with it."""
 
-    patient = models.OneToOneField(Patient, models.CASCADE, primary_key=True, related_name="key")
+    # checked as a set, see `belonging`
+    patient = models.OneToOneField(Patient, models.CASCADE, primary_key=True, related_name="key", db_constraint=False)
     wrapped = models.BinaryField()
 
     class Meta:
@@ -110,7 +119,10 @@ class Identifier(TenantModel):
         OTHER = "other", _("other number")
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
-    patient = models.ForeignKey(Patient, models.CASCADE, related_name="identifiers")
+    # checked as a set, see `belonging`; the unique constraint is the index
+    patient = models.ForeignKey(
+        Patient, models.CASCADE, related_name="identifiers", db_index=False, db_constraint=False
+    )
     kind = models.CharField(max_length=24, choices=Kind)
     system = models.CharField(max_length=160, blank=True, db_default="")
     value_sealed = models.BinaryField()
@@ -148,7 +160,10 @@ class ContactPoint(TenantModel):
         BOUNCED = "bounced", _("does not arrive")
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
-    patient = models.ForeignKey(Patient, models.CASCADE, related_name="contact_points")
+    # checked as a set, see `belonging`; the unique constraint is the index
+    patient = models.ForeignKey(
+        Patient, models.CASCADE, related_name="contact_points", db_index=False, db_constraint=False
+    )
     system = models.CharField(max_length=10, choices=System)
     use = models.CharField(max_length=10, blank=True, db_default="", help_text="mobile, home, work")
     value_sealed = models.BinaryField()
@@ -171,8 +186,11 @@ class ContactPoint(TenantModel):
         ]
         indexes = [
             models.Index(fields=["organization", "value_index"], name="contact_point_by_value"),
-            models.Index(fields=["organization", "last3_index"], name="contact_point_by_last3"),
-        ]
+            models.Index(
+                fields=["organization", "last3_index"], name="contact_point_by_last3",
+                condition=models.Q(last3_index__isnull=False),
+            ),
+        ]  # fmt: skip
 
 
 class RelatedPerson(TenantModel):

@@ -35,7 +35,8 @@ class Record(TenantModel):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
-    patient = models.ForeignKey(Patient, models.PROTECT, related_name="%(class)ss", db_index=False)
+    # checked as a set, see `patients.belonging`
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="%(class)ss", db_index=False, db_constraint=False)
     status = models.CharField(max_length=24, blank=True, db_default="")
     code_system = models.CharField(max_length=120, blank=True, db_default="")
     code = models.CharField(max_length=60, blank=True, db_default="", db_collation="C")

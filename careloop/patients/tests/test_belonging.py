@@ -1,0 +1,116 @@
+"""Records belong to patients who exist, checked as a set, also when two transactions meet."""
+
+import threading
+import time
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from careloop.kernel import sql
+from careloop.kernel.ids import uuid7
+from careloop.tenancy.context import in_organization
+
+VISIT = "insert into records_encounter (patient_id, started_at, recorded_at) values (%s, now(), now())"
+BELONGING = (
+    "patients_key", "patients_identifier", "patients_contact_point", "records_encounter", "records_condition", "records_allergy",
+    "records_medication", "records_observation", "records_procedure", "records_immunization", "records_report",
+    "records_care_plan", "records_invoice", "records_other",
+)  # fmt: skip
+
+
+def make_patient() -> UUID:
+    patient = uuid7()
+    sql.execute(
+        "insert into patients_patient (id, name, name_grams, sex, created_at, updated_at) "
+        "values (%s, 'W', '{}', 'unknown', now(), now())",
+        [patient],
+    )
+    return patient
+
+
+def test_a_record_of_nobody_is_refused_at_once(organization: Any) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        sql.execute(VISIT, [uuid7()])
+
+
+def test_one_stranger_among_many_rows_is_enough(organization: Any) -> None:
+    patient = make_patient()
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        sql.execute(
+            "insert into patients_key (patient_id, wrapped) select unnest(%s::uuid[]), ''::bytea", [[patient, uuid7()]]
+        )
+
+
+def test_a_record_does_not_move_to_nobody(organization: Any) -> None:
+    sql.execute(VISIT, [make_patient()])
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        sql.execute("update records_encounter set patient_id = %s", [uuid7()])
+
+
+def test_a_patient_with_records_stays_and_keeps_the_id(organization: Any) -> None:
+    patient = make_patient()
+    sql.execute(VISIT, [patient])
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        sql.execute("delete from patients_patient where id = %s", [patient])
+    with pytest.raises(IntegrityError), transaction.atomic():
+        sql.execute("update patients_patient set id = %s where id = %s", [uuid7(), patient])
+    sql.execute("delete from records_encounter where patient_id = %s", [patient])
+    assert sql.execute("delete from patients_patient where id = %s", [patient]) == 1
+
+
+def test_the_patient_of_another_clinic_is_nobody_here(organization: Any, other_organization: Any) -> None:
+    from careloop.tenancy.context import set_organization
+
+    set_organization(other_organization.id)
+    patient = make_patient()
+    set_organization(organization.id)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        sql.execute(VISIT, [patient])
+
+
+@pytest.mark.parametrize("table", BELONGING)
+def test_every_table_that_gave_up_its_foreign_key_has_the_rule(organization: Any, table: str) -> None:
+    triggers = {
+        row["tgname"]
+        for row in sql.rows("select tgname from pg_trigger where tgrelid = %s::regclass and not tgisinternal", [table])
+    }
+    gone = sql.value(
+        "select count(*) from pg_trigger where tgrelid = 'patients_patient'::regclass and tgname = %s",
+        [f"none_left_in_{table}"],
+    )
+
+    assert {"belongs_inserted", "belongs_moved"} <= triggers
+    assert gone == 1
+
+
+@pytest.mark.slow
+def test_a_record_written_while_its_patient_is_deleted_is_refused(committed_organization: Any) -> None:
+    with in_organization(committed_organization.id):
+        patient = make_patient()
+    said: list[str] = []
+
+    def write() -> None:
+        try:
+            with in_organization(committed_organization.id):
+                sql.execute(VISIT, [patient])
+            said.append("written")
+        except IntegrityError:
+            said.append("refused")
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=write)
+    with in_organization(committed_organization.id):
+        sql.execute("delete from patients_patient where id = %s", [patient])
+        other.start()
+        time.sleep(0.3)
+        assert said == []  # it waits for us
+    other.join(10)
+
+    assert said == ["refused"]
