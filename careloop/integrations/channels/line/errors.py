@@ -50,6 +50,6 @@ def _explanation(body: bytes) -> tuple[str, list[str]]:
 
 def _seconds(headers: Mapping[str, str]) -> float:
     try:
-        return max(0.1, float(headers.get("Retry-After", RATE_SECONDS)))
+        return max(0.1, float(headers.get("retry-after", RATE_SECONDS)))
     except ValueError:
         return RATE_SECONDS

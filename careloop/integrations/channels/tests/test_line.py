@@ -24,11 +24,13 @@ def push(text: str = "您好", **fields: Any) -> Outgoing:
     return Outgoing(**{"id": 1, "key": uuid4(), "to": USER, "text": text, **fields})
 
 
-def with_line(story: Callable[[FakeLine, LineChannel], Awaitable[None]], **arrangements: Any) -> None:
+def with_line(
+    story: Callable[[FakeLine, LineChannel], Awaitable[None]], *, token: str = TOKEN, **arrangements: Any
+) -> None:
     async def act() -> None:
         fake = FakeLine(**arrangements)
         port = await fake.start()
-        channel = open_channel({"host": f"http://127.0.0.1:{port}", "access_token": TOKEN, "timeout_seconds": 0.5})
+        channel = open_channel({"host": f"http://127.0.0.1:{port}", "access_token": token, "timeout_seconds": 0.5})
         try:
             await story(fake, channel)
         finally:
@@ -144,9 +146,12 @@ def test_somebody_who_is_no_friend_has_no_profile():
     with_line(story)
 
 
+@pytest.mark.parametrize("way", ["direct", "by proxy"])
 @pytest.mark.parametrize("trouble", ["500", "close", "close-taken", "silent", "silent-taken", "429"])
-def test_after_trouble_the_same_key_is_asked_again_and_the_patient_hears_once(trouble):
+def test_after_trouble_the_same_key_is_asked_again_and_the_patient_hears_once(trouble, way):
     async def story(fake: FakeLine, channel: LineChannel) -> None:
+        if way == "by proxy":
+            channel._pool = None  # as where the clinic has one: pushes go by aiohttp
         fake.next.append(trouble)
         message = push()
 
@@ -169,6 +174,55 @@ def test_the_first_request_already_carries_the_key():
         assert set(fake.accepted) == {str(message.key) for message in messages}
 
     with_line(story)
+
+
+def test_a_connection_that_line_closed_meanwhile_is_replaced_at_once():
+    async def story(fake: FakeLine, channel: LineChannel) -> None:
+        await channel.send_many([push()])
+        for client in tuple(fake._open):
+            client.transport.pause_reading()  # the next request on it gets no further than the socket …
+            asyncio.get_running_loop().call_later(0.05, client.transport.abort)  # … and no answer
+
+        started = time.perf_counter()
+        [result] = await channel.send_many([push()])
+
+        assert isinstance(result, Sent)
+        assert time.perf_counter() - started < 0.4
+        assert set(fake.calls.values()) == {1}
+
+    with_line(story)
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX-Line-Request-Id: r1\r\nContent-Length: 2\r\n\r\n{}", True),
+        (b"HTTP/1.1 200 OK\r\nx-line-request-id: r1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nx-line-request-id: r1\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}", True),
+        (b"220 mail.example ESMTP\r\n", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 300_000, False),
+    ],
+    ids=["after a 100", "in chunks", "and closed", "no HTTP", "far too long"],
+)  # fmt: skip
+def test_an_answer_is_read_as_http_says(said, taken):
+    async def act() -> None:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"}]}")
+            for at in range(0, len(said), 7 if taken else 100_000):
+                writer.write(said[at : at + (7 if taken else 100_000)])
+                await asyncio.sleep(0)
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        channel = open_channel({"host": f"http://127.0.0.1:{port}", "access_token": TOKEN, "timeout_seconds": 0.5})
+        results = [(await channel.send_many([push()]))[0] for _ in range(2)]
+        await channel.close()
+        server.close()
+
+        assert [isinstance(result, Sent) and result.provider_id == "r1" for result in results] == [taken, taken]
+
+    asyncio.run(act())
 
 
 def test_a_repeat_long_after_is_told_as_accepted_with_the_first_id():
@@ -201,8 +255,6 @@ def test_a_used_up_month_stops_the_batch():
 
 def test_a_wrong_token_is_found_out_once():
     async def story(fake: FakeLine, channel: LineChannel) -> None:
-        channel._headers["Authorization"] = "Bearer wrong"
-
         results = await channel.send_many([push() for _ in range(50)])
         check = await channel.check()
 
@@ -210,7 +262,13 @@ def test_a_wrong_token_is_found_out_once():
         assert not check.ok
         assert len(results) == 50
 
-    with_line(story)
+    with_line(story, token="wrong")
+
+
+def test_a_token_that_would_break_out_of_its_header_is_not_used():
+    with pytest.raises(ValueError, match="token") as refused:
+        open_channel({"host": "http://127.0.0.1:1", "access_token": "abc\r\nX-Evil: 1"})
+    assert "abc" not in str(refused.value)
 
 
 def test_nobody_there_means_try_again_later():
