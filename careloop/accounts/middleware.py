@@ -11,6 +11,7 @@ from careloop.accounts.models import Membership
 from careloop.accounts.scope import limited_to, location_ids
 from careloop.kernel import sql
 from careloop.tenancy import context
+from careloop.tenancy.models import Organization
 
 SESSION_KEY = "organization"
 # pages that work in an organization of their own choice: an invitation leads into one the visitor is not in yet, a patient's
@@ -63,6 +64,14 @@ def enter_as(user_id: UUID, wanted: str | None) -> Membership | None:
         id=found["id"], organization_id=found["organization_id"], user_id=user_id, role=found["role"],
         title=found["title"], is_active=True, created_at=found["created_at"],
     )  # fmt: skip
+    member.organization = _organization(found["organization"])
     member.location_limit = frozenset(found["locations"] or ()) or None  # type: ignore[attr-defined]
     member.workplaces = found["workplaces"]  # type: ignore[attr-defined]
     return member
+
+
+def _organization(row: dict[str, Any]) -> Organization:
+    """The organization from its row as JSON, as if the ORM had read it."""
+    names = [column.attname for column in Organization._meta.concrete_fields]
+    values = {name: Organization._meta.get_field(name).to_python(row[name]) for name in names}
+    return Organization.from_db("default", names, [values[name] for name in names])

@@ -222,9 +222,10 @@ def _server() -> Iterator[_Server]:
         sys.executable, "-m", "granian", "--interface", "wsgi", "careloop.config.wsgi:application", "--host", "127.0.0.1", "--port", str(port),
         "--workers", "2", "--blocking-threads", "4", "--no-ws", "--log-level", "error",
     ]  # fmt: skip
+    environment = {"MALLOC_ARENA_MAX": "2"} | dict(os.environ)
     processes = [
-        subprocess.Popen(web, stderr=subprocess.DEVNULL),
-        subprocess.Popen([sys.executable, "-m", "careloop", "worker"], stderr=subprocess.DEVNULL),
+        subprocess.Popen(web, stderr=subprocess.DEVNULL, env=environment),
+        subprocess.Popen([sys.executable, "-m", "careloop", "worker"], stderr=subprocess.DEVNULL, env=environment),
     ]
     try:
         deadline = time.monotonic() + 40

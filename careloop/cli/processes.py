@@ -21,6 +21,11 @@ from careloop.config.environment import environment
 
 RESTART_PAUSE = 2.0
 BLOCKING_THREADS = 4
+CHILD_ENVIRONMENT = {
+    "PYTHONWARNINGS": "ignore:No directory at",
+    # glibc keeps an arena of memory for every thread; two are enough where one interpreter lock lets one run at a time
+    "MALLOC_ARENA_MAX": "2",
+}
 # our own server is not behind anybody's proxy
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 TERMINATE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl(2)
@@ -108,6 +113,14 @@ def ensure_demo(output: Output, *, patients: int = 1200, seed: int = 20260316) -
     from careloop.demo import clinic
 
     return clinic.ensure(patients=patients, seed=seed, say=output.say)
+
+
+def sign_ins(demo: dict[str, Any]) -> list[str]:
+    """Who may sign in to the demo clinic, a line each."""
+    return [
+        f"Demo sign-ins (password for all: {demo['password']})",
+        *(f"  {user['email']:32} {user['name']} · {user['role']}" for user in demo["users"]),
+    ]
 
 
 class Supervisor:
@@ -198,7 +211,7 @@ class Supervisor:
         # a session of its own, so that Ctrl-C reaches only us and we stop the children in order
         self.children[name] = subprocess.Popen(
             self.commands()[name],
-            env={"PYTHONWARNINGS": "ignore:No directory at"} | dict(os.environ),
+            env=CHILD_ENVIRONMENT | dict(os.environ),
             start_new_session=True,
             preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )

@@ -4,5 +4,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from careloop.kernel import catalogues
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "careloop.config.settings")
 application = get_wsgi_application()
+catalogues.merge()

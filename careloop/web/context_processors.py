@@ -3,20 +3,16 @@
 from functools import cached_property
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import get_language
 
 from careloop.accounts import selectors
-from careloop.web import navigation
+from careloop.web import frame, navigation
 from careloop.web.colours import DEFAULT_ACCENT
 
 THEME_COOKIE = "careloop_theme"
 THEMES = ("light", "dark", "auto")
-# Each language is offered in its own words, so that its speakers find it.
-LANGUAGE_NAMES = {"zh-hant": "繁體中文", "zh-hans": "简体中文", "en": "English"}
-LANGUAGE_TAGS = {"zh-hant": "zh-Hant", "zh-hans": "zh-Hans", "en": "en"}
 
 
 class Shell:
@@ -51,15 +47,20 @@ class Shell:
         """The member's role in the reader's language."""
         return self.member.get_role_display() if self.member else ""
 
-    @cached_property
-    def sections(self) -> list[navigation.EntryGroup]:
-        """The navigation."""
-        return navigation.sections_for(self._request)
+    @property
+    def head(self) -> str:
+        """The bar on top of a member's page."""
+        user: Any = self._request.user
+        signed = frame.Signed(
+            organization=self.organization.name if self.organization else "", name=user.name, email=user.email,
+            role=str(self.role_label), workplaces=tuple(self.workplaces), theme=self.theme,
+        )  # fmt: skip
+        return frame.head(self._request, signed)
 
-    @cached_property
-    def foot(self) -> list[navigation.Entry]:
-        """The bottom of the navigation."""
-        return navigation.foot_for(self._request)
+    @property
+    def navigation(self) -> str:
+        """The navigation with the current page marked."""
+        return frame.navigation(navigation.sections_for(self._request), navigation.foot_for(self._request))
 
     @property
     def theme(self) -> str:
@@ -76,17 +77,12 @@ class Shell:
     @property
     def language_tag(self) -> str:
         """The language of the page as HTML wants it."""
-        return LANGUAGE_TAGS.get(get_language() or "", get_language() or "en")
+        return frame.LANGUAGE_TAGS.get(get_language() or "", get_language() or "en")
 
     @property
     def languages(self) -> list[dict[str, object]]:
         """The languages to choose from."""
-        current = get_language()
-        return [
-            {"code": code, "name": LANGUAGE_NAMES.get(code, code), "tag": LANGUAGE_TAGS.get(code, code),
-             "is_current": code == current}
-            for code, _ in settings.LANGUAGES
-        ]  # fmt: skip
+        return frame.languages_offered()
 
 
 def shell(request: HttpRequest) -> dict[str, object]:

@@ -15,6 +15,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.core.exceptions import BadRequest
@@ -23,6 +24,14 @@ from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRed
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+
+# -- the clinic's clock -------------------------------------------------------------------------------
+
+
+def clinic_zone(request: HttpRequest) -> ZoneInfo:
+    """Return the zone of the clock on the wall of the clinic the member works in."""
+    return ZoneInfo(request.member.organization.time_zone)  # type: ignore[attr-defined]
+
 
 # -- pages and fragments -----------------------------------------------------------------------------
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch
 from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
+
+from careloop.web.addresses import address
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def _entries(section: Section, request: HttpRequest) -> Iterator[Entry]:
         if not _may_see(item, request):
             continue
         try:
-            url = reverse(item.url_name)
+            url = address(item.url_name)
         except NoReverseMatch:
             continue  # the slice has no screens in this installation
         count = item.badge(request) if item.badge else 0

@@ -15,7 +15,10 @@ def register(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, output: Output) -> int:
-    from careloop.cli.processes import ensure_demo
+    from careloop.cli.processes import ensure_demo, sign_ins
+    from careloop.config.installation import prepare_database
 
-    output.answer(ensure_demo(output, patients=options.patients, seed=options.seed))
+    prepare_database(lambda step: output.say(f"preparing: {step}"))
+    demo = ensure_demo(output, patients=options.patients, seed=options.seed)
+    output.answer(demo, "\n".join(sign_ins(demo)))
     return 0

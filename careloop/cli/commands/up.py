@@ -54,9 +54,10 @@ def run(options: argparse.Namespace, output: Output) -> int:
 
 
 def _welcome(address: str, demo: dict[str, Any] | None) -> str:
+    from careloop.cli.processes import sign_ins
+
     lines = ["", f"CareLoop 常伴 is running at {address}"]
     if demo:
-        lines += ["", "Demo sign-ins (password for all: " + demo["password"] + ")"]
-        lines += [f"  {user['email']:32} {user['name']} · {user['role']}" for user in demo["users"]]
+        lines += ["", *sign_ins(demo)]
     lines += ["", "Stop with Ctrl-C, or from another terminal: careloop down", ""]
     return "\n".join(lines)

@@ -7,18 +7,27 @@ from datetime import date
 from functools import lru_cache
 
 from django import template
+from django.template import defaulttags
+from django.template.base import Node, Parser, Token
 from django.templatetags.static import static
 from django.utils import translation
 from django.utils.html import format_html, json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from careloop.kernel.dates import roc_year
+from careloop.web import addresses
 
 register = template.Library()
 
 AVATAR_TINTS = 5
 SPRITE = "build/icons.svg"
 _SIGNS = re.compile(r"[^\w\s]|_")  # what is neither letter, digit nor space
+
+
+@register.tag
+def url(parser: Parser, token: Token) -> Node:
+    """Django's tag, with addresses whose shape is worked out once."""
+    return addresses.quick(defaulttags.url(parser, token))
 
 
 @register.simple_tag

@@ -10,7 +10,7 @@ from careloop.accounts.permissions import PERMISSIONS, ROLES
 from careloop.audit.models import AuditEvent
 from careloop.patients.tests.make import patient
 from careloop.web import navigation
-from careloop.web.context_processors import LANGUAGE_NAMES
+from careloop.web.frame import LANGUAGE_NAMES
 from careloop.web.search import Found, Provider, search
 from careloop.web.templatetags.careloop import initials, share, tint, width
 
@@ -20,7 +20,7 @@ LANGUAGES = [code for code, _ in settings.LANGUAGES]
 @pytest.fixture
 def every_item_has_an_address(monkeypatch):
     """As if every slice had its screens."""
-    monkeypatch.setattr(navigation, "reverse", lambda name: f"/{name}/")
+    monkeypatch.setattr(navigation, "address", lambda name: f"/{name}/")
 
 
 def request_of(role):
@@ -47,7 +47,7 @@ def test_an_item_whose_slice_has_no_screens_is_not_shown(monkeypatch):
     def nowhere(name):
         raise NoReverseMatch(name)
 
-    monkeypatch.setattr(navigation, "reverse", nowhere)
+    monkeypatch.setattr(navigation, "address", nowhere)
 
     assert items_of("owner") == []
 

@@ -9,22 +9,23 @@ from django.utils.translation import gettext_lazy as _
 from careloop.followups import selectors
 from careloop.patients import panels
 from careloop.patients.panels import Panel, PatientHead
-from careloop.web.screens.followups.views import clinic_zone, shown
+from careloop.web.http import clinic_zone
+from careloop.web.screens.followups.views import shown
 
 
-def _rows(patient: PatientHead, limit: int) -> list[dict[str, Any]]:
-    now, zone = timezone.now(), clinic_zone()
+def _rows(request: HttpRequest, patient: PatientHead, limit: int) -> list[dict[str, Any]]:
+    now, zone = timezone.now(), clinic_zone(request)
     return [shown(row, now, zone) for row in selectors.of_patient(patient.id, limit=limit)]
 
 
 def tab(request: HttpRequest, patient: PatientHead) -> tuple[str, dict[str, Any]]:
     """All follow-ups of the patient, open ones first."""
-    return "followups/_patient_tab.html", {"rows": _rows(patient, 100)}
+    return "followups/_patient_tab.html", {"rows": _rows(request, patient, 100)}
 
 
 def next_to_do(request: HttpRequest, patient: PatientHead) -> tuple[str, dict[str, Any]] | None:
     """Open follow-ups, in the column of what to do next."""
-    rows = [row for row in _rows(patient, 5) if row["is_open"]]
+    rows = [row for row in _rows(request, patient, 5) if row["is_open"]]
     return ("followups/_patient_next.html", {"rows": rows}) if rows else None
 
 

@@ -23,8 +23,7 @@ from careloop.followups.selectors import Filters
 from careloop.kernel import sql
 from careloop.kernel.errors import DomainError
 from careloop.patients import selectors as patients
-from careloop.tenancy.models import Organization
-from careloop.web.http import Keyset, next_url, redirect_to, refuse, respond
+from careloop.web.http import Keyset, clinic_zone, next_url, redirect_to, refuse, respond
 from careloop.web.screens.followups.forms import FilterForm, NewForm, OutcomeForm, SnoozeForm, moment_of
 
 KINDS = dict(FollowUp.Kind.choices)
@@ -33,10 +32,6 @@ STATES = dict(FollowUp.State.choices)
 ICONS = {"CALL": "phone", "REPLY": "message", "CHECK": "clipboard-check", "VISIT": "calendar", "OTHER": "checklist"}
 TONES = {1: "danger", 2: "neutral", 3: "neutral"}
 MOST_ASSIGNED = 500
-
-
-def clinic_zone() -> ZoneInfo:
-    return ZoneInfo(Organization.objects.values_list("time_zone", flat=True).get())
 
 
 def end_of_day(now: datetime, zone: ZoneInfo) -> datetime:
@@ -57,7 +52,7 @@ def _scope(request: HttpRequest) -> tuple[str, dict[str, Any]]:
 def worklist(request: HttpRequest) -> HttpResponse:
     """What is to be done, most pressing first: one statement for the page, one for the numbers."""
     member: Any = request.member  # type: ignore[attr-defined]
-    now, zone = timezone.now(), clinic_zone()
+    now, zone = timezone.now(), clinic_zone(request)
     tonight = end_of_day(now, zone)
     staff, locations = selectors.staff(), selectors.locations()
     form = FilterForm(request.GET, staff=staff, locations=locations)
@@ -191,7 +186,7 @@ def page(request: HttpRequest, follow_up_id: UUID) -> HttpResponse:
 def _settle(request: HttpRequest, row: dict[str, Any], given: dict[str, Any], member: Any) -> HttpResponse:
     now = timezone.now()
     if given["again"]:
-        until = moment_of(given["again"], now=now, zone=clinic_zone())
+        until = moment_of(given["again"], now=now, zone=clinic_zone(request))
         services.snooze(
             follow_up_id=row["id"], until=until, version=given["version"], now=now, by=member.user_id, outcome=given["outcome"],
             note=given["note"],
@@ -210,7 +205,7 @@ def _page(
     request: HttpRequest, row: dict[str, Any], form: OutcomeForm, snoozing: SnoozeForm, refusal: str
 ) -> HttpResponse:
     member: Any = request.member  # type: ignore[attr-defined]
-    now, zone = timezone.now(), clinic_zone()
+    now, zone = timezone.now(), clinic_zone(request)
     phones = [
         {"masked": one.masked, "use": one.use, "reveal": reverse("patients:reveal", args=[row["patient_id"], one.id])}
         for one in patients.secrets_of(row["patient_id"]) if one.kind == "phone"
@@ -250,7 +245,7 @@ def snooze(request: HttpRequest, follow_up_id: UUID) -> HttpResponse:
     if not form.is_valid():
         return _page(request, row, OutcomeForm(initial={"version": row["version"]}), form, "")
     now = timezone.now()
-    until = moment_of(form.cleaned_data["until"], now=now, zone=clinic_zone())
+    until = moment_of(form.cleaned_data["until"], now=now, zone=clinic_zone(request))
     try:
         services.snooze(
             follow_up_id=follow_up_id, until=until, version=form.cleaned_data["version"], now=now, by=member.user_id
@@ -309,7 +304,7 @@ def new(request: HttpRequest) -> HttpResponse:
     form = NewForm(request.POST or None, staff=selectors.staff())
     if request.method == "POST" and form.is_valid():
         given, now = form.cleaned_data, timezone.now()
-        due = now if given["due"] == "now" else moment_of(given["due"], now=now, zone=clinic_zone())
+        due = now if given["due"] == "now" else moment_of(given["due"], now=now, zone=clinic_zone(request))
         try:
             services.create(
                 patient_id=patient_id, title=given["title"], kind=given["kind"], priority=given["priority"], due_at=due,

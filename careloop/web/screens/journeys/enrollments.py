@@ -21,8 +21,8 @@ from careloop.kernel.errors import DomainError
 from careloop.messaging.models import Message
 from careloop.messaging.reasons import reason_label
 from careloop.messaging.words import answer_label
-from careloop.web.http import Keyset, next_url, redirect_to, refuse, respond
-from careloop.web.screens.journeys.shared import ENROLLMENT_TONES, base, clinic_zone, found, scope_of
+from careloop.web.http import Keyset, clinic_zone, next_url, redirect_to, refuse, respond
+from careloop.web.screens.journeys.shared import ENROLLMENT_TONES, base, found, scope_of
 
 STATES = dict(Enrollment.State.choices)
 MESSAGE_STATES = dict(Message.State.choices)
@@ -116,7 +116,7 @@ def page(request: HttpRequest, enrollment_id: UUID) -> HttpResponse:
     """One patient on one journey: every step, when, and why."""
     member: Any = request.member  # type: ignore[attr-defined]
     row = _load(request, enrollment_id)
-    known, zone = sentences.names(), clinic_zone()
+    known, zone = sentences.names(), clinic_zone(request)
     steps = {str(step.get("id")): step for step in row["definition"].get("steps") or []}
     entries = [_entry(one, steps, known, zone) for one in selectors.history(enrollment_id)]
     audit.record("enrollment.viewed", patients=[row["patient_id"]], target=("enrollment", enrollment_id))

@@ -2,7 +2,6 @@
 
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpRequest
 from django.urls import reverse
@@ -23,10 +22,6 @@ def found(journey_id: UUID) -> Journey:
     if journey is None:
         raise Http404
     return journey
-
-
-def clinic_zone() -> ZoneInfo:
-    return ZoneInfo(Organization.objects.values_list("time_zone", flat=True).get())
 
 
 def scope_of(request: HttpRequest) -> tuple[str, dict[str, Any]]:

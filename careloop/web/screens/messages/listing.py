@@ -17,7 +17,7 @@ from careloop.messaging import selectors, services
 from careloop.messaging.models import Message
 from careloop.messaging.reasons import reason_label
 from careloop.messaging.words import answer_label
-from careloop.web.context_processors import LANGUAGE_NAMES
+from careloop.web.frame import LANGUAGE_NAMES
 from careloop.web.http import Cursor, Page, redirect_to, refuse, respond
 from careloop.web.screens.messages import common
 from careloop.web.screens.messages.forms import FilterForm

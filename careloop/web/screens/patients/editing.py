@@ -27,7 +27,7 @@ from careloop.patients.models import ContactPoint, HealthNote, Patient, RelatedP
 from careloop.patients.services import NewContact, NewIdentifier
 from careloop.records import selectors as record_selectors
 from careloop.records import services as records
-from careloop.web.http import redirect_to, respond
+from careloop.web.http import clinic_zone, redirect_to, respond
 from careloop.web.screens.patients import list_query, page, words
 from careloop.web.screens.patients.forms import (
     ChangeContactForm,
@@ -426,7 +426,7 @@ def add_visit(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     """Record a visit and what was paid."""
     _must_exist(patient_id)
     member: Any = request.member  # type: ignore[attr-defined]
-    now, zone = timezone.now(), words.zone_of(request)
+    now, zone = timezone.now(), clinic_zone(request)
     local, currency = now.astimezone(zone), member.organization.currency
     form = VisitForm(
         request.POST or None, currency=currency,
@@ -468,7 +468,7 @@ def _bill_of(visit_id: UUID) -> UUID:
 def add_result(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     """Record a measured value; needs to be allowed to change patients as well as to see records."""
     _must_exist(patient_id)
-    now, zone = timezone.now(), words.zone_of(request)
+    now, zone = timezone.now(), clinic_zone(request)
     form = ResultForm(request.POST or None, initial={"key": uuid7(), "on": now.astimezone(zone).date()})
     back = patient_url(patient_id, "results")
 

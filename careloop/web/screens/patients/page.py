@@ -26,7 +26,7 @@ from careloop.patients import selectors as patient_selectors
 from careloop.patients.panels import Panel, PatientHead
 from careloop.records import selectors as records
 from careloop.records.rules import RefillState, refill_window
-from careloop.web.http import is_htmx, respond
+from careloop.web.http import clinic_zone, is_htmx, respond
 from careloop.web.screens.patients import page_data, timeline, words
 from careloop.web.screens.patients.list_rows import STAGE_TONES
 from careloop.web.screens.patients.page_data import PageData
@@ -165,7 +165,7 @@ def _overview(request: HttpRequest, data: PageData) -> Context:
     row, facts = data.row, data.facts
     currency = member.organization.currency
     secrets = data.secrets()
-    zone = words.zone_of(request)
+    zone = clinic_zone(request)
     # json_agg gives times as text
     visits = [
         one | {
@@ -196,7 +196,7 @@ def _overview(request: HttpRequest, data: PageData) -> Context:
         },
     ]
     return "patients/_overview.html", {
-        "details": [{"label": label, "value": value} for label, value in details if value],
+        "details": [{"label": label, "value": value, "href": ""} for label, value in details if value],
         "secrets": [_secret(one) for one in secrets],
         "has_address": any(one.kind == "address" for one in secrets),
         "visits": visits,
@@ -336,7 +336,7 @@ def _medication(request: HttpRequest, data: PageData) -> Context:
 
 def _results(request: HttpRequest, data: PageData) -> Context:
     member: Any = request.member  # type: ignore[attr-defined]
-    zone = words.zone_of(request)
+    zone = clinic_zone(request)
     groups = records.results(data.head.id, profile=member.organization.legal_profile)
     charts: list[dict[str, Any]] = []
     values: list[dict[str, Any]] = []
@@ -405,7 +405,7 @@ def _is_drawn(group: dict[str, Any], point: dict[str, Any]) -> bool:
 
 
 def _spend(request: HttpRequest, data: PageData) -> Context:
-    zone = words.zone_of(request)
+    zone = clinic_zone(request)
     months = records.spend_by_month(data.head.id, zone=zone.key)
     totals = records.spend_totals(data.head.id)
     bills = records.invoices(data.head.id)
@@ -497,7 +497,7 @@ def _explained(patient_id: UUID, channel: str) -> dict[str, Any]:
 def _timeline(request: HttpRequest, data: PageData) -> Context:
     member: Any = request.member  # type: ignore[attr-defined]
     form, entries = timeline.page_of(
-        request, data.head.id, zone=words.zone_of(request), clinical=member.can("records.view")
+        request, data.head.id, zone=clinic_zone(request), clinical=member.can("records.view")
     )
     return "patients/_timeline.html", {
         "form": form, "entries": entries, "is_first": "after" not in request.GET,

@@ -2,7 +2,6 @@
 
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from django.utils.functional import Promise
@@ -14,6 +13,7 @@ from careloop.facts.models import Stage
 from careloop.kernel.dates import age_in_months, age_in_years, format_roc
 from careloop.kernel.money import format_money
 from careloop.patients.models import ContactPoint, HealthNote, Identifier, Patient
+from careloop.web.http import clinic_zone
 
 Words = dict[str, str | Promise]
 
@@ -123,14 +123,9 @@ def age(value: date | None, *, today: date, precision: str = "day") -> str:
     return _("%(years)d years") % {"years": years}
 
 
-def zone_of(request: HttpRequest) -> ZoneInfo:
-    """Return the zone of the clinic's clock."""
-    return ZoneInfo(request.member.organization.time_zone)  # type: ignore[attr-defined]
-
-
 def today_of(request: HttpRequest, now: datetime) -> date:
     """Return the clinic's calendar date."""
-    return now.astimezone(zone_of(request)).date()
+    return now.astimezone(clinic_zone(request)).date()
 
 
 def money(amount: Any, currency: str) -> str:

@@ -20,8 +20,8 @@ from careloop.insights import selectors
 from careloop.insights.selectors import Today
 from careloop.integrations.imports.models import ImportBatch
 from careloop.kernel import sql
-from careloop.web.http import respond
-from careloop.web.screens.followups.views import clinic_zone, shown
+from careloop.web.http import clinic_zone, respond
+from careloop.web.screens.followups.views import shown
 
 LISTED = 8
 TITLES = {
@@ -42,7 +42,7 @@ DATE_LABELS = {
 def home(request: HttpRequest) -> HttpResponse:
     """What must I do now: urgent things first, then what waits, then what is good to know. Each role sees its own."""
     member: Any = request.member  # type: ignore[attr-defined]
-    now, zone = timezone.now(), clinic_zone()
+    now, zone = timezone.now(), clinic_zone(request)
     local = now.astimezone(zone)
     tonight = datetime.combine(local.date(), time.max, zone)
     limit = location_ids(member)
@@ -197,7 +197,7 @@ def patients(request: HttpRequest, what: str) -> HttpResponse:
     """The patients behind one of the day's numbers."""
     if what not in TITLES:
         raise Http404
-    day = timezone.now().astimezone(clinic_zone()).date()
+    day = timezone.now().astimezone(clinic_zone(request)).date()
     rows = selectors.patients_of(what, day=day, locations=location_ids(request.member))  # type: ignore[attr-defined]
     audit.record("patients.listed", patients=[row["id"] for row in rows], details={"what": what})
     for row in rows:
