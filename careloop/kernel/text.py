@@ -99,7 +99,7 @@ def normalise(text: str) -> str:
     ('nguyen van an', '台大醫院')
     """
     if text.isascii():
-        return SPACES.sub(" ", text).strip().casefold()
+        return " ".join(text.split()).casefold()
     text = unicodedata.normalize("NFKC", INVISIBLE.sub("", text)).casefold()
     # Folding may undo the composed form (İ), and the accents must stand alone to be taken off.
     text = ACCENTS.sub("", unicodedata.normalize("NFD", text))
@@ -140,8 +140,7 @@ def grams(name: str) -> list[str]:
     """
     if PLAIN_CHINESE.fullmatch(name):
         name = name.translate(VARIANTS)
-        pieces = [*name, *map("".join, pairwise(name))]
-        return list(dict.fromkeys(pieces))
+        return list(dict.fromkeys([*name, *(first + second for first, second in pairwise(name))]))
     found: dict[str, None] = {}
     for word in search_words(name):
         if _is_unspaced(word):

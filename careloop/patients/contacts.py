@@ -5,6 +5,7 @@ Nothing is refused that the person behind it may really use: a number that canno
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from careloop.kernel.phones import PhoneRefused, PhoneSeveral, read_phone, taiwan_mobile
 from careloop.kernel.taiwan import IdKind, normalise_id, read_id
@@ -15,8 +16,7 @@ LINE_ID = re.compile(r"U[0-9a-f]{32}")
 LONGEST = 254
 
 
-@dataclass(frozen=True, slots=True)
-class ReadContact:
+class ReadContact(NamedTuple):
     """A contact point as it is stored.
 
     `value` is what is sealed (E.164, with `;ext=` for an extension), `indexed` what its blind index is made of,
@@ -61,7 +61,7 @@ def _read_phone(text: str) -> ReadContact:
 
 
 def _doubt(e164: str) -> str:
-    return "phone.doubtful" if len(set(e164[-7:])) == 1 else ""
+    return "phone.doubtful" if e164[-7:] == e164[-1] * 7 else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ from careloop.audit import services as audit
 from careloop.events.models import Event  # noqa: F401  (the table every chunk publishes to)
 from careloop.integrations.imports.errors import BatchBusy
 from careloop.integrations.imports.models import ImportBatch
-from careloop.integrations.imports.people import write_patients, write_related
+from careloop.integrations.imports.people import write_patients
+from careloop.integrations.imports.related import write_related
 from careloop.integrations.imports.rows import Refused, RowChunk, Warned
 from careloop.integrations.imports.writing import (
     Outcome,

@@ -18,7 +18,7 @@ from careloop.integrations.imports import pipeline
 from careloop.integrations.imports.ahead import ahead
 from careloop.integrations.imports.errors import BatchBusy, BatchUnknown, NoSuchFile
 from careloop.integrations.imports.models import ImportBatch, ImportSource
-from careloop.integrations.imports.people import prepare_ahead
+from careloop.integrations.imports.preparing import prepare_ahead
 from careloop.integrations.imports.rows import RowChunk
 from careloop.integrations.tabular import loader
 from careloop.integrations.tabular import mapping as mappings
@@ -145,7 +145,8 @@ def opened(batch: ImportBatch, path: Path, *, organization_id: UUID, now: dateti
         zone = ZoneInfo(organization.time_zone)
         saved = ImportSource.objects.values_list("mappings", flat=True).get(id=batch.source_id)
     if batch.kind == ImportBatch.Kind.FHIR:
-        with closing(ahead(fhir.rows(path, zone=zone, now=now, name=batch.file_name))) as chunks:
+        stream = fhir.rows(path, zone=zone, now=now, name=batch.file_name)
+        with closing(ahead(prepare_ahead(stream, organization_id, zone))) as chunks:
             yield Opened(chunks, batch.file_size, [], {})
         return
     document = (batch.mapping or {}).get("document")
@@ -159,7 +160,8 @@ def opened(batch: ImportBatch, path: Path, *, organization_id: UUID, now: dateti
             table.name: {"headers": table.report.headers, "mapping": table.mapping.as_json()} for table in source.tables
         }
         today = now.astimezone(zone).date()
-        with closing(ahead(prepare_ahead(loader.stream(source, zone=zone, today=today), organization_id))) as chunks:
+        stream = loader.stream(source, zone=zone, today=today)
+        with closing(ahead(prepare_ahead(stream, organization_id, zone))) as chunks:
             yield Opened(chunks, source.size, notices, tables)
 
 

@@ -4,10 +4,8 @@ Nothing here loops over rows in Python except to bring them into text for COPY. 
 How a row finds the record it speaks of is said in `rows.py`; `match` below is that rule in SQL.
 """
 
-import csv
-import io
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
@@ -18,7 +16,9 @@ from uuid import UUID
 from django.apps import apps
 from django.db import connection
 
+from careloop.integrations.imports.moments import Bad, moment_text, remember
 from careloop.integrations.imports.natural_keys import CALENDAR_KINDS, moment_key
+from careloop.integrations.imports.rendering import Rendered, render
 from careloop.integrations.imports.rows import Kind, Refused, Row, RowChunk, Warned
 from careloop.kernel.money import decimals_of
 
@@ -201,31 +201,25 @@ def limits(table: str) -> dict[str, int]:
 # --- to the database and back ---------------------------------------------------------------------------------------
 
 
-def copy_in(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """COPY rows into a staging table; None and the empty string are NULL."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    text = buffer.getvalue()
-    if "\0" in text:
-        text = text.replace("\0", "")
-    with connection.cursor() as cursor:
-        names = ", ".join(f'"{column}"' for column in columns)
-        with cursor.copy(f"copy {table} ({names}) from stdin with (format csv)") as copy:
-            copy.write(text.encode("utf-8", "replace"))
-
-
 def stage(
     table: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]], *, joined: bool = True
 ) -> None:
-    """Make a staging table that lives until the end of the transaction, fill it, and tell the planner its size.
+    """Make a staging table of rows that lives until the end of the transaction; None and the empty string are NULL."""
+    stage_rendered(table, render(columns, rows, without_empty=False), joined=joined)
+
+
+def stage_rendered(table: str, rendered: Rendered, *, joined: bool = True) -> None:
+    """Make a staging table of what was rendered ahead, and tell the planner its size.
 
     Args:
         joined: whether a statement joins it to other tables; a table that is only read through needs no statistics.
     """
-    names = ", ".join(f'"{name}" {kind}' for name, kind in columns)
+    kinds = ", ".join(f'"{name}" {kind}' for name, kind in rendered.columns)
+    names = ", ".join(f'"{name}"' for name, _kind in rendered.columns)
     with connection.cursor() as cursor:
-        cursor.execute(f"create temp table {table} ({names}) on commit drop")
-        copy_in(table, [name for name, _kind in columns], rows)
+        cursor.execute(f"create temp table {table} ({kinds}) on commit drop")
+        with cursor.copy(f"copy {table} ({names}) from stdin") as copy:
+            copy.write(rendered.text)
         if joined:
             cursor.execute(f"analyze {table}")
 
@@ -341,54 +335,10 @@ def find_practitioners(run: Run, references: Iterable[str]) -> dict[str, UUID]:
 # --- columns to text ------------------------------------------------------------------------------------------------
 
 
-class _Bad(Exception):
-    def __init__(self, code: str) -> None:
-        self.code = code
-
-
-def _remember(read: Callable[[Any], Any]) -> Callable[[Sequence[Any]], list[Any]]:
-    """Return a function that reads a whole column and reads each different value once; what cannot be read is a `_Bad`."""
-
-    def column(values: Sequence[Any]) -> list[Any]:
-        known: dict[Any, Any] = {}
-        for value in set(values):
-            if value is None or value == "":
-                known[value] = None
-                continue
-            try:
-                known[value] = read(value)
-            except _Bad as bad:
-                known[value] = bad
-            except (ValueError, OverflowError, InvalidOperation):
-                known[value] = _Bad("row.not_a_number")
-        return [known[value] for value in values]
-
-    return column
-
-
-def moment_text(zone: tzinfo) -> Callable[[str], str]:
-    """Return a function that gives a FHIR dateTime as PostgreSQL reads it; a day begins at the clinic's midnight."""
-
-    def read(written: str) -> str:
-        try:
-            if len(written) > 10:
-                datetime.fromisoformat(written)
-                return written
-            day = date.fromisoformat(written + {4: "-01-01", 7: "-01", 10: ""}[len(written)])
-        except (ValueError, KeyError):
-            raise _Bad("row.not_a_date") from None
-        offset = datetime(day.year, day.month, day.day, tzinfo=zone).utcoffset() or timedelta()
-        minutes = round(offset.total_seconds() / 60)
-        sign = "-" if minutes < 0 else "+"
-        return f"{day.isoformat()}T00:00:00{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
-
-    return read
-
-
 def _small(value: Any) -> int:
     number = int(Decimal(str(value)))
     if not 0 <= number <= 32767:
-        raise _Bad("row.not_a_whole_number")
+        raise Bad("row.not_a_whole_number")
     return number
 
 
@@ -458,7 +408,7 @@ def _stage_records(rows: list[Row], kind: Kind, target: Target, run: Run, outcom
         if reference not in patients:
             bad[place] = ("patient_external_id", "row.patient_unknown")
 
-    to_moment = _remember(moment_text(run.zone))
+    to_moment = remember(moment_text(run.zone))
     staged: dict[str, Sequence[Any]] = {
         "n": range(len(rows)),
         "external_id": columns[index["external_id"]],
@@ -482,9 +432,9 @@ def _stage_records(rows: list[Row], kind: Kind, target: Target, run: Run, outcom
         if how == "at":
             values = to_moment(values)
         elif how == "small":
-            values = _remember(_small)(values)
+            values = remember(_small)(values)
         elif how == "float":
-            values = _remember(_float)(values)
+            values = remember(_float)(values)
         elif how == "money":
             values = _money(values, columns[index["currency"]], run)
         elif name == "currency":
@@ -492,7 +442,7 @@ def _stage_records(rows: list[Row], kind: Kind, target: Target, run: Run, outcom
         staged[name] = values
         if how in {"at", "small", "float", "money"}:
             for place, value in enumerate(values):
-                if isinstance(value, _Bad):
+                if isinstance(value, Bad):
                     bad.setdefault(place, (source, value.code))
     if target.time:
         staged["day_only"] = [
@@ -532,11 +482,11 @@ def _natural_keys(kind: Kind, columns: list[Sequence[Any]], run: Run) -> list[st
         try:
             return moment_key(kind.name, str(written), zone=run.zone)
         except ValueError:
-            raise _Bad("row.not_a_date") from None
+            raise Bad("row.not_a_date") from None
 
-    moments = _remember(key_of)(columns[index[time]]) if time else [""] * count
+    moments = remember(key_of)(columns[index[time]]) if time else [""] * count
     return [
-        f"{code}|{'' if moment is None or isinstance(moment, _Bad) else moment}"
+        f"{code}|{'' if moment is None or isinstance(moment, Bad) else moment}"
         for code, moment in zip(codes, moments, strict=True)
     ]
 
@@ -565,7 +515,7 @@ def _money(values: Sequence[Any], currencies: Sequence[Any], run: Run) -> list[A
         try:
             found.append(minor_units(value, str(currency or run.currency)))
         except (InvalidOperation, ValueError):
-            found.append(_Bad("row.not_an_amount"))
+            found.append(Bad("row.not_an_amount"))
     return found
 
 

@@ -1,0 +1,62 @@
+"""Rows as the text that COPY reads: column after column, because joining strings costs a tenth of looking at every character."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+NULL = "\\N"
+_EMPTY = frozenset({None, ""})
+_TEXT_OR_NONE = frozenset({str, type(None)})
+#: what a value may not hold as it is (COPY's text format); PostgreSQL cannot hold NUL at all. The backslash comes first.
+_ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"), ("\0", ""))
+
+
+@dataclass(slots=True)
+class Rendered:
+    """Rows as text for COPY, and which columns are in it."""
+
+    columns: list[tuple[str, str]]
+    text: bytes
+    rows: int
+
+
+def render(
+    columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]], *, without_empty: bool = True
+) -> Rendered:
+    """Return rows as text for COPY; None and the empty string are NULL.
+
+    Args:
+        columns: (name, type) of each column.
+        rows: values in that order.
+        without_empty: leave out the columns in which nothing stands; at least one column is kept.
+
+    >>> render([("a", "int"), ("b", "text"), ("c", "text")], [(1, "x\\ty", None), (2, "", None)]).text
+    b'1\\tx\\\\ty\\n2\\t\\\\N\\n'
+    """
+    values = list(zip(*rows, strict=True))
+    held = [
+        (column, taken)
+        for column, taken in zip(columns, values, strict=False)
+        if not (without_empty and _EMPTY.issuperset(taken))
+    ]
+    if not held:
+        count = len(values[0]) if values else 0
+        return Rendered(list(columns[:1]), f"{NULL}\n".encode() * count, count)
+    lines = list(map("\t".join, zip(*(_column(taken) for _name, taken in held), strict=True)))
+    text = "\n".join(lines) + "\n"
+    return Rendered([column for column, _taken in held], text.encode("utf-8", "replace"), len(lines))
+
+
+def _column(values: Sequence[Any]) -> list[str]:
+    kinds = set(map(type, values))
+    if kinds <= _TEXT_OR_NONE:
+        joined = "".join(filter(None, values))
+        texts = [value or NULL for value in values]
+    else:
+        texts = ["" if value is None else str(value) for value in values]
+        joined = "".join(texts)
+        texts = [text or NULL for text in texts]
+    for special, escaped in _ESCAPES:
+        if special in joined:
+            texts = [text if text is NULL else text.replace(special, escaped) or NULL for text in texts]
+    return texts
