@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import orjson
+import psycopg
 from django.db import connection
+from psycopg.rows import dict_row
 
 Params = Sequence[Any] | Mapping[str, Any] | None
 JSON_TYPES = (114, 3802)
@@ -37,6 +40,36 @@ def execute(statement: str, params: Params = None) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
         return cursor.rowcount
+
+
+def batch(statement: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Run `statement` with its values sent beside it and its rows in binary: for batches of hundreds of values.
+
+    `rows` and `execute` write values into the statement, so that lists of addresses or sealed texts are quoted here and
+    parsed there: half the time of a batch. Arrays are given by `uuid_array` and `text_array`; JSON is selected as text.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection, row_factory=dict_row) as cursor:
+        cursor.execute(statement, params, binary=True)  # type: ignore[arg-type]
+        return cursor.fetchall() if cursor.description else []
+
+
+def uuid_array(ids: Iterable[UUID]) -> str:
+    """Return ids as an array for `batch`.
+
+    >>> uuid_array([UUID(int=1), UUID(int=2)])
+    '{00000000000000000000000000000001,00000000000000000000000000000002}'
+    """
+    return "{" + ",".join([one.hex for one in ids]) + "}"
+
+
+def text_array(texts: Sequence[str]) -> str:
+    r"""Return texts as an array for `batch`.
+
+    >>> text_array(["a", "", 'say "no"', "back\\slash"])
+    '{"a","","say \\"no\\"","back\\\\slash"}'
+    """
+    return '{"' + '","'.join([one.replace("\\", "\\\\").replace('"', '\\"') for one in texts]) + '"}' if texts else "{}"
 
 
 def _dicts(cursor: Any, found: Iterable[Sequence[Any]]) -> Iterable[dict[str, Any]]:

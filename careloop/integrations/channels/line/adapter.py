@@ -190,6 +190,7 @@ class LineChannel:
         return result
 
     async def _push(self, body: bytes, key: str) -> Result:
+        got: Mapping[str, str]
         try:
             if self._pool is not None:
                 request = b"%b%b\r\nContent-Length: %d\r\n\r\n%b" % (self._head, key.encode("ascii"), len(body), body)
