@@ -7,7 +7,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from operator import add
 from typing import ClassVar
 
 from django.utils.translation import gettext_lazy as _
@@ -38,6 +38,8 @@ VARIANTS = str.maketrans(
         "đ": "d", "ð": "d", "ø": "o", "ł": "l", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th",
     }
 )  # fmt: skip
+
+VARIANT_CHARACTERS = frozenset(map(chr, VARIANTS))
 
 # Scripts written without spaces between words: every single character is worth finding.
 UNSPACED = (
@@ -139,8 +141,9 @@ def grams(name: str) -> list[str]:
     ['a', 'am', 'my', 'amy']
     """
     if PLAIN_CHINESE.fullmatch(name):
-        name = name.translate(VARIANTS)
-        return list(dict.fromkeys([*name, *(first + second for first, second in pairwise(name))]))
+        if not VARIANT_CHARACTERS.isdisjoint(name):
+            name = name.translate(VARIANTS)
+        return list(dict.fromkeys([*name, *map(add, name, name[1:])]))
     found: dict[str, None] = {}
     for word in search_words(name):
         if _is_unspaced(word):

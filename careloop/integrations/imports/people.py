@@ -24,7 +24,7 @@ from careloop.integrations.imports.preparing import (
     identity_key,
     warn,
 )
-from careloop.integrations.imports.rendering import Rendered, render
+from careloop.integrations.imports.rendering import Rendered, bytea, render
 from careloop.integrations.imports.rows import PATIENT, Row, RowChunk
 from careloop.integrations.imports.writing import (
     Outcome,
@@ -288,7 +288,7 @@ def _as_found(found: list[Found], keys: dict[str, bytes]) -> list[tuple[Any, ...
             address, plain = None, one.row[PATIENT.index["address"]]
             if plain and addresses.get(one.patient) != plain:
                 place = f"{TABLE}.address_sealed.{one.patient}"
-                address = "\\x" + vault.seal(keys[one.patient], str(plain), place=place).hex()
+                address = bytea(vault.seal(keys[one.patient], str(plain), place=place))
             changed = list(values)
             changed[0], changed[1], changed[at_address], changed[at_wrapped] = one.patient, False, address, None
             values = tuple(changed)
@@ -434,7 +434,7 @@ def _new_contacts(found: list[Found], keys: dict[str, bytes]) -> list[Contact]:
     there: set[tuple[str, str, str]] = set()
     if keys:
         there = {
-            (str(patient), system, "\\x" + bytes(value).hex())
+            (str(patient), system, bytea(bytes(value)))
             for patient, system, value in _fetch(
                 "select patient_id, system, value_index from patients_contact_point where patient_id = any(%s::uuid[])",
                 [list(keys)],
@@ -449,7 +449,7 @@ def _new_contacts(found: list[Found], keys: dict[str, bytes]) -> list[Contact]:
             if (one.patient, contact.system, contact.hashed) in there:
                 continue
             place = f"{sealing.CONTACT_TABLE}.value_sealed.{contact.id}"
-            sealed = "\\x" + vault.seal(keys[one.patient], value, place=place).hex()
+            sealed = bytea(vault.seal(keys[one.patient], value, place=place))
             staged.append(contact._replace(patient=one.patient, sealed=sealed))
     return staged
 
@@ -521,9 +521,7 @@ def _write_identifiers(found: list[Found], run: Run, keys: dict[str, bytes], out
             there.add((patient, read.kind, system, hashed))
             row_id = uuid7()
             sealed = vault.seal(key, read.value, place=f"{sealing.IDENTIFIER_TABLE}.value_sealed.{row_id}")
-            staged.append(
-                (row_id, patient, read.kind, system, "\\x" + sealed.hex(), "\\x" + hashed.hex(), read.warning)
-            )
+            staged.append((row_id, patient, read.kind, system, bytea(sealed), bytea(hashed), read.warning))
     if not staged:
         return
     names = ("id", "patient_id", "kind", "system", "value_sealed", "value_index", "warning")

@@ -21,7 +21,7 @@ import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from careloop.integrations.imports.moments import Bad, moment_text
-from careloop.integrations.imports.rendering import Rendered, render
+from careloop.integrations.imports.rendering import HEX, Rendered, bytea, render
 from careloop.integrations.imports.rows import PATIENT, Row, RowChunk, Warned
 from careloop.kernel import vault
 from careloop.kernel.text import grams
@@ -188,7 +188,7 @@ class Preparer:
             if row[at_address]:
                 nonce = take(12)
                 bound = _ADDRESS_PLACE + patient.encode()
-                sealed = "\\x" + (nonce + cipher.encrypt(nonce, str(row[at_address]).encode(), bound)).hex()
+                sealed = HEX + (nonce + cipher.encrypt(nonce, str(row[at_address]).encode(), bound)).hex()
             written = row[at_birth]
             birth = births.get(written)
             if birth is None:
@@ -207,7 +207,7 @@ class Preparer:
             made.rows.append(
                 (
                     patient, True, external, row[at_chart], *birth, dead if dead or row[at_dead] is not None else None, died,
-                    row[at_active], row[at_registered], sealed, pieces, "\\x" + wrapped.hex(), *texts,
+                    row[at_active], row[at_registered], sealed, pieces, bytea(wrapped), *texts,
                 )
             )  # fmt: skip
             contacts, values = self._contacts(row, patient, readings, cipher.encrypt, take, fresh, warned)
@@ -249,6 +249,7 @@ class Preparer:
             given += [(system, use, self._read(system, text)) for system, use, text in more_contacts_of(row)]
         contacts: list[Contact] = []
         values: list[str] = []
+        hashes: list[str] = []
         rank = 0
         for system, use, one in given:
             rank += 1
@@ -258,10 +259,11 @@ class Preparer:
             read, hashed, last3, value, warning = one
             if warning:
                 warned.append(warn(row, use or system, warning))
-            if rank > 1 and any(other.system == system and other.hashed == hashed for other in contacts):
+            if hashed in hashes:  # a hash is of one system only: each has a key of its own
                 continue
+            hashes.append(hashed)
             row_id, nonce = next(fresh), take(12)
-            sealed = "\\x" + (nonce + encrypt(nonce, value, _CONTACT_PLACE + row_id.encode())).hex()
+            sealed = HEX + (nonce + encrypt(nonce, value, _CONTACT_PLACE + row_id.encode())).hex()
             contacts.append(
                 Contact(row_id, patient, system, use, sealed, hashed, last3, read.is_mobile, rank, read.warning)
             )
@@ -277,8 +279,8 @@ class Preparer:
         if end := read.digits[-3:]:
             last3 = self._last3.get(end)
             if last3 is None:
-                last3 = self._last3[end] = "\\x" + self._indexers["last3"](end).hex()
-        hashed = "\\x" + self._indexers[system](read.indexed).hex()
+                last3 = self._last3[end] = HEX + self._indexers["last3"](end).hex()
+        hashed = HEX + self._indexers[system](read.indexed).hex()
         return _Seen(read, hashed, last3, read.value.encode(), NOTICED.get(read.warning, read.warning))
 
 
@@ -304,16 +306,20 @@ def ids_ahead() -> Iterator[str]:
         yield from new_ids(1000)
 
 
+_COMPLETED = {4: "-01-01", 7: "-01", 10: ""}
+_PRECISION = {4: "year", 7: "month", 10: "day"}
+
+
 def read_birth(written: Any) -> tuple[str | None, str | None]:
     """Return a birth date as a day and how much of it is known."""
     if not written:
         return None, None
     text = str(written)[:10]
     try:
-        day = date.fromisoformat(text + {4: "-01-01", 7: "-01", 10: ""}[len(text)])
+        day = date.fromisoformat(text + _COMPLETED[len(text)])
     except (ValueError, KeyError):
         return None, None
-    return day.isoformat(), {4: "year", 7: "month", 10: "day"}[len(text)]
+    return day.isoformat(), _PRECISION[len(text)]
 
 
 def _array(pieces: list[str]) -> str:

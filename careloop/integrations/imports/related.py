@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from careloop.integrations.imports.rendering import bytea
 from careloop.integrations.imports.rows import RELATED_PERSON, Row, RowChunk
 from careloop.integrations.imports.writing import Outcome, Run, _fetch, _refused, drop, find_patients, stage
 from careloop.kernel import vault
@@ -51,7 +52,7 @@ def write_related(chunk: RowChunk, run: Run) -> Outcome:
                 continue
             value = read_contact(column, str(text)).value
             place = f"{sealing.RELATED_TABLE}.{column}_sealed.{row_id}"
-            sealed.append("\\x" + vault.seal(keys[patient], value, place=place).hex())
+            sealed.append(bytea(vault.seal(keys[patient], value, place=place)))
         staged.append(
             (row_id, patient, name, str(row[index["relationship"]] or "")[:20], str(row[index["sex"]] or "")[:10],
              row[index["birth_date"]], bool(row[index["guardian"]]), *sealed, str(row[at_id] or "")[:160])

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 NULL = "\\N"
+#: how bytes begin, escaped already
+HEX = "\\\\x"
 _EMPTY = frozenset({None, ""})
 _TEXT_OR_NONE = frozenset({str, type(None)})
 #: what a value may not hold as it is (COPY's text format); PostgreSQL cannot hold NUL at all. The backslash comes first.
@@ -42,9 +44,19 @@ def render(
     if not held:
         count = len(values[0]) if values else 0
         return Rendered(list(columns[:1]), f"{NULL}\n".encode() * count, count)
-    lines = list(map("\t".join, zip(*(_column(taken) for _name, taken in held), strict=True)))
+    texts = [_hex(taken) if kind == "bytea" else _column(taken) for (_name, kind), taken in held]
+    lines = list(map("\t".join, zip(*texts, strict=True)))
     text = "\n".join(lines) + "\n"
     return Rendered([column for column, _taken in held], text.encode("utf-8", "replace"), len(lines))
+
+
+def bytea(value: bytes) -> str:
+    """Return bytes as `render` wants them in a column of type bytea: PostgreSQL's hex form, escaped already."""
+    return HEX + value.hex()
+
+
+def _hex(values: Sequence[Any]) -> list[str]:
+    return [value or NULL for value in values]
 
 
 def _column(values: Sequence[Any]) -> list[str]:

@@ -172,6 +172,7 @@ def read_sex(cell: str) -> Value | Doubtful:
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ISO_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})")
 _PART_OF_DATE = re.compile(r"(?:18[5-9]\d|19\d\d|20\d\d)(?:-(?:0[1-9]|1[0-2]))?")
+_PLAIN_MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2}) (\d{2}:\d{2}(?::\d{2})?)")
 _TIME_BEHIND = re.compile(
     r"(?P<day>.*?\S)[T\s]+(?P<half>上午|下午|AM|PM)?\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.\d+)?)?"
     r"\s*(?P<half2>AM|PM)?\s*(?P<offset>Z|[+-]\d{2}:?\d{2})?",
@@ -185,6 +186,8 @@ def date_reader(*, order: dates.PartOrder = "MDY", latest: date | None = None) -
     def read(cell: str) -> Value | Doubtful:
         if _ISO_DAY.fullmatch(cell) and _is_day(cell) and (latest is None or cell <= latest.isoformat()):
             return cell
+        if (plain := _plain_roc(cell)) and (latest is None or plain <= latest):
+            return plain.isoformat()
         try:
             found = dates.read_date(cell, order=order, latest=latest)
         except dates.DateTooLate:
@@ -201,22 +204,50 @@ def date_reader(*, order: dates.PartOrder = "MDY", latest: date | None = None) -
     return read
 
 
+def _plain_roc(cell: str) -> date | None:
+    """Return the day of a Taiwanese date written in full, as most exports have it; everything else is for `dates`.
+
+    >>> _plain_roc("079/03/05"), _plain_roc("79/3/5")
+    (datetime.date(1990, 3, 5), None)
+    """
+    if len(cell) != 9 or not (found := dates.ROC_PLAIN.fullmatch(cell)) or found[1] == "000":
+        return None
+    try:
+        return date(int(found[1]) + dates.ROC_OFFSET, int(found[2]), int(found[3]))
+    except ValueError:
+        return None
+
+
 def moment_reader(*, zone: tzinfo, order: dates.PartOrder = "MDY", latest: date | None = None) -> Reader:
     """Return a reader for FHIR dateTimes as written: a day, a part of a date, or a time with its offset.
 
     A time without an offset is the clinic's local time and gets the clinic's offset on that day.
     """
     day_of = date_reader(order=order, latest=latest)
+    last = (latest or date.max).isoformat()
+    offsets: dict[str, str] = {}
+
+    def offset_on(day: str, moment: str) -> str:
+        """Return the zone's offset, worked out once a day unless it changes on that day."""
+        known = offsets.get(day)
+        if known is None:
+            ends = {_offset(datetime.fromisoformat(day + time), zone) for time in ("T00:00:00", "T23:59:59")}
+            known = offsets[day] = ends.pop() if len(ends) == 1 else ""
+        return known or _offset(datetime.fromisoformat(moment), zone)
 
     def read(cell: str) -> Value | Doubtful:
         if _ISO_MOMENT.fullmatch(cell):
             if not _is_moment(cell):
                 raise Problem("row.impossible_date")
             return cell
+        if (plainly := _PLAIN_MOMENT.fullmatch(cell)) and plainly[1] <= last and _is_moment(cell):
+            day, time = plainly.groups()
+            written = f"{day}T{time}" if len(time) == 8 else f"{day}T{time}:00"
+            return written + offset_on(day, written)
         plain = cell.strip()
         if _PART_OF_DATE.fullmatch(plain):
             return plain
-        behind = _TIME_BEHIND.fullmatch(plain)
+        behind = _TIME_BEHIND.fullmatch(plain) if ":" in plain else None
         if not behind:
             return day_of(plain)
         day = day_of(behind["day"])

@@ -4,6 +4,7 @@ Text stays text. Two buttons under a short text become LINE's own confirm templa
 a Flex bubble. Quick replies hang on the last object, as LINE wants it.
 """
 
+from functools import lru_cache
 from typing import Any
 
 from careloop.messaging.ports import Button, ChannelError, Link, Outgoing, QuickReply, Reason
@@ -38,7 +39,7 @@ def shorten(text: str, limit: int) -> str:
 
 
 def _units(text: str) -> int:
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text) if text.isascii() else len(text) + sum(character > "\uffff" for character in text)
 
 
 def objects(message: Outgoing) -> list[dict[str, Any]]:
@@ -88,15 +89,18 @@ def _bubble(message: Outgoing, actions: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+_shortened = lru_cache(maxsize=1024)(shorten)  # labels: a template's, the same for thousands
+
+
 def _quick_reply(item: QuickReply) -> dict[str, Any]:
-    label, said = shorten(item.label, LABEL), shorten(item.text or item.label, DATA)
+    label, said = _shortened(item.label, LABEL), _shortened(item.text or item.label, DATA)
     if item.data:
         return {"type": "postback", "label": label, "data": _data(item.data), "displayText": said}
     return {"type": "message", "label": label, "text": said}
 
 
 def _button(item: Button | Link) -> dict[str, Any]:
-    label = shorten(item.label, LABEL)
+    label = _shortened(item.label, LABEL)
     if item.url:
         if len(item.url) > URI or not item.url.startswith(("https://", "http://", "tel:")):
             raise ChannelError(
@@ -108,7 +112,7 @@ def _button(item: Button | Link) -> dict[str, Any]:
             "type": "postback",
             "label": label,
             "data": _data(item.data),
-            "displayText": shorten(item.label, DATA),
+            "displayText": _shortened(item.label, DATA),
         }
     raise ChannelError("A button leads nowhere.", retry=False, reason=Reason.REFUSED)
 
