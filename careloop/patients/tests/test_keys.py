@@ -158,6 +158,21 @@ def test_a_ciphertext_moved_to_another_patient_does_not_open(organization):
         sealing.contact_values([first])
 
 
+def test_a_lost_key_file_is_never_replaced_by_a_new_one(committed_organization, own_key_file):
+    """It would seal tomorrow's patients under keys that yesterday's backup does not know, and open nobody of yesterday."""
+    make_people(committed_organization, 1)
+    kept = own_key_file.read_text()
+    own_key_file.unlink()
+    vault.keyring.cache_clear()
+
+    with pytest.raises(vault.VaultError, match="restore it from your backup"):
+        vault.keyring()
+
+    assert not own_key_file.exists()
+    own_key_file.write_text(kept)
+    assert vault.keyring().current
+
+
 def needles() -> list[bytes]:
     """Everything planted, in each spelling it could lie around in."""
     digits = PHONE.removeprefix("+886")

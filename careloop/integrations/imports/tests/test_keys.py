@@ -1,0 +1,29 @@
+"""Refused rows stay readable when the master key is replaced, and lie under the new one."""
+
+from careloop.integrations.imports import keys, pipeline
+from careloop.integrations.imports.models import ImportBatch, ImportFinding
+from careloop.integrations.imports.tests.test_imports import PATIENTS, bring_in, write
+from careloop.kernel import vault
+from careloop.patients.keys import OTHERS
+from careloop.tenancy.context import in_organization
+
+
+def test_a_batchs_key_is_wrapped_anew_and_its_refused_rows_still_open(committed_organization, tmp_path, monkeypatch):
+    answer = bring_in(committed_organization, write(tmp_path, PATIENTS))
+    old = vault.keyring()
+    new = old.rotated()
+
+    with in_organization(committed_organization.id):
+        assert keys.rewrap(old) == 0
+        assert keys.rewrap(new) == 1
+        assert keys.rewrap(new) == 0
+        batch = ImportBatch.objects.get(id=answer["batch"])
+        only_new = vault.Keyring(new.current, {new.current: new.masters[new.current]}, new.index_secret)
+        monkeypatch.setattr(vault, "keyring", lambda: only_new)
+        row = pipeline.open_row(batch, batch.findings.get(kind=ImportFinding.Kind.REFUSED).raw_sealed)
+
+    assert row[1] == "林志豪"
+
+
+def test_rotation_knows_of_it():
+    assert keys.rewrap in OTHERS
