@@ -44,6 +44,18 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(scope="session", autouse=True)
+def key_file() -> None:
+    """The keys of this process, so that a test without a database need not ask one whether anything is sealed."""
+    from django.conf import settings
+
+    from careloop.kernel import vault
+
+    path = Path(settings.CARELOOP_KEY_FILE)
+    if not path.exists():
+        vault.create_keyring(path)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: Any, worker_id: str) -> Iterator[str]:
     """Make the template database once a run, and copy it for this process."""
