@@ -5,10 +5,15 @@ of the reading. Order and content stay the same; at most `chunks` wait, so memor
 """
 
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
+from datetime import tzinfo
 from queue import Empty, Full, Queue
+from uuid import UUID
 
+from careloop.integrations.imports.columns import prepare_records
+from careloop.integrations.imports.preparing import Preparer, prepare_patients
 from careloop.integrations.imports.rows import RowChunk
+from careloop.integrations.imports.targets import TARGETS
 
 _END = object()
 
@@ -64,6 +69,17 @@ def ahead(source: Iterable[RowChunk], *, chunks: int = 16) -> Generator[RowChunk
         stopped.set()
         _drain(waiting)
         thread.join()
+
+
+def prepared(chunks: Iterable[RowChunk], organization_id: UUID, zone: tzinfo, currency: str) -> Iterator[RowChunk]:
+    """Pass chunks on with all that can be made of them without the database: read, sealed, turned into text for COPY."""
+    preparer = Preparer(organization_id, zone)
+    for chunk in chunks:
+        if chunk.rows and chunk.kind.name == "patient":
+            chunk.prepared = prepare_patients(preparer, chunk.rows)
+        elif chunk.rows and chunk.kind.name in TARGETS:
+            chunk.prepared = prepare_records(chunk.kind, chunk.rows, zone=zone, currency=currency)
+        yield chunk
 
 
 def _drain(waiting: "Queue[object]") -> None:

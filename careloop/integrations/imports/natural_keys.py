@@ -87,7 +87,7 @@ def moment_key(kind: str, written: str | datetime | date | None, *, zone: tzinfo
     if kind in CALENDAR_KINDS:
         return written_date(written, zone=zone)
     moment = written_time(written, zone=zone)
-    return written[:10] if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return written[:10] if moment is None else f"{moment.isoformat()[:19]}Z"
 
 
 def natural_key(kind: str, *, code: str, written: str | datetime | date | None, zone: tzinfo) -> str:

@@ -26,14 +26,14 @@ from careloop.integrations.imports.preparing import (
 )
 from careloop.integrations.imports.rendering import Rendered, bytea, render
 from careloop.integrations.imports.rows import PATIENT, Row, RowChunk
-from careloop.integrations.imports.writing import (
+from careloop.integrations.imports.staging import (
     Outcome,
     Run,
-    _fetch,
-    _refused,
     drop,
+    fetch,
     limits,
     note_growth,
+    refused,
     stage,
     stage_rendered,
 )
@@ -111,7 +111,7 @@ def _by_chart_number(rows: list[Row]) -> dict[str, tuple[str, str, str]]:
         return {}
     return {
         chart: (str(patient), source, external)
-        for chart, patient, source, external in _fetch(
+        for chart, patient, source, external in fetch(
             "select chart_number, id, source, external_id from patients_patient where chart_number = any(%s) and chart_number <> ''",
             [charts],
         )
@@ -148,7 +148,7 @@ def _find(
     found: list[Found | None] = []
     for place, row in enumerate(rows):
         if not row[at_name]:
-            outcome.refused.append(_refused(row, PATIENT, "name", "row.name_missing"))
+            outcome.refused.append(refused(row, PATIENT, "name", "row.name_missing"))
             continue
         external, chart = str(row[at_id] or ""), str(row[at_chart] or "")
         identity = "" if external or chart else by_identity.key(row)
@@ -159,14 +159,14 @@ def _find(
             if patient is None and (not external or source != run.source or other in ("", external)):
                 patient = holder
             elif patient != holder:
-                outcome.refused.append(_refused(row, PATIENT, "chart_number", "row.chart_number_taken"))
+                outcome.refused.append(refused(row, PATIENT, "chart_number", "row.chart_number_taken"))
                 continue
         if patient is None and identity:
             patient = by_identity.found.get(identity)
             if patient is None:
                 outcome.warned.append(warn(row, "", "row.no_identity"))
         if patient is None and external and fresh.get(f"c:{chart}") not in (None, fresh.get(key)):
-            outcome.refused.append(_refused(row, PATIENT, "chart_number", "row.chart_number_taken"))
+            outcome.refused.append(refused(row, PATIENT, "chart_number", "row.chart_number_taken"))
             continue
         is_new = patient is None
         if patient is None:
@@ -215,7 +215,7 @@ def _by_external_id(rows: list[Row], run: Run) -> dict[str, str]:
     ):
         if wanted:
             given = {"source": run.source, "wanted": list(wanted)}
-            found.update((external, str(patient)) for external, patient in _fetch(statement, given))
+            found.update((external, str(patient)) for external, patient in fetch(statement, given))
             wanted -= found.keys()
     return found
 
@@ -237,14 +237,14 @@ def _by_identity(rows: list[Row], run: Run) -> _Identities:
     keys = {identities.key(row) for row in rows if not row[index["external_id"]] and not row[index["chart_number"]]}
     numbers = [bytes.fromhex(key[3:]) for key in keys if key.startswith("id:")]
     if numbers:
-        for value, patient in _fetch(
+        for value, patient in fetch(
             "select value_index, patient_id from patients_identifier where value_index = any(%s)", [numbers]
         ):
             identities.found["id:" + bytes(value).hex()] = str(patient)
     if keys:
         identities.found.update(
             (external, str(patient))
-            for external, patient in _fetch(
+            for external, patient in fetch(
                 "select external_id, id from patients_patient where source = %s and external_id = any(%s)",
                 [run.source, list(keys)],
             )
@@ -263,7 +263,7 @@ def _keep_names(found: list[Found], by_name: dict[str, str], run: Run) -> None:
     for external, patient in [*names, *by_name.items()]:
         run.patients[external] = UUID(patient)
     if names:
-        _fetch(
+        fetch(
             "with given as (select * from unnest(%(ids)s::text[], %(patients)s::uuid[]) as g (external_id, patient_id)) "
             "insert into imports_name (kind, source, external_id, record_id, batch_id) "
             "select 'patient', %(source)s, external_id, patient_id, %(batch)s from given on conflict do nothing returning 1",
@@ -297,7 +297,7 @@ def _as_found(found: list[Found], keys: dict[str, bytes]) -> list[tuple[Any, ...
 
 
 def _write_patients(staged: Rendered, run: Run, outcome: Outcome, *, known: int) -> None:
-    stage_rendered("stage", staged, joined=bool(known))
+    stage_rendered("stage", staged, joined=["id"] if known else [])
     given = _given(staged)
     _insert_patients(run, outcome, given)
     if staged.rows > outcome.created:
@@ -315,7 +315,7 @@ def _addresses(keys: dict[str, bytes]) -> dict[str, str]:
     if not keys:
         return {}
     opened: dict[str, str] = {}
-    for patient, sealed in _fetch(
+    for patient, sealed in fetch(
         "select id, address_sealed from patients_patient where id = any(%s::uuid[]) and address_sealed is not null",
         [list(keys)],
     ):
@@ -341,7 +341,7 @@ def _insert_patients(run: Run, outcome: Outcome, given: dict[str, str]) -> None:
         if name != "sex"
     )
     names = ", ".join(name for name in TEXTS if name != "sex")
-    outcome.created = _fetch(
+    outcome.created = fetch(
         f"""
         with new as (
             insert into patients_patient (organization_id, id, external_id, source, chart_number, birth_date, birth_precision, deceased,
@@ -390,7 +390,7 @@ def _update_patients(run: Run, outcome: Outcome, known: int, given: dict[str, st
     old = ", ".join(f"r.{name}" for name in new)
     pairs = ", ".join(f"'{name}', r.{name}" for name in new)
     sets = ", ".join(f"{name} = {value}" for name, value in new.items())
-    changed = _fetch(
+    changed = fetch(
         f"""
         with changed as materialized (
             select r.id, jsonb_build_object({pairs}, 'version', r.version) as before
@@ -435,7 +435,7 @@ def _new_contacts(found: list[Found], keys: dict[str, bytes]) -> list[Contact]:
     if keys:
         there = {
             (str(patient), system, bytea(bytes(value)))
-            for patient, system, value in _fetch(
+            for patient, system, value in fetch(
                 "select patient_id, system, value_index from patients_contact_point where patient_id = any(%s::uuid[])",
                 [list(keys)],
             )
@@ -456,7 +456,7 @@ def _new_contacts(found: list[Found], keys: dict[str, bytes]) -> list[Contact]:
 
 def _write_contacts(staged: Rendered, run: Run, *, disputed: bool) -> None:
     """Insert contact points; `disputed` where others may be writing to the same patients."""
-    stage_rendered("stage_contacts", staged, joined=False)
+    stage_rendered("stage_contacts", staged, joined=[])
     held = {name for name, _kind in staged.columns}
     given = {
         name: f's."{name}"' if name in held else "false" if kind == "boolean" else f"null::{kind}"
@@ -482,7 +482,7 @@ def _write_identifiers(found: list[Found], run: Run, keys: dict[str, bytes], out
     if keys:
         there = {
             (str(patient), kind, system, bytes(value))
-            for patient, kind, system, value in _fetch(
+            for patient, kind, system, value in fetch(
                 "select patient_id, kind, system, value_index from patients_identifier where patient_id = any(%s::uuid[])",
                 [list(keys)],
             )
@@ -527,7 +527,7 @@ def _write_identifiers(found: list[Found], run: Run, keys: dict[str, bytes], out
     names = ("id", "patient_id", "kind", "system", "value_sealed", "value_index", "warning")
     kinds = ("uuid", "uuid", "text", "text", "bytea", "bytea", "text")
     stage("stage_identifiers", list(zip(names, kinds, strict=True)), staged, joined=False)
-    _fetch(
+    fetch(
         f"""with new as (insert into patients_identifier ({", ".join(names)}, batch_id)
             select id, patient_id, kind, coalesce(system, ''), value_sealed, value_index, coalesce(warning, ''), %s
               from stage_identifiers on conflict do nothing returning 1) select count(*) from new""",
@@ -548,7 +548,7 @@ def _write_tags(found: list[Found], run: Run) -> None:
     if not pairs:
         return
     words = sorted({word for _patient, word in pairs})
-    _fetch(
+    fetch(
         """with given as (select word, row_number() over (order by word) as place from unnest(%s::text[]) as w (word)
                            where not exists (select 1 from patients_tag t where t.name = w.word)),
                 new as (insert into patients_tag (id, name, color, number, is_archived)
@@ -557,7 +557,7 @@ def _write_tags(found: list[Found], run: Run) -> None:
            select count(*) from new""",
         [words],
     )
-    _fetch(
+    fetch(
         """with new as (insert into patients_patient_tag (patient_id, tag_id, given_at, batch_id)
                 select distinct g.patient_id, t.id, %(now)s::timestamptz, %(batch)s::uuid
                   from unnest(%(patients)s::uuid[], %(words)s::text[]) as g (patient_id, word)

@@ -23,21 +23,15 @@ from django.db import connection, transaction
 
 from careloop.audit import services as audit
 from careloop.events.models import Event  # noqa: F401  (the table every chunk publishes to)
+from careloop.integrations.imports.directory import write_directory, write_practitioners
 from careloop.integrations.imports.errors import BatchBusy
 from careloop.integrations.imports.models import ImportBatch
 from careloop.integrations.imports.people import write_patients
 from careloop.integrations.imports.related import write_related
 from careloop.integrations.imports.rendering import bytea
 from careloop.integrations.imports.rows import Refused, RowChunk, Warned
-from careloop.integrations.imports.writing import (
-    Outcome,
-    Run,
-    is_record,
-    stage,
-    write_directory,
-    write_practitioners,
-    write_records,
-)
+from careloop.integrations.imports.staging import Outcome, Run, stage
+from careloop.integrations.imports.writing import is_record, write_records
 from careloop.kernel import sql, vault
 from careloop.tenancy.context import in_organization
 from careloop.tenancy.models import Organization

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from careloop.integrations.imports.moments import Bad, moment_text
 from careloop.integrations.imports.rendering import HEX, Rendered, bytea, render
-from careloop.integrations.imports.rows import PATIENT, Row, RowChunk, Warned
+from careloop.integrations.imports.rows import PATIENT, Row, Warned
 from careloop.kernel import vault
 from careloop.kernel.text import grams
 from careloop.patients import sealing
@@ -289,6 +289,15 @@ _CONTACT_PLACE = f"{sealing.CONTACT_TABLE}.value_sealed.".encode()
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
+def prepare_patients(preparer: Preparer, rows: Sequence[Row]) -> Prepared:
+    """Return a chunk prepared and rendered: on a first import it is copied as it stands."""
+    made = preparer.prepare(rows)
+    made.text = render(STAGED, made.rows)
+    contacts = [contact for one in made.contacts for contact in one]
+    made.contact_text = render(STAGED_CONTACTS, contacts) if contacts else None
+    return made
+
+
 def new_ids(count: int) -> list[str]:
     """Return UUIDv7s as text (RFC 9562): the time in milliseconds, then random bits."""
     stamp = f"{time.time_ns() // 1_000_000:012x}"
@@ -351,16 +360,3 @@ def identity_key(row: Row, organization_id: UUID) -> str:
 
 def warn(row: Row, name: str, code: str, values: dict[str, Any] | None = None) -> Warned:
     return Warned(str(row[0] or ""), int(row[1] or 0), name, code, values or {})
-
-
-def prepare_ahead(chunks: Iterator[RowChunk], organization_id: UUID, zone: tzinfo) -> Iterator[RowChunk]:
-    """Pass chunks on, those of patients with what is read, sealed and rendered already. Touches no database."""
-    preparer = Preparer(organization_id, zone)
-    for chunk in chunks:
-        if chunk.kind.name == "patient" and chunk.rows:
-            made = preparer.prepare(chunk.rows)
-            made.text = render(STAGED, made.rows)
-            contacts = [contact for one in made.contacts for contact in one]
-            made.contact_text = render(STAGED_CONTACTS, contacts) if contacts else None
-            chunk.prepared = made
-        yield chunk

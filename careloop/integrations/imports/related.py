@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from careloop.integrations.imports.references import find_patients
 from careloop.integrations.imports.rendering import bytea
 from careloop.integrations.imports.rows import RELATED_PERSON, Row, RowChunk
-from careloop.integrations.imports.writing import Outcome, Run, _fetch, _refused, drop, find_patients, stage
+from careloop.integrations.imports.staging import Outcome, Run, drop, fetch, refused, stage
 from careloop.kernel import vault
 from careloop.kernel.ids import uuid7
 from careloop.patients import sealing
@@ -23,14 +24,14 @@ def write_related(chunk: RowChunk, run: Run) -> Outcome:
     for row in chunk.rows:
         patient = patients.get(str(row[at_patient]))
         if patient is None:
-            outcome.refused.append(_refused(row, RELATED_PERSON, "patient_external_id", "row.patient_unknown"))
+            outcome.refused.append(refused(row, RELATED_PERSON, "patient_external_id", "row.patient_unknown"))
         else:
             wanted.append((row, patient))
     if not wanted:
         return outcome
     there = {
         (patient, name): external
-        for patient, name, external in _fetch(
+        for patient, name, external in fetch(
             "select patient_id, name, external_id from patients_related_person where patient_id = any(%s)",
             [list({patient for _row, patient in wanted})],
         )
@@ -74,7 +75,7 @@ def write_related(chunk: RowChunk, run: Run) -> Outcome:
     )
     kinds = ("uuid", "uuid", "text", "text", "text", "date", "boolean", "bytea", "bytea", "text")
     stage("stage", list(zip(names, kinds, strict=True)), staged)
-    outcome.created = _fetch(
+    outcome.created = fetch(
         f"""with new as (insert into patients_related_person ({", ".join(names)}, source, batch_id)
             select id, patient_id, name, coalesce(relationship, ''), coalesce(sex, ''), birth_date, is_guardian, phone_sealed,
                    email_sealed, coalesce(external_id, ''), %s, %s from stage returning 1) select count(*) from new""",

@@ -1,6 +1,6 @@
 """Rows as the text that COPY reads: column after column, because joining strings costs a tenth of looking at every character."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,15 +39,29 @@ def render(
     held = [
         (column, taken)
         for column, taken in zip(columns, values, strict=False)
-        if not (without_empty and _EMPTY.issuperset(taken))
+        if not (without_empty and is_empty(taken))
     ]
     if not held:
         count = len(values[0]) if values else 0
         return Rendered(list(columns[:1]), f"{NULL}\n".encode() * count, count)
-    texts = [_hex(taken) if kind == "bytea" else _column(taken) for (_name, kind), taken in held]
+    texts = [_hex(taken) if kind == "bytea" else texts_of(taken) for (_name, kind), taken in held]
+    return joined([column for column, _taken in held], texts)
+
+
+def joined(
+    columns: list[tuple[str, str]], texts: Iterable[Sequence[str]], leave_out: Container[int] = frozenset()
+) -> Rendered:
+    """Return columns of texts (see `texts_of`) as the text of their rows, without those to leave out."""
     lines = list(map("\t".join, zip(*texts, strict=True)))
-    text = "\n".join(lines) + "\n"
-    return Rendered([column for column, _taken in held], text.encode("utf-8", "replace"), len(lines))
+    if leave_out:
+        lines = [line for place, line in enumerate(lines) if place not in leave_out]
+    text = "\n".join(lines) + "\n" if lines else ""
+    return Rendered(columns, text.encode("utf-8", "replace"), len(lines))
+
+
+def is_empty(values: Iterable[Any]) -> bool:
+    """Return whether nothing stands in a column."""
+    return _EMPTY.issuperset(values)
 
 
 def bytea(value: bytes) -> str:
@@ -59,16 +73,17 @@ def _hex(values: Sequence[Any]) -> list[str]:
     return [value or NULL for value in values]
 
 
-def _column(values: Sequence[Any]) -> list[str]:
+def texts_of(values: Sequence[Any]) -> list[str]:
+    """Return a column's values as COPY reads them; None and the empty string are NULL."""
     kinds = set(map(type, values))
     if kinds <= _TEXT_OR_NONE:
-        joined = "".join(filter(None, values))
+        everything = "".join(filter(None, values))
         texts = [value or NULL for value in values]
     else:
         texts = ["" if value is None else str(value) for value in values]
-        joined = "".join(texts)
+        everything = "".join(texts)
         texts = [text or NULL for text in texts]
     for special, escaped in _ESCAPES:
-        if special in joined:
+        if special in everything:
             texts = [text if text is NULL else text.replace(special, escaped) or NULL for text in texts]
     return texts

@@ -133,7 +133,7 @@ class RowChunk:
     position: int = 0
     #: the rows as they stood in the file, one for each of `rows`, where the loader has them: a refusal found later shows it
     originals: list[list[str]] = field(default_factory=list)
-    #: what was made of the rows ahead of the database (see `preparing.prepare_ahead`); loaders leave it empty
+    #: what was made of the rows ahead of the database (see `ahead.prepared`); loaders leave it empty
     prepared: Any = None
 
 

@@ -15,10 +15,9 @@ import structlog
 from careloop.audit import services as audit
 from careloop.integrations.fhir import loading as fhir
 from careloop.integrations.imports import pipeline
-from careloop.integrations.imports.ahead import ahead
+from careloop.integrations.imports.ahead import ahead, prepared
 from careloop.integrations.imports.errors import BatchBusy, BatchUnknown, NoSuchFile
 from careloop.integrations.imports.models import ImportBatch, ImportSource
-from careloop.integrations.imports.preparing import prepare_ahead
 from careloop.integrations.imports.rows import RowChunk
 from careloop.integrations.tabular import loader
 from careloop.integrations.tabular import mapping as mappings
@@ -146,7 +145,7 @@ def opened(batch: ImportBatch, path: Path, *, organization_id: UUID, now: dateti
         saved = ImportSource.objects.values_list("mappings", flat=True).get(id=batch.source_id)
     if batch.kind == ImportBatch.Kind.FHIR:
         stream = fhir.rows(path, zone=zone, now=now, name=batch.file_name)
-        with closing(ahead(prepare_ahead(stream, organization_id, zone))) as chunks:
+        with closing(ahead(prepared(stream, organization_id, zone, organization.currency))) as chunks:
             yield Opened(chunks, batch.file_size, [], {})
         return
     document = (batch.mapping or {}).get("document")
@@ -161,7 +160,7 @@ def opened(batch: ImportBatch, path: Path, *, organization_id: UUID, now: dateti
         }
         today = now.astimezone(zone).date()
         stream = loader.stream(source, zone=zone, today=today)
-        with closing(ahead(prepare_ahead(stream, organization_id, zone))) as chunks:
+        with closing(ahead(prepared(stream, organization_id, zone, organization.currency))) as chunks:
             yield Opened(chunks, source.size, notices, tables)
 
 

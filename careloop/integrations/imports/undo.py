@@ -21,7 +21,7 @@ from careloop.facts import services as facts
 from careloop.integrations.imports.errors import BatchNotUndoable, UndoRefused
 from careloop.integrations.imports.models import ImportBatch
 from careloop.integrations.imports.services import get_batch
-from careloop.integrations.imports.writing import TARGETS
+from careloop.integrations.imports.targets import TARGETS
 from careloop.kernel import sql
 from careloop.patients.models import Patient
 from careloop.records.models import Encounter

@@ -1,356 +1,38 @@
-"""Write a chunk of rows as a set: copy into staging, find what is known already, insert, update, publish.
+"""Write a chunk of records as a set: copy into staging, find what is known already, insert, update, publish.
 
-Nothing here loops over rows in Python except to bring them into text for COPY. Which column goes where is data (`TARGETS`).
-How a row finds the record it speaks of is said in `rows.py`; `match` below is that rule in SQL.
+Nothing here loops over rows in Python except to name patients and visits. Which column goes where is data (`targets`), what is made
+of a row without the database is in `columns`. How a row finds the record it speaks of is said in `rows.py`; `match` below is that
+rule in SQL.
 """
 
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta, tzinfo
-from decimal import Decimal, InvalidOperation
-from functools import cache
+from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
-from django.apps import apps
 from django.db import connection
 
-from careloop.integrations.imports.moments import Bad, moment_text, remember
-from careloop.integrations.imports.natural_keys import CALENDAR_KINDS, moment_key
-from careloop.integrations.imports.rendering import Rendered, render
-from careloop.integrations.imports.rows import Kind, Refused, Row, RowChunk, Warned
-from careloop.kernel.money import decimals_of
+from careloop.integrations.imports.columns import PreparedRecords, prepare_records
+from careloop.integrations.imports.natural_keys import CALENDAR_KINDS
+from careloop.integrations.imports.references import find_encounters, find_patients, find_practitioners
+from careloop.integrations.imports.rendering import NULL, joined, texts_of
+from careloop.integrations.imports.rows import Kind, Row, RowChunk, Warned
+from careloop.integrations.imports.staging import (
+    Outcome,
+    Run,
+    drop,
+    fetch,
+    limits,
+    note_growth,
+    refused,
+    stage_rendered,
+    warned,
+)
+from careloop.integrations.imports.targets import CAST, TARGETS, Target
 
-
-@dataclass(slots=True)
-class Run:
-    """One import while it runs: whose, from where, and what has been learnt on the way."""
-
-    organization_id: UUID
-    batch_id: UUID
-    source: str
-    zone: tzinfo
-    currency: str
-    now: datetime
-    actor_kind: str = "system"
-    actor_id: UUID | None = None
-    #: reference → id, for patients and encounters seen lately; emptied when it grows
-    patients: dict[str, UUID] = field(default_factory=dict)
-    encounters: dict[str, UUID] = field(default_factory=dict)
-    #: tables that held rows of other batches when the import began
-    had_rows: dict[str, bool] = field(default_factory=dict)
-    #: table → rows written since the planner last counted it, and how many it counted then
-    grown: dict[str, int] = field(default_factory=dict)
-    counted: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of a chunk."""
-
-    resource: str
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    refused: list[Refused] = field(default_factory=list)
-    warned: list[Warned] = field(default_factory=list)
-    #: ids of the patients whose data were written, for the audit log
-    patients: set[UUID | str] = field(default_factory=set)
-    #: for kinds whose rows are of several resource types
-    created_by: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where the rows of a kind are kept: table, time column, and column → (field, how it is cast)."""
-
-    table: str
-    columns: dict[str, tuple[str, str]]
-    time: str = ""
-    event: str = ""
-
-
-_CODED = {"status": ("status", "text"), "code_system": ("code_system", "text"), "code": ("code", "text"),
-          "display": ("display", "text"), "note": ("note", "text")}  # fmt: skip
-_STATUS = {**_CODED, "status": ("clinical_status", "text")}
-_REASON = {"reason_code": ("reason_code", "text"), "reason_display": ("reason_display", "text")}
-_DOER = {"practitioner_name": ("practitioner_name", "text")}
-
-TARGETS: dict[str, Target] = {
-    "encounter": Target(
-        "records_encounter",
-        {
-            **_CODED, **_REASON, **_DOER, "class_code": ("class_code", "text"), "started_at": ("start", "at"),
-            "ended_at": ("end", "at"), "location_name": ("location_name", "text"), "department": ("department", "text"),
-            "practitioner_id": ("practitioner_id", "uuid"),
-        },
-        "started_at", "encounter.recorded",
-    ),
-    "condition": Target(
-        "records_condition",
-        {
-            **_STATUS, "verification_status": ("verification_status", "text"), "category": ("category", "text"),
-            "severity": ("severity", "text"), "onset_at": ("onset", "at"), "abated_at": ("abatement", "at"),
-        },
-        "onset_at", "condition.recorded",
-    ),
-    "allergy": Target(
-        "records_allergy",
-        {
-            **_STATUS, "verification_status": ("verification_status", "text"), "type": ("type", "text"),
-            "category": ("category", "text"), "criticality": ("criticality", "text"), "noted_at": ("recorded", "at"),
-            "ended_at": ("ended", "at"), "reactions": ("reactions", "json"),
-        },
-        "noted_at", "allergy.recorded",
-    ),
-    "medication": Target(
-        "records_medication",
-        {
-            **_CODED, **_REASON, **_DOER, "intent": ("intent", "text"), "started_at": ("start", "at"),
-            "ended_at": ("end", "at"), "dosage": ("dosage", "text"), "is_refillable": ("refillable", "flag"),
-            "fills_allowed": ("refills_allowed", "small"), "fills_taken": ("dispenses", "small"),
-            "days_supply": ("days_supply", "small"), "quantity": ("quantity", "float"),
-            "supply_ends_on": ("supply_ends_on", "date"),
-        },
-        "started_at", "medication.recorded",
-    ),
-    "observation": Target(
-        "records_observation",
-        {
-            **_CODED, "category": ("category", "text"), "observed_at": ("effective", "at"),
-            "comparator": ("comparator", "text"), "value_number": ("value_number", "float"),
-            "value_text": ("value_text", "text"), "value_code": ("value_code", "text"), "unit": ("unit", "text"),
-            "reference_low": ("reference_low", "float"), "reference_high": ("reference_high", "float"),
-            "reference_text": ("reference_text", "text"), "interpretation": ("interpretation", "text"),
-            "components": ("components", "json"),
-        },
-        "observed_at", "observation.recorded",
-    ),
-    "procedure": Target(
-        "records_procedure",
-        {
-            **_CODED, **_REASON, **_DOER, "performed_at": ("start", "at"), "ended_at": ("end", "at"),
-            "body_site": ("body_site", "text"),
-        },
-        "performed_at", "procedure.recorded",
-    ),
-    "immunization": Target(
-        "records_immunization",
-        {
-            **_CODED, **_DOER, "given_at": ("occurrence", "at"), "dose_number": ("dose_number", "small"),
-            "lot_number": ("lot_number", "text"), "site": ("site", "text"),
-        },
-        "given_at", "immunization.recorded",
-    ),
-    "report": Target(
-        "records_report",
-        {
-            "status": ("status", "text"), "code_system": ("code_system", "text"), "code": ("code", "text"),
-            "display": ("display", "text"), **_DOER, "category": ("category", "text"), "issued_at": ("effective", "at"),
-            "conclusion": ("conclusion", "text"), "text": ("text", "text"), "results": ("results", "json"),
-        },
-        "issued_at", "report.recorded",
-    ),
-    "care_plan": Target(
-        "records_care_plan",
-        {
-            **_CODED, **_REASON, "intent": ("intent", "text"), "title": ("title", "text"), "started_at": ("start", "at"),
-            "ended_at": ("end", "at"), "activities": ("activities", "json"),
-        },
-        "started_at", "care_plan.recorded",
-    ),
-    "invoice": Target(
-        "records_invoice",
-        {
-            "status": ("status", "text"), "note": ("note", "text"), "number": ("number", "text"),
-            "issued_at": ("issued", "at"), "payer_kind": ("payer_kind", "text"), "currency": ("currency", "text"),
-            "total_amount": ("total_amount", "money"), "self_pay_amount": ("self_pay_amount", "money"),
-            "lines": ("lines", "json"),
-        },
-        "issued_at", "invoice.recorded",
-    ),
-    "other": Target(
-        "records_other",
-        {
-            "status": ("status", "text"), "code_system": ("code_system", "text"), "code": ("code", "text"),
-            "display": ("display", "text"), "resource_type": ("resource_type", "text"), "category": ("category", "text"),
-            "happened_at": ("start", "at"), "ended_at": ("end", "at"), "value_number": ("value_number", "float"),
-            "unit": ("unit", "text"), "text": ("text", "text"),
-        },
-        "happened_at", "other.recorded",
-    ),
+#: what a staged column is, where it is no text; times stay text until they are written
+_STAGED_AS = {
+    "n": "int", "patient_id": "uuid", "encounter_id": "uuid", "practitioner_id": "uuid", "day_only": "boolean",
 }  # fmt: skip
-
-#: how many lately seen references are remembered
-REMEMBERED = 200_000
-
-_CAST = {
-    "at": "::timestamptz", "json": "::jsonb", "float": "::float8", "small": "::int", "money": "::bigint", "date": "::date",
-    "flag": "::boolean", "uuid": "::uuid", "text": "",
-}  # fmt: skip
-
-
-@cache
-def limits(table: str) -> dict[str, int]:
-    """Return the longest text each column of a table takes."""
-    model = next(model for model in apps.get_models() if model._meta.db_table == table)
-    return {str(column.column): column.max_length for column in model._meta.concrete_fields if column.max_length}
-
-
-# --- to the database and back ---------------------------------------------------------------------------------------
-
-
-def stage(
-    table: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]], *, joined: bool = True
-) -> None:
-    """Make a staging table of rows that lives until the end of the transaction; None and the empty string are NULL."""
-    stage_rendered(table, render(columns, rows, without_empty=False), joined=joined)
-
-
-def stage_rendered(table: str, rendered: Rendered, *, joined: bool = True) -> None:
-    """Make a staging table of what was rendered ahead, and tell the planner its size.
-
-    Args:
-        joined: whether a statement joins it to other tables; a table that is only read through needs no statistics.
-    """
-    kinds = ", ".join(f'"{name}" {kind}' for name, kind in rendered.columns)
-    names = ", ".join(f'"{name}"' for name, _kind in rendered.columns)
-    with connection.cursor() as cursor:
-        cursor.execute(f"create temp table {table} ({kinds}) on commit drop")
-        with cursor.copy(f"copy {table} ({names}) from stdin") as copy:
-            copy.write(rendered.text)
-        if joined:
-            cursor.execute(f"analyze {table}")
-
-
-def drop(*tables: str) -> None:
-    with connection.cursor() as cursor:
-        for table in tables:
-            cursor.execute(f"drop table if exists {table}")
-
-
-def _fetch(statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return cursor.fetchall()
-
-
-def note_growth(run: Run, table: str, rows: int) -> None:
-    """Have a table counted again once it is four times what it was: plans made for an empty table are a hundred times slower."""
-    run.grown[table] = run.grown.get(table, 0) + rows
-    if table not in run.counted:
-        run.counted[table] = max(
-            0, int(_fetch("select reltuples from pg_class where oid = %s::regclass", [table])[0][0])
-        )
-    if run.grown[table] > max(500, run.counted[table] * 3):
-        _fetch("select imports_analyze(%s)", [[table]])
-        run.counted[table] += run.grown[table]
-        run.grown[table] = 0
-
-
-# --- references -----------------------------------------------------------------------------------------------------
-
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
-
-
-def find_patients(run: Run, references: Iterable[str]) -> dict[str, UUID]:
-    """Return the patient behind each reference: by the id in this source, another name, the chart number, a UUID of any source.
-
-    A merged patient gives the survivor. References nobody answers to are left out.
-    """
-    if len(run.patients) > REMEMBERED:
-        run.patients.clear()
-    known = run.patients
-    wanted = {reference for reference in references if reference and reference not in known}
-    for statement in (
-        "select external_id, id from patients_patient where source = %(source)s and external_id = any(%(wanted)s)",
-        "select external_id, record_id from imports_name where kind = 'patient' and source = %(source)s "
-        "and external_id = any(%(wanted)s)",
-        "select chart_number, id from patients_patient where chart_number <> '' and chart_number = any(%(wanted)s)",
-    ):
-        if wanted:
-            found = dict(_fetch(statement, {"source": run.source, "wanted": list(wanted)}))
-            known.update(found)
-            wanted -= found.keys()
-    if uuids := [reference for reference in wanted if _UUID.fullmatch(reference)]:
-        found = dict(
-            _fetch(
-                "select external_id, id from patients_patient where external_id = any(%(wanted)s) and source in "
-                "(select code from imports_source)",
-                {"wanted": uuids},
-            )
-        )
-        known.update(found)
-    return _survivors(known, references)
-
-
-def _survivors(known: dict[str, UUID], references: Iterable[str]) -> dict[str, UUID]:
-    """Follow merged patients to the record that stands for them now."""
-    answer = {reference: known[reference] for reference in references if reference in known}
-    for _step in range(5):
-        moved = dict(
-            _fetch(
-                "select id, merged_into_id from patients_patient where id = any(%s) and merged_into_id is not null",
-                [list(set(answer.values()))],
-            )
-        )
-        if not moved:
-            break
-        answer = {reference: moved.get(patient, patient) for reference, patient in answer.items()}
-    return answer
-
-
-def find_encounters(run: Run, references: Iterable[str]) -> dict[str, UUID]:
-    """Return the encounter behind each reference, by its id in this source or another name it is known by here."""
-    if len(run.encounters) > REMEMBERED:
-        run.encounters.clear()
-    known = run.encounters
-    wanted = {reference for reference in references if reference and reference not in known}
-    for statement in (
-        "select external_id, id from records_encounter where source = %(source)s and external_id = any(%(wanted)s)",
-        "select external_id, record_id from imports_name where kind = 'encounter' and source = %(source)s "
-        "and external_id = any(%(wanted)s)",
-    ):
-        if wanted:
-            found = dict(_fetch(statement, {"source": run.source, "wanted": list(wanted)}))
-            known.update(found)
-            wanted -= found.keys()
-    return known
-
-
-def find_practitioners(run: Run, references: Iterable[str]) -> dict[str, UUID]:
-    """Return the practitioner behind each reference of this source."""
-    wanted = [reference for reference in references if reference]
-    if not wanted:
-        return {}
-    return dict(
-        _fetch(
-            "select external_id, id from records_practitioner where source = %s and external_id = any(%s)",
-            [run.source, wanted],
-        )
-    )
-
-
-# --- columns to text ------------------------------------------------------------------------------------------------
-
-
-def _small(value: Any) -> int:
-    number = int(Decimal(str(value)))
-    if not 0 <= number <= 32767:
-        raise Bad("row.not_a_whole_number")
-    return number
-
-
-def _float(value: Any) -> str:
-    float(value)
-    return str(value)
-
-
-def minor_units(value: Any, currency: str) -> int:
-    """Return an amount in the currency's minor units, rounded half up: sources keep more digits than coins have."""
-    scaled = Decimal(str(value)).scaleb(decimals_of(currency))
-    return int(scaled.to_integral_value(rounding="ROUND_HALF_UP"))
+_TEXT = 'text collate "C"'
 
 
 # --- records --------------------------------------------------------------------------------------------------------
@@ -361,19 +43,22 @@ def write_records(chunk: RowChunk, run: Run) -> Outcome:
     kind = chunk.kind
     target = TARGETS[kind.name]
     outcome = Outcome(kind.resource)
-    rows = _once_per_id(chunk.rows, kind, outcome)
+    rows = once_per_id(chunk.rows, kind, outcome)
     if not rows:
         return outcome
-    staged = _stage_records(rows, kind, target, run, outcome)
-    if staged:
+    ready: PreparedRecords | None = chunk.prepared if rows is chunk.rows else None
+    if ready is None:
+        ready = prepare_records(kind, rows, zone=run.zone, currency=run.currency)
+    held = _stage(ready, rows, kind, run, outcome)
+    if held:
         _match(kind, target, run, outcome)
-        _insert(kind, target, run, outcome)
-        _update(kind, target, run, outcome)
+        _insert(kind, target, run, outcome, held)
+        _update(kind, target, run, outcome, held)
         drop("stage", "match")
     return outcome
 
 
-def _once_per_id(rows: list[Row], kind: Kind, outcome: Outcome) -> list[Row]:
+def once_per_id(rows: list[Row], kind: Kind, outcome: Outcome) -> list[Row]:
     """Keep the last of rows that share an external id; the earlier ones are warned about and counted as unchanged."""
     at = kind.index["external_id"]
     ids = [row[at] for row in rows if row[at]]
@@ -393,139 +78,43 @@ def _once_per_id(rows: list[Row], kind: Kind, outcome: Outcome) -> list[Row]:
     return kept
 
 
-def _stage_records(rows: list[Row], kind: Kind, target: Target, run: Run, outcome: Outcome) -> int:
+def _stage(ready: PreparedRecords, rows: list[Row], kind: Kind, run: Run, outcome: Outcome) -> set[str]:
+    """Stage the rows that can be written with their patient, visit and professional; return which columns were staged."""
     index = kind.index
-    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
-    references = columns[index["patient_external_id"]]
-    patients = find_patients(run, set(references))  # type: ignore[arg-type]
-    encounters: dict[Any, UUID] = {}
-    visit_column: Sequence[Any] = ()
-    if "encounter_external_id" in index:
-        visit_column = columns[index["encounter_external_id"]]
-        encounters = find_encounters(run, set(visit_column))  # type: ignore[arg-type]
-    bad: dict[int, tuple[str, str]] = {}
-    for place, reference in enumerate(references):
-        if reference not in patients:
-            bad[place] = ("patient_external_id", "row.patient_unknown")
-
-    to_moment = remember(moment_text(run.zone))
-    staged: dict[str, Sequence[Any]] = {
-        "n": range(len(rows)),
-        "external_id": columns[index["external_id"]],
-        "patient_id": [patients.get(reference) for reference in references],  # type: ignore[arg-type]
-        "natural_key": _natural_keys(kind, columns, run),
+    references: list[Any] = [row[index["patient_external_id"]] for row in rows]
+    patients = find_patients(run, set(references))
+    bad = {
+        place: ("patient_external_id", "row.patient_unknown")
+        for place, reference in enumerate(references)
+        if reference not in patients
     }
-    if visit_column:
-        staged["encounter_id"] = [encounters.get(reference) for reference in visit_column]
-        for place, reference in enumerate(visit_column):
+    for place, problem in ready.bad.items():
+        bad.setdefault(place, problem)
+    ids = {reference: str(patient) for reference, patient in patients.items()}
+    texts: dict[str, Sequence[str]] = {
+        "n": list(map(str, range(len(rows)))), "patient_id": [ids.get(reference, NULL) for reference in references],
+    }  # fmt: skip
+    if "encounter_external_id" in index:
+        visits: list[Any] = [row[index["encounter_external_id"]] for row in rows]
+        encounters = find_encounters(run, set(visits))
+        texts["encounter_id"] = texts_of([encounters.get(reference) for reference in visits])
+        for place, reference in enumerate(visits):
             if reference and reference not in encounters and place not in bad:
-                outcome.warned.append(_warned(rows[place], "encounter_external_id", "row.encounter_unknown"))
-    for name, (source, how) in target.columns.items():
-        if name == "practitioner_id":
-            found = find_practitioners(run, set(columns[index["practitioner_external_id"]]))
-            staged[name] = [found.get(reference) for reference in columns[index["practitioner_external_id"]]]
-            continue
-        if name == "supply_ends_on":
-            staged[name] = _supply_ends(columns, index)
-            continue
-        values = columns[index[source]]
-        if how == "at":
-            values = to_moment(values)
-        elif how == "small":
-            values = remember(_small)(values)
-        elif how == "float":
-            values = remember(_float)(values)
-        elif how == "money":
-            values = _money(values, columns[index["currency"]], run)
-        elif name == "currency":
-            values = [value or run.currency for value in values]
-        staged[name] = values
-        if how in {"at", "small", "float", "money"}:
-            for place, value in enumerate(values):
-                if isinstance(value, Bad):
-                    bad.setdefault(place, (source, value.code))
-    if target.time:
-        staged["day_only"] = [
-            value is not None and len(str(value)) <= 10 for value in columns[index[target.columns[target.time][0]]]
-        ]
-    names = list(staged)
-    lines: Iterable[tuple[Any, ...]] = zip(*staged.values(), strict=True)
-    if bad:
-        for place, (name, code) in sorted(bad.items()):
-            outcome.refused.append(_refused(rows[place], kind, name, code))
-        lines = [line for place, line in enumerate(lines) if place not in bad]
-        if not lines:
-            return 0
-    outcome.patients.update(patient for place, patient in enumerate(staged["patient_id"]) if place not in bad)
-    kinds = {"n": "int", "patient_id": "uuid", "encounter_id": "uuid", "practitioner_id": "uuid", "day_only": "boolean"}
-    stage("stage", [(name, kinds.get(name, 'text collate "C"')) for name in names], lines)
-    return len(rows) - len(bad)
-
-
-def _natural_keys(kind: Kind, columns: list[Sequence[Any]], run: Run) -> list[str]:
-    """Return CODE|time for every row (see `natural_keys`), the text standing in where there is no code."""
-    index = kind.index
-    count = len(columns[0])
-    codes: list[str] = [""] * count
-    if "code" in index:
-        displays = columns[index["display"]]
-        codes = [
-            str(code or display or "").strip().upper()[:140]
-            for code, display in zip(columns[index["code"]], displays, strict=True)
-        ]
-    if kind.name == "other":
-        types = columns[index["resource_type"]]
-        codes = [f"{name}:{code}" for name, code in zip(types, codes, strict=True)]
-    time = next((key.column for key in kind.natural_key if key.how in {"AT", "ON"}), "")
-
-    def key_of(written: Any) -> str:
-        try:
-            return moment_key(kind.name, str(written), zone=run.zone)
-        except ValueError:
-            raise Bad("row.not_a_date") from None
-
-    moments = remember(key_of)(columns[index[time]]) if time else [""] * count
-    return [
-        f"{code}|{'' if moment is None or isinstance(moment, Bad) else moment}"
-        for code, moment in zip(codes, moments, strict=True)
-    ]
-
-
-def _supply_ends(columns: list[Sequence[Any]], index: dict[str, int]) -> list[str | None]:
-    """Return the last day of the current fill: the start plus the days that one fill lasts."""
-    ends: list[str | None] = []
-    for start, days in zip(columns[index["start"]], columns[index["days_supply"]], strict=True):
-        try:
-            ends.append(
-                (date.fromisoformat(str(start)[:10]) + timedelta(days=int(days) - 1)).isoformat()
-                if start and days
-                else None
-            )
-        except (ValueError, OverflowError):
-            ends.append(None)
-    return ends
-
-
-def _money(values: Sequence[Any], currencies: Sequence[Any], run: Run) -> list[Any]:
-    found: list[Any] = []
-    for value, currency in zip(values, currencies, strict=True):
-        if value is None or value == "":
-            found.append(None)
-            continue
-        try:
-            found.append(minor_units(value, str(currency or run.currency)))
-        except (InvalidOperation, ValueError):
-            found.append(Bad("row.not_an_amount"))
-    return found
-
-
-def _refused(row: Row, kind: Kind, name: str, code: str) -> Refused:
-    raw = ["" if value is None else str(value) for value in row[2:]]
-    return Refused(str(row[0] or ""), int(row[1] or 0), name, code, {}, raw)
-
-
-def _warned(row: Row, name: str, code: str) -> Warned:
-    return Warned(str(row[0] or ""), int(row[1] or 0), name, code)
+                outcome.warned.append(warned(rows[place], "encounter_external_id", "row.encounter_unknown"))
+    if kind.name == "encounter":
+        doers: list[Any] = [row[index["practitioner_external_id"]] for row in rows]
+        if found := find_practitioners(run, set(doers)):
+            texts["practitioner_id"] = texts_of([found.get(reference) for reference in doers])
+    for place, (name, code) in sorted(bad.items()):
+        outcome.refused.append(refused(rows[place], kind, name, code))
+    if len(bad) == len(rows):
+        return set()
+    texts |= ready.columns
+    outcome.patients.update(ids[reference] for place, reference in enumerate(references) if place not in bad)
+    rendered = joined([(name, _STAGED_AS.get(name, _TEXT)) for name in texts], texts.values(), bad)
+    # a column list: counting every column of every chunk was a twentieth of an import of visits
+    stage_rendered("stage", rendered, joined=("external_id", "patient_id", "natural_key"))
+    return set(texts)
 
 
 def _match(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
@@ -616,7 +205,7 @@ def _pair(target: Target, *, has_id: bool, by_day: bool, parameters: dict[str, A
                 # a row without any time is compared with the patient's other records of its key
                 cursor.execute("drop table known")
                 cursor.execute("delete from wanted where at is not null")
-                if len(_fetch("select 1 from wanted limit 1")):
+                if len(fetch("select 1 from wanted limit 1")):
                     cursor.execute(_KNOWN.format(table=target.table, when="", other=other), parameters)
                     cursor.execute(_PAIR, {**parameters, "how": "alias" if has_id else "claim"})
     drop("wanted", "known")
@@ -624,13 +213,18 @@ def _pair(target: Target, *, has_id: bool, by_day: bool, parameters: dict[str, A
 
 def _had_rows(table: str, run: Run) -> bool:
     return bool(
-        _fetch(f"select exists (select 1 from {table} where batch_id is distinct from %s)", [run.batch_id])[0][0]
+        fetch(f"select exists (select 1 from {table} where batch_id is distinct from %s)", [run.batch_id])[0][0]
     )
 
 
-def _value(name: str, how: str, table: str, *, alias: str = "s") -> str:
+def _staged(name: str, held: set[str]) -> str:
+    """Return the SQL of a staged value; a column in which nothing stood was not staged."""
+    return f's."{name}"' if name in held else "null::text"
+
+
+def _value(name: str, how: str, table: str, held: set[str]) -> str:
     """Return the SQL of a staged value, cast, with empty for missing texts, cut to what the column takes."""
-    staged = f'{alias}."{name}"'
+    staged = _staged(name, held)
     if how == "text":
         limit = limits(table).get(name)
         return f"coalesce(left({staged}, {limit}), '')" if limit else f"coalesce({staged}, '')"
@@ -641,7 +235,7 @@ def _value(name: str, how: str, table: str, *, alias: str = "s") -> str:
         return f"coalesce({staged}::bigint, 0)"
     if how == "flag":
         return f"coalesce({staged}::boolean, false)"
-    return f"{staged}{_CAST[how]}"
+    return f"{staged}{CAST[how]}"
 
 
 #: what else a fact carries, beside the record's id, code and display: field → column
@@ -652,13 +246,13 @@ _PAYLOADS = {
 }
 
 
-def _insert(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
+def _insert(kind: Kind, target: Target, run: Run, outcome: Outcome, held: set[str]) -> None:
     """Insert the rows that speak of nothing known, and publish what happened, in one statement."""
     table = target.table
-    columns = {name: _value(name, how, table) for name, (_source, how) in target.columns.items()}
+    columns = {name: _value(name, how, table, held) for name, (_source, how) in target.columns.items()}
     columns |= {
         "patient_id": "s.patient_id", "natural_key": "left(s.natural_key, 200)", "external_id": "coalesce(left(s.external_id, 200), '')",
-        "source": "%(source)s", "batch_id": "%(batch)s", "recorded_at": "%(now)s",
+        "source": "%(source)s", "batch_id": "%(batch)s", "recorded_at": "%(now)s", "organization_id": "%(organization)s::uuid",
     }  # fmt: skip
     if kind.name != "encounter":
         columns["encounter_id"] = "s.encounter_id"
@@ -668,23 +262,23 @@ def _insert(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
     extra = _PAYLOADS.get(kind.name, {})
     more = "".join(f", {column}" for column in extra.values())
     payload = "".join(f", '{name}', {column}" for name, column in extra.items())
-    found = _fetch(
+    found = fetch(
         f"""
         with new as (
             insert into {table} ({names}) select {", ".join(columns.values())}
               from stage s where not exists (select 1 from match where match.n = s.n) order by s.n
             returning id, patient_id, "{target.time}" as at, {code} as code, display, {resource} as resource{more}
         ), published as (
-            insert into events_event (kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source, batch_id,
-                                      historical, payload)
-            select %(event)s, patient_id, coalesce(at, %(now)s), %(now)s, %(actor_kind)s, %(actor_id)s, %(source)s,
+            insert into events_event (organization_id, xid, kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source,
+                                      batch_id, historical, payload)
+            select %(organization)s::uuid, (select pg_current_xact_id()::text::bigint), %(event)s, patient_id, coalesce(at, %(now)s), %(now)s, %(actor_kind)s, %(actor_id)s, %(source)s,
                    %(batch)s, true, jsonb_build_object('record_id', id, 'code', code, 'display', display{payload})
               from new
         )
         select resource, count(*) from new group by resource
         """,
         {
-            "source": run.source, "batch": run.batch_id, "now": run.now, "event": target.event,
+            "organization": run.organization_id, "source": run.source, "batch": run.batch_id, "now": run.now, "event": target.event,
             "actor_kind": run.actor_kind, "actor_id": run.actor_id,
         },
     )  # fmt: skip
@@ -695,21 +289,21 @@ def _insert(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
     note_growth(run, table, outcome.created)
 
 
-def _update(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
+def _update(kind: Kind, target: Target, run: Run, outcome: Outcome, held: set[str]) -> None:
     """Bring known records up to date; what the source leaves empty stays, and what was before is kept for undo."""
     table = target.table
-    matched = _fetch("select count(*) from match")[0][0]
+    matched = fetch("select count(*) from match")[0][0]
     if not matched:
         return
     new: dict[str, str] = {}
     for name, (_source, how) in target.columns.items():
-        value = f's."{name}"{_CAST[how]}'
+        value = f"{_staged(name, held)}{CAST[how]}"
         if how == "text" and (limit := limits(table).get(name)):
-            value = f'left(s."{name}", {limit})'
+            value = f"left({_staged(name, held)}, {limit})"
         new[name] = f'coalesce({value}, r."{name}")'
         if how == "at" and kind.name in CALENDAR_KINDS:
             # a bare day does not overwrite the time of day that another source knows
-            near = f"""abs(extract(epoch from r."{name}" - s."{name}"::timestamptz)) < 129600"""
+            near = f"""abs(extract(epoch from r."{name}" - {_staged(name, held)}::timestamptz)) < 129600"""
             new[name] = f'case when s.day_only and {near} then r."{name}" else {new[name]} end'
     new["natural_key"] = "left(s.natural_key, 200)"
     if kind.name != "encounter":
@@ -717,7 +311,7 @@ def _update(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
     old_values = ", ".join(f'r."{name}"' for name in new)
     pairs = ", ".join(f"'{name}', r.\"{name}\"" for name in new)
     sets = ", ".join(f'"{name}" = {value}' for name, value in new.items())
-    changed = _fetch(
+    changed = fetch(
         f"""
         with changed as materialized (
             select distinct on (r.id) r.id, m.n, jsonb_build_object({pairs}) as before
@@ -742,105 +336,3 @@ def _update(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
 
 def is_record(kind: Kind) -> bool:
     return kind.name in TARGETS
-
-
-# --- what is about no patient ---------------------------------------------------------------------------------------
-
-
-def write_directory(chunk: RowChunk, run: Run) -> Outcome:
-    """Write organizations, locations and other resources that are about no patient."""
-    kind = chunk.kind
-    outcome = Outcome(kind.resource)
-    index = kind.index
-    rows = _once_per_id(chunk.rows, kind, outcome)
-
-    def pick(row: Row, name: str) -> Any:
-        return row[index[name]] if name in index else None
-
-    staged = []
-    for place, row in enumerate(rows):
-        resource = pick(row, "resource_type") or kind.resource
-        staged.append(
-            (
-                place, pick(row, "external_id"), resource, (str(pick(row, "name") or pick(row, "display") or ""))[:300],
-                str(pick(row, "type_display") or pick(row, "category") or "")[:160], pick(row, "code_system"), pick(row, "code"),
-                pick(row, "status"), str(pick(row, "phone") or "")[:60], str(pick(row, "address") or "")[:300],
-                str(pick(row, "city") or "")[:60],
-                pick(row, "part_of_external_id") or pick(row, "organization_external_id"), pick(row, "text"),
-            )
-        )  # fmt: skip
-    if not staged:
-        return outcome
-    names = (
-        "n",
-        "external_id",
-        "resource_type",
-        "name",
-        "type_display",
-        "code_system",
-        "code",
-        "status",
-        "phone",
-        "address",
-        "city",
-        "part_of",
-        "text",
-    )
-    stage("stage", [(name, "int" if name == "n" else 'text collate "C"') for name in names], staged)
-    fields = names[2:]
-    listed = ", ".join(f'"{name}"' for name in fields)
-    cut = limits("imports_directory")
-    values = ", ".join(
-        f"coalesce(left(s.{name}, {cut[name]}), '')" if name in cut else f"coalesce(s.{name}, '')" for name in fields
-    )
-    match = "d.resource_type = s.resource_type and d.external_id = s.external_id and d.external_id <> ''"
-    found = _fetch(
-        f"""
-        with new as (
-            insert into imports_directory ({listed}, external_id, source, batch_id, recorded_at)
-            select {values}, coalesce(s.external_id, ''), %(source)s, %(batch)s, %(now)s from stage s
-             where not exists (select 1 from imports_directory d where {match})
-            returning resource_type
-        ) select resource_type, count(*) from new group by resource_type
-        """,
-        {"source": run.source, "batch": run.batch_id, "now": run.now},
-    )
-    for resource, count in found:
-        outcome.created += count
-        outcome.created_by[resource] = count
-    outcome.unchanged += len(staged) - outcome.created
-    drop("stage")
-    return outcome
-
-
-def write_practitioners(chunk: RowChunk, run: Run) -> Outcome:
-    """Write the professionals that records name; the same id is the same person."""
-    outcome = Outcome("Practitioner")
-    index = chunk.kind.index
-    rows = _once_per_id(chunk.rows, chunk.kind, outcome)
-    if not rows:
-        return outcome
-    names = ("external_id", "name", "sex", "specialty", "active")
-    stage(
-        "stage",
-        [("n", "int"), *((name, "boolean" if name == "active" else 'text collate "C"') for name in names)],
-        [(place, *(row[index[name]] for name in names)) for place, row in enumerate(rows)],
-    )
-    match = "p.external_id = s.external_id and p.external_id <> '' and p.source in (select code from imports_source)"
-    parameters = {"source": run.source, "batch": run.batch_id}
-    created = _fetch(
-        f"""
-        with new as (
-            insert into records_practitioner (name, sex, specialty, is_active, source, external_id, batch_id)
-            select left(s.name, 160), coalesce(left(s.sex, 10), ''), coalesce(left(s.specialty, 80), ''), coalesce(s.active, true),
-                   %(source)s, coalesce(s.external_id, ''), %(batch)s
-              from stage s where not exists (select 1 from records_practitioner p where {match})
-            returning 1
-        ) select count(*) from new
-        """,
-        parameters,
-    )[0][0]
-    outcome.created = created
-    outcome.unchanged += len(rows) - created
-    drop("stage")
-    return outcome
