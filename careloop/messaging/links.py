@@ -7,7 +7,6 @@ door is ever stored. Taps carry the message's id with a short proof.
 import hmac
 from base64 import urlsafe_b64encode
 from datetime import timedelta
-from functools import lru_cache
 from uuid import UUID
 
 from django.conf import settings
@@ -18,30 +17,35 @@ from careloop.messaging.rendering import Doors
 VALID_FOR = timedelta(days=60)
 
 
+class Doorkeeper:
+    """Makes the doors of one organization's messages: for a batch, its keys are looked up and hashed once."""
+
+    def __init__(self, organization_id: UUID) -> None:
+        ring = vault.keyring()
+        self._link = vault.keyed_hash(ring.index_key(organization_id, "messaging.link"))
+        self._tap = vault.keyed_hash(ring.index_key(organization_id, "messaging.tap"))
+
+    def token(self, message_id: UUID) -> str:
+        """Return the token in a message's links: 256 bits, not guessable without the installation's index secret."""
+        return urlsafe_b64encode(self._link(message_id.bytes)).decode("ascii").rstrip("=")
+
+    def tap(self, message_id: UUID) -> str:
+        """Return what a tap carries back: which message it answers, and a proof that we wrote it."""
+        return f"m={message_id.hex}.{self._tap(message_id.bytes).hex()[:20]}"
+
+
 def token_of(organization_id: UUID, message_id: UUID) -> str:
-    """Return the token in a message's links: 256 bits, not guessable without the installation's index secret."""
-    return urlsafe_b64encode(_proof(organization_id, "messaging.link", message_id)).decode().rstrip("=")
+    """Return one message's token; see `Doorkeeper`."""
+    return Doorkeeper(organization_id).token(message_id)
 
 
 def tap_of(organization_id: UUID, message_id: UUID) -> str:
-    """Return what a tap carries back: which message it answers, and a proof that we wrote it.
+    """Return what a tap on one message carries back; see `Doorkeeper`.
 
     >>> tap_of(UUID(int=1), UUID(int=2)).startswith("m=00000000000000000000000000000002.")
     True
     """
-    return f"m={message_id.hex}.{_proof(organization_id, 'messaging.tap', message_id).hex()[:20]}"
-
-
-def _proof(organization_id: UUID, purpose: str, message_id: UUID) -> bytes:
-    # copying a started HMAC, unlike `hmac.digest`, does not let go of the interpreter's lock for every message
-    started = _started(vault.keyring().index_key(organization_id, purpose)).copy()
-    started.update(message_id.bytes)
-    return started.digest()
-
-
-@lru_cache(maxsize=64)
-def _started(key: bytes) -> hmac.HMAC:
-    return hmac.new(key, digestmod="sha256")
+    return Doorkeeper(organization_id).tap(message_id)
 
 
 def read_tap(organization_id: UUID, data: str) -> tuple[UUID | None, str]:
@@ -64,10 +68,14 @@ def base_url() -> str:
     return str(getattr(settings, "CARELOOP_PUBLIC_URL", "") or "http://127.0.0.1:8400").rstrip("/")
 
 
+def doors_at(base: str, *, token: str, tap: str) -> Doors:
+    """Return the doors of the message with this token and tap."""
+    return Doors(
+        answer=f"{base}/p/m/{token}/", unsubscribe=f"{base}/p/u/{token}/", preferences=f"{base}/p/c/{token}/", tap=tap
+    )
+
+
 def doors(organization_id: UUID, message_id: UUID) -> Doors:
     """Return all doors of one message."""
-    token, base = token_of(organization_id, message_id), base_url()
-    return Doors(
-        answer=f"{base}/p/m/{token}/", unsubscribe=f"{base}/p/u/{token}/", preferences=f"{base}/p/c/{token}/",
-        tap=tap_of(organization_id, message_id),
-    )  # fmt: skip
+    keeper = Doorkeeper(organization_id)
+    return doors_at(base_url(), token=keeper.token(message_id), tap=keeper.tap(message_id))

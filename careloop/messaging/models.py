@@ -229,7 +229,8 @@ class Message(TenantModel):
             models.Index(fields=["organization", "-due_at", "-id"], name="message_by_time"),
             models.Index(fields=["organization", "contact_point", "-accepted_at"], name="message_by_contact"),
             models.Index(fields=["organization", "origin", "origin_id"], name="message_by_origin", condition=~models.Q(origin_id="")),
-            models.Index(fields=["organization", "account", "accepted_at"], name="message_by_account_sent"),
+            models.Index(fields=["organization", "account", "accepted_at"], name="message_by_account_sent",
+                         condition=models.Q(accepted_at__isnull=False)),
         ]  # fmt: skip
 
 

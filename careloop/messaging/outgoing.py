@@ -244,6 +244,9 @@ class Workshop:
         self._quiet_until = next_allowed_at(now, zone=self.zone, window=self.window)
         self._checker: Checker | None = None
         self._links: list[tuple[bytes, UUID]] = []
+        self._keeper = links.Doorkeeper(self.organization.pk)
+        self._base = links.base_url()
+        self._layouts: dict[tuple[UUID, str, str], rendering.Layout] = {}
 
     def not_before(self, row: Mapping[str, Any]) -> datetime:
         """Return when this message may leave: now, or after the quiet hours."""
@@ -272,7 +275,8 @@ class Workshop:
             subject = written.get("subject", "")
         compiled = rendering.compiled(row["template_version_id"])
         language = compiled.language(row["language"], self.organization.language)
-        doors = links.doors(self.organization.pk, message_id)
+        token, tap = self._keeper.token(message_id), self._keeper.tap(message_id)
+        doors = links.doors_at(self._base, token=token, tap=tap)
         values = given_values(
             row, self.organization, language=language, today=self.today, doors=doors,
             to_family=row["related_person_id"] is not None,
@@ -281,12 +285,10 @@ class Workshop:
         words = compiled.words(channel=channel, language=language, context=context)
         if "text" in params:
             self._judge(words.text, row["message_class"])
-        dressed = rendering.dress(
-            words, channel=channel, language=language, message_class=row["message_class"], doors=doors,
-            clinic=self.organization.name, color=self.organization.accent_color,
-        )  # fmt: skip
-        if doors.answer in dressed.text or doors.preferences in dressed.text or channel == "email":
-            self._links.append((token_hash(links.token_of(self.organization.pk, message_id)), message_id))
+        layout = self._layout(row, words, language=language)
+        dressed = layout.fill(words, token=token, tap=tap)
+        if channel == "email" or token in dressed.text:
+            self._links.append((token_hash(token), message_id))
         outgoing = Outgoing(
             id=message_id, key=message_id, to=to, text=dressed.text, subject=subject or dressed.subject, html=dressed.html,
             quick_replies=dressed.quick_replies, buttons=dressed.buttons, links=dressed.links, language=_tag(language),
@@ -298,6 +300,16 @@ class Workshop:
             outgoing, compiled.template_key, row["message_class"], row["origin"], row["origin_id"], patient_id,
             row["contact_point_id"], key, row["attempts"] + 1, row["fixed_channel"],
         )  # fmt: skip
+
+    def _layout(self, row: Mapping[str, Any], words: rendering.Words, *, language: str) -> rendering.Layout:
+        what = row["template_version_id"], language, row["message_class"]
+        if what not in self._layouts:
+            self._layouts[what] = rendering.layout(
+                words, channel=self.account.channel, language=language, message_class=row["message_class"],
+                doors_at=lambda token, tap: links.doors_at(self._base, token=token, tap=tap),
+                clinic=self.organization.name, color=self.organization.accent_color,
+            )  # fmt: skip
+        return self._layouts[what]
 
     def _address(self, row: Mapping[str, Any], key: bytes) -> str:
         if row["value_sealed"] is not None:

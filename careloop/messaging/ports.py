@@ -245,8 +245,11 @@ def refusal(capabilities: Capabilities, message: Outgoing) -> ChannelError | Non
 
     Used at planning and again by every adapter.
     """
-    length = capabilities.length(message.text)
-    if length > capabilities.text_limit:
+    # no character counts for more than four (UTF-8 bytes), so most texts need no counting
+    if (
+        len(message.text) * 4 > capabilities.text_limit
+        and (length := capabilities.length(message.text)) > capabilities.text_limit
+    ):
         return ChannelError(
             f"The text is {length} {capabilities.text_unit} long; the limit is {capabilities.text_limit}.",
             retry=False,

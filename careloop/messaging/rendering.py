@@ -1,7 +1,7 @@
 """From a published version and a patient to the words that leave: compiled once, sandboxed, never half a text."""
 
 import html
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -203,11 +203,6 @@ class Doors:
         return f"{self.tap}&a={code}"
 
 
-def needs_doors(words: Words, channel: str, message_class: str) -> bool:
-    """Whether a message shows the address of a page, so that its token must be kept."""
-    return channel == "email" or bool(words.quick_replies and channel == "sms")
-
-
 def dress(
     words: Words,
     *,
@@ -256,6 +251,75 @@ def dress(
         text, words.subject, tuple(quick_replies), tuple(buttons), tuple(links),
         doors.unsubscribe if refusable else "", body,
     )  # fmt: skip
+
+
+_TEXT_HERE, _TOKEN_HERE, _TAP_HERE = "\x00text\x00", "\x00token\x00", "\x00tap\x00"
+Pieces = tuple[str, ...]  # what stands around a mark; `value.join(pieces)` fills it
+
+
+class Layout:
+    """What hangs on one template's words on one channel, dressed once and filled for each message of a batch.
+
+    Made by `dress` with marks where a message's own text, token and tap go, and cut there: messages of one template differ in
+    nothing else.
+    """
+
+    def __init__(self, dressed: Dressed) -> None:
+        before, self._after_text = _cut_text(dressed.text)
+        assert not before
+        self._page, self._after_page = _cut_text(dressed.html) if dressed.html else ("", ())
+        self._quick_replies = [
+            (item.label, item.text, _pieces(item.data, _TAP_HERE), _pieces(item.url, _TOKEN_HERE))
+            for item in dressed.quick_replies
+        ]
+        self._buttons = [
+            (item.label, _pieces(item.data, _TAP_HERE), _pieces(item.url, _TOKEN_HERE)) for item in dressed.buttons
+        ]
+        self._links = [(item.label, _pieces(item.url, _TOKEN_HERE)) for item in dressed.links]
+        self._unsubscribe = _pieces(dressed.unsubscribe_url, _TOKEN_HERE)
+
+    def fill(self, words: Words, *, token: str, tap: str) -> Dressed:
+        """Return one message's words with what hangs on them, as `dress` does."""
+        page = ""
+        if self._page:
+            page = self._page + html.escape(words.text).replace("\n", "<br>") + token.join(self._after_page)
+        return Dressed(
+            words.text + token.join(self._after_text), words.subject,
+            tuple([QuickReply(label, said, tap.join(data), token.join(url)) for label, said, data, url in self._quick_replies]),
+            tuple([Button(label, tap.join(data), token.join(url)) for label, data, url in self._buttons]),
+            tuple([Link(label, token.join(url)) for label, url in self._links]),
+            token.join(self._unsubscribe), page,
+        )  # fmt: skip
+
+
+def layout(
+    words: Words, *, channel: str, language: str, message_class: str, doors_at: Callable[[str, str], Doors], clinic: str, color: str
+) -> Layout:  # fmt: skip
+    """Return the layout of all messages with these taps. `doors_at` makes doors from a token and a tap.
+
+    >>> words = Words("", quick_replies=({"label": "Yes", "answer": "YES"},))
+    >>> doors = lambda token, tap: Doors(f"/m/{token}/", f"/u/{token}/", f"/c/{token}/", tap)
+    >>> made = layout(words, channel="email", language="en", message_class="CARE", doors_at=doors, clinic="A & B", color="#000")
+    >>> mine = Words("5 < 6", "Hello", words.quick_replies)
+    >>> made.fill(mine, token="T", tap="m=1") == dress(
+    ...     mine, channel="email", language="en", message_class="CARE", doors=doors("T", "m=1"), clinic="A & B", color="#000")
+    True
+    """
+    marked = Words(_TEXT_HERE, "", words.quick_replies, words.buttons)
+    dressed = dress(
+        marked, channel=channel, language=language, message_class=message_class,
+        doors=doors_at(_TOKEN_HERE, _TAP_HERE), clinic=clinic, color=color,
+    )  # fmt: skip
+    return Layout(dressed)
+
+
+def _pieces(text: str, mark: str) -> Pieces:
+    return tuple(text.split(mark))
+
+
+def _cut_text(text: str) -> tuple[str, Pieces]:
+    before, _mark, after = text.partition(_TEXT_HERE)
+    return before, _pieces(after, _TOKEN_HERE)
 
 
 _HTML_HEAD = (

@@ -10,6 +10,8 @@ import argparse
 import asyncio
 import re
 from collections import Counter, deque
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -22,6 +24,7 @@ from .openapi import Description
 BOT_USER_ID = "U0123456789abcdef0123456789abcdef"
 TOKEN = "fake-channel-access-token"  # noqa: S105 (opens nothing)
 _USER = re.compile(r"U[0-9a-f]{32}\Z")
+_KEY = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 409: "Conflict"}
 
 Answer = tuple[int, dict[str, Any], dict[str, str]]
@@ -63,6 +66,7 @@ class FakeLine:
         if spool:
             self.accepted = {line["key"]: line["id"] for line in read_spool(spool) if line.get("key")}
         self.spool = Spool(spool)
+        self._request_ids = _request_ids()
         self._server: asyncio.Server | None = None
         self._open: set[_Client] = set()
 
@@ -127,7 +131,7 @@ class FakeLine:
         return 404, {"message": "Not found"}, {}
 
     def _push(self, headers: dict[str, str], body: bytes, operation: dict[str, Any] | None) -> Answer | str:
-        request_id, key = str(uuid4()), headers.get("x-line-retry-key", "")
+        request_id, key = next(self._request_ids), headers.get("x-line-retry-key", "")
         named = {"x-line-request-id": request_id}
         try:
             push = orjson.loads(body)
@@ -135,11 +139,8 @@ class FakeLine:
             return self._refuse(400, "The request body is not JSON.", "not JSON")
         problems = self._description.check(operation, push) if self._description and operation else []
         problems += _beyond_the_description(push)
-        if key:
-            try:
-                UUID(key)
-            except ValueError:
-                problems.append("X-Line-Retry-Key: not a UUID")
+        if key and not _KEY.match(key):
+            problems.append("X-Line-Retry-Key: not a UUID")
         if problems:
             return self._refuse(400, f"The request body has {len(problems)} error(s)", problems[0])
         self.calls[key] += 1
@@ -178,6 +179,13 @@ class FakeLine:
         )
 
 
+def _request_ids() -> Iterator[str]:
+    """Give request ids no other fake gives, without asking the system for randomness each time."""
+    own = uuid4()
+    for n in count(own.time_low << 24):
+        yield str(UUID(int=(n & (1 << 52) - 1) << 76 | own.int & (1 << 76) - 1))
+
+
 def _sent(request_id: str) -> dict[str, str]:
     return {"id": str(int(request_id[:13].replace("-", ""), 16)), "quoteToken": request_id.replace("-", "")}
 
@@ -194,23 +202,28 @@ def _beyond_the_description(push: Any) -> list[str]:
         if isinstance(node, list):
             for index, item in enumerate(node):
                 walk(item, f"{at}/{index}")
-        elif isinstance(node, dict):
-            kind = node.get("type")
-            limits = {"label": 20, "altText": 400, "data": 300}
-            if kind == "confirm":
-                limits["text"] = 240
-            elif kind == "text" or kind is None:
-                limits["text"] = 5000
-            for name, limit in limits.items():
-                value = node.get(name)
-                if isinstance(value, str) and not 1 <= len(value.encode("utf-16-le")) // 2 <= limit:
+            return
+        for name, value in node.items() if isinstance(node, dict) else ():
+            if isinstance(value, str):
+                limit = _LIMITS.get(name) or (name == "text" and _text_limit(node.get("type"))) or 0
+                if limit and not (value and (len(value) * 2 <= limit or _units(value) <= limit)):
                     found.append(f"{at}/{name}: Length must be between 1 and {limit}")
-            for name, item in node.items():
-                if isinstance(item, dict | list):
-                    walk(item, f"{at}/{name}")
+            elif isinstance(value, dict | list):
+                walk(value, f"{at}/{name}")
 
     walk(push.get("messages"), "messages")
     return found
+
+
+_LIMITS = {"label": 20, "altText": 400, "data": 300}
+
+
+def _text_limit(kind: str | None) -> int:
+    return 240 if kind == "confirm" else 5000 if kind in ("text", None) else 0
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
 
 
 class _Client(asyncio.Protocol):

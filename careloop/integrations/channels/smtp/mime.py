@@ -84,9 +84,8 @@ def _body(text: str) -> bytes:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     raw = text.replace("\n", "\r\n").encode("utf-8")
-    if len(raw) <= 57:
-        return b2a_base64(raw, newline=False) + b"\r\n"
-    return b"".join(b2a_base64(raw[at : at + 57], newline=False) + b"\r\n" for at in range(0, len(raw), 57))
+    whole = b2a_base64(raw, newline=False)
+    return b"\r\n".join([whole[at : at + 76] for at in range(0, len(whole), 76)]) + b"\r\n"
 
 
 def plain_text(message: Outgoing) -> str:
