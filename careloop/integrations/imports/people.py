@@ -24,6 +24,7 @@ from careloop.integrations.imports.preparing import (
     identity_key,
     warn,
 )
+from careloop.integrations.imports.references import LISTED, listed
 from careloop.integrations.imports.rendering import Rendered, bytea, render
 from careloop.integrations.imports.rows import PATIENT, Row, RowChunk
 from careloop.integrations.imports.staging import (
@@ -73,9 +74,8 @@ def write_patients(chunk: RowChunk, run: Run) -> Outcome:
     by_name, by_chart = _by_external_id(rows, run), _by_chart_number(rows)
     keys: dict[str, bytes] = {}
     if not by_name and not by_chart and _all_strangers(rows):
-        found = [
-            Found(row, patient, True, ready, at) for at, (row, patient) in enumerate(zip(rows, ready.ids, strict=True))
-        ]
+        found = [Found(row, ready.ids[at], True, ready, at) for at, row in enumerate(rows) if _tells_more(row)]
+        outcome.patients.update(ready.ids)
         outcome.warned += [one for at in sorted(ready.warned) for one in ready.warned[at]]
         staged, contacts = ready.text or render(STAGED, ready.rows), ready.contact_text
         if ready.text is None:
@@ -100,6 +100,14 @@ def write_patients(chunk: RowChunk, run: Run) -> Outcome:
     return outcome
 
 
+_NUMBER, _MORE_NUMBERS, _TAGS = (PATIENT.index[name] for name in ("national_id", "identifiers", "tags"))
+
+
+def _tells_more(row: Row) -> bool:
+    """Return whether a row has identifiers or tags, which have tables of their own."""
+    return bool(row[_NUMBER] or row[_MORE_NUMBERS] or row[_TAGS])
+
+
 # --- who is it ------------------------------------------------------------------------------------------------------
 
 
@@ -110,10 +118,11 @@ def _by_chart_number(rows: list[Row]) -> dict[str, tuple[str, str, str]]:
     if not charts:
         return {}
     return {
-        chart: (str(patient), source, external)
+        chart: (patient, source, external)
         for chart, patient, source, external in fetch(
-            "select chart_number, id, source, external_id from patients_patient where chart_number = any(%s) and chart_number <> ''",
-            [charts],
+            "select chart_number, id::text, source, external_id from patients_patient "
+            f"where chart_number = any({LISTED}) and chart_number <> ''",
+            {"wanted": listed(charts)},
         )
     }
 
@@ -206,16 +215,16 @@ def _by_external_id(rows: list[Row], run: Run) -> dict[str, str]:
     wanted = {str(row[at]) for row in rows if row[at]}
     found: dict[str, str] = {}
     for statement in (
-        "select external_id, id from patients_patient where source = %(source)s and external_id = any(%(wanted)s)",
-        "select external_id, record_id from imports_name where kind = 'patient' and source = %(source)s "
-        "and external_id = any(%(wanted)s)",
+        f"select external_id, id::text from patients_patient where source = %(source)s and external_id = any({LISTED})",
+        "select external_id, record_id::text from imports_name where kind = 'patient' and source = %(source)s "
+        f"and external_id = any({LISTED})",
         # a UUID is the same person whatever the source
-        "select external_id, id from patients_patient where source in (select code from imports_source) "
-        "and external_id = any(%(wanted)s) and external_id ~ '^[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}$'",
+        "select external_id, id::text from patients_patient where source in (select code from imports_source) "
+        f"and external_id = any({LISTED}) and external_id ~ '^[0-9a-fA-F]{{8}}-[0-9a-fA-F-]{{27}}$'",
     ):
         if wanted:
-            given = {"source": run.source, "wanted": list(wanted)}
-            found.update((external, str(patient)) for external, patient in fetch(statement, given))
+            given = {"source": run.source, "wanted": listed(wanted)}
+            found.update(fetch(statement, given))
             wanted -= found.keys()
     return found
 
@@ -261,7 +270,7 @@ def _keep_names(found: list[Found], by_name: dict[str, str], run: Run) -> None:
         if one.row[at] and not one.is_new and str(one.row[at]) not in by_name
     ]
     for external, patient in [*names, *by_name.items()]:
-        run.patients[external] = UUID(patient)
+        run.patients[external] = patient
     if names:
         fetch(
             "with given as (select * from unnest(%(ids)s::text[], %(patients)s::uuid[]) as g (external_id, patient_id)) "

@@ -41,8 +41,8 @@ log = structlog.get_logger(__name__)
 #: Warnings kept row by row; beyond that they are counted only.
 MOST_WARNINGS_KEPT = 2_000
 
-#: new objects after which the garbage collector looks while an import runs: a chunk of patients
-SELDOM = 200_000
+#: new objects after which the garbage collector looks while an import runs: many chunks
+SELDOM = 1_000_000
 
 #: seconds the reading thread may keep Python while the writing thread wants it
 SWITCH = 0.000_2
@@ -196,7 +196,7 @@ def _write(chunk: RowChunk, learnt: Run, tally: Tally, batch: ImportBatch) -> No
     patients: set[str] = set()
     for place, outcome in enumerate(outcomes):
         tally.add(outcome, chunk if place == 0 else RowChunk(chunk.kind, []))
-        patients.update(map(str, outcome.patients))
+        patients.update(outcome.patients)
     _keep_findings(outcomes, batch, tally)
     audit.record(
         "import.chunk_written",

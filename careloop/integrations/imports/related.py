@@ -22,11 +22,11 @@ def write_related(chunk: RowChunk, run: Run) -> Outcome:
     patients = find_patients(run, {str(row[at_patient]) for row in chunk.rows if row[at_patient]})
     wanted: list[tuple[Row, UUID]] = []
     for row in chunk.rows:
-        patient = patients.get(str(row[at_patient]))
-        if patient is None:
+        reference = patients.get(str(row[at_patient]))
+        if reference is None:
             outcome.refused.append(refused(row, RELATED_PERSON, "patient_external_id", "row.patient_unknown"))
         else:
-            wanted.append((row, patient))
+            wanted.append((row, UUID(reference)))
     if not wanted:
         return outcome
     there = {
@@ -58,7 +58,7 @@ def write_related(chunk: RowChunk, run: Run) -> Outcome:
             (row_id, patient, name, str(row[index["relationship"]] or "")[:20], str(row[index["sex"]] or "")[:10],
              row[index["birth_date"]], bool(row[index["guardian"]]), *sealed, str(row[at_id] or "")[:160])
         )  # fmt: skip
-    outcome.patients.update(patient for _row, patient in wanted)
+    outcome.patients.update(str(patient) for _row, patient in wanted)
     if not staged:
         return outcome
     names = (

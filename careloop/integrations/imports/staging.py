@@ -27,8 +27,8 @@ class Run:
     actor_kind: str = "system"
     actor_id: UUID | None = None
     #: reference → id, for patients and encounters seen lately; emptied when it grows
-    patients: dict[str, UUID] = field(default_factory=dict)
-    encounters: dict[str, UUID] = field(default_factory=dict)
+    patients: dict[str, str] = field(default_factory=dict)
+    encounters: dict[str, str] = field(default_factory=dict)
     #: tables that held rows of other batches when the import began
     had_rows: dict[str, bool] = field(default_factory=dict)
     #: table → rows written since the planner last counted it, and how many it counted then
@@ -47,7 +47,7 @@ class Outcome:
     refused: list[Refused] = field(default_factory=list)
     warned: list[Warned] = field(default_factory=list)
     #: ids of the patients whose data were written, for the audit log
-    patients: set[UUID | str] = field(default_factory=set)
+    patients: set[str] = field(default_factory=set)
     #: for kinds whose rows are of several resource types
     created_by: dict[str, int] = field(default_factory=dict)
 

@@ -5,7 +5,7 @@ of a row without the database is in `columns`. How a row finds the record it spe
 rule in SQL.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 from django.db import connection
@@ -90,9 +90,8 @@ def _stage(ready: PreparedRecords, rows: list[Row], kind: Kind, run: Run, outcom
     }
     for place, problem in ready.bad.items():
         bad.setdefault(place, problem)
-    ids = {reference: str(patient) for reference, patient in patients.items()}
     texts: dict[str, Sequence[str]] = {
-        "n": list(map(str, range(len(rows)))), "patient_id": [ids.get(reference, NULL) for reference in references],
+        "n": list(map(str, range(len(rows)))), "patient_id": [patients.get(reference, NULL) for reference in references],
     }  # fmt: skip
     if "encounter_external_id" in index:
         visits: list[Any] = [row[index["encounter_external_id"]] for row in rows]
@@ -110,11 +109,15 @@ def _stage(ready: PreparedRecords, rows: list[Row], kind: Kind, run: Run, outcom
     if len(bad) == len(rows):
         return set()
     texts |= ready.columns
-    outcome.patients.update(ids[reference] for place, reference in enumerate(references) if place not in bad)
+    outcome.patients.update(patients.values() if not bad else _of_the_good(references, patients, bad))
     rendered = joined([(name, _STAGED_AS.get(name, _TEXT)) for name in texts], texts.values(), bad)
     # a column list: counting every column of every chunk was a twentieth of an import of visits
     stage_rendered("stage", rendered, joined=("external_id", "patient_id", "natural_key"))
     return set(texts)
+
+
+def _of_the_good(references: list[Any], patients: dict[str, str], bad: Container[int]) -> Iterator[str]:
+    return (patients[reference] for place, reference in enumerate(references) if place not in bad)
 
 
 def _match(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:

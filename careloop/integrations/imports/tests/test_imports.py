@@ -16,6 +16,7 @@ from careloop.audit.services import Actor
 from careloop.integrations.imports import commands, services, undo
 from careloop.integrations.imports.errors import UndoRefused
 from careloop.integrations.imports.models import ImportBatch, ImportChange, ImportFinding
+from careloop.integrations.tabular.loader import PATIENT_ROWS
 from careloop.kernel import sql
 from careloop.patients.models import Patient
 from careloop.records.selectors import counts
@@ -251,8 +252,8 @@ def test_an_import_that_was_killed_goes_on_where_it_stopped(committed_organizati
     with in_organization(committed_organization.id):
         batch = ImportBatch.objects.get()
         assert batch.state == "RUNNING"
-        assert 0 < batch.chunks_done < 6
-        assert Patient.objects.count() == batch.chunks_done * 5_000
+        assert 0 < batch.chunks_done < 12
+        assert Patient.objects.count() == batch.chunks_done * PATIENT_ROWS
 
     answer = bring_in(committed_organization, path)
 
