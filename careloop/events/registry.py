@@ -58,7 +58,7 @@ READERS: dict[str, Reader] = {}
 
 
 def fact(
-    name: str, *, label: str | Promise, group: str, icon: str = "point", sentence: str | Promise = ""
+    name: str, *, label: str | Promise, group: str, icon: str = "circle-dot", sentence: str | Promise = ""
 ) -> Callable[[type], type]:
     """Declare a frozen dataclass as a kind of fact."""
 

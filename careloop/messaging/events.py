@@ -25,7 +25,7 @@ class MessageSent:
 
 
 @fact(
-    "message.failed", label=_("Message failed"), group="messages", icon="send-off",
+    "message.failed", label=_("Message failed"), group="messages", icon="message-circle-off",
     sentence=_("A message could not be sent (%(template)s)."),
 )  # fmt: skip
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class MessageBlocked:
 
 
 @fact(
-    "message.received", label=_("Patient wrote"), group="messages", icon="message",
+    "message.received", label=_("Patient wrote"), group="messages", icon="message-circle",
     sentence=_("The patient answered: %(label)s"),
 )  # fmt: skip
 @dataclass(frozen=True)

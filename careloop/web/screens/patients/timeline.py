@@ -100,7 +100,8 @@ def page_of(request: HttpRequest, patient_id: UUID, *, zone: ZoneInfo, clinical:
         conditions.append("e.occurred_at < %s")
         params.append(_midnight(given["until"] + timedelta(days=1), zone))
     found = sql.rows(
-        f"""select e.id, e.kind, e.occurred_at, e.actor_kind, e.source, e.historical, e.payload, u.name as actor
+        f"""select e.id, e.kind, e.occurred_at, e.actor_kind, e.source, e.historical, e.payload, u.name as actor,
+                   (select t.name from messaging_template t where t.key = e.payload->>'template') as template
               from events_event e left join accounts_user u on u.id = e.actor_id and e.actor_kind = 'staff'
              where {" and ".join(conditions)}
                and (e.batch_id is null or not exists (select 1 from events_retraction r where r.batch_id = e.batch_id))
@@ -120,7 +121,11 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 def _entry(row: dict[str, Any], icons: dict[str, SafeString], zone: ZoneInfo, *, clinical: bool) -> Entry:
     kind = KINDS[row["kind"]]
     hides = kind.group == "visits" and not clinical
-    title = str(kind.label) if hides or not kind.sentence else sentence(row["kind"], row["payload"])
+    title = (
+        str(kind.label)
+        if hides or not kind.sentence
+        else sentence(row["kind"], row["payload"] | ({"template": row["template"]} if row["template"] else {}))
+    )
     who = row["actor"] or words.word(words.EVENT_SOURCES, row["source"])
     meta = " · ".join(part for part in (str(who or ""), _("imported history") if row["historical"] else "") if part)
     at: datetime = row["occurred_at"].astimezone(zone)
