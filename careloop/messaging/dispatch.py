@@ -30,6 +30,10 @@ Leaving = tuple[list[Ready], "Future[list[Result]]"]
 HAND_OVER = 100
 """How many messages leave between two commits on a channel that cannot tell copies apart: what a crash leaves unknown."""
 
+TURN = 0.0005
+"""Seconds a thread computes while another waits (Python's own: 0.005). Answers wait for the loop's turn: at five
+milliseconds, sixteen connections get no more than 3,200 answers a second while the next batch is rendered."""
+
 PAUSES: dict[Reason, timedelta] = {
     Reason.RATE: timedelta(seconds=2), Reason.QUOTA: timedelta(hours=6), Reason.AUTH: timedelta(minutes=15),
     Reason.UNAVAILABLE: timedelta(minutes=1),
@@ -73,6 +77,7 @@ class Dispatcher:
         self.hand_over = hand_over
         self.lease = outgoing.new_lease()
         self.stopping = threading.Event()
+        sys.setswitchinterval(min(TURN, sys.getswitchinterval()))
         self._loop = _new_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="channels", daemon=True)
         self._thread.start()

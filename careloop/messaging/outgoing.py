@@ -20,7 +20,7 @@ from careloop.kernel.ids import token_hash, uuid7
 from careloop.kernel.vault import VaultError
 from careloop.messaging import links, planning, rendering, sealing
 from careloop.messaging.ports import Ambiguous, Capabilities, ChannelError, Outgoing, Reason, Result, Sent, refusal
-from careloop.messaging.preview import given_values
+from careloop.messaging.preview import given_by_clinic, given_by_person
 from careloop.messaging.rules import MARKETING_CAP_DAYS, UNKNOWN_IS_LEFT, UNKNOWN_SETTLED_AFTER, next_try
 from careloop.patients import services as patients
 from careloop.patients.sealing import CONTACT_TABLE, RELATED_TABLE, open_key, unseal
@@ -246,6 +246,7 @@ class Workshop:
         self._links: list[tuple[bytes, UUID]] = []
         self._keeper = links.Doorkeeper(self.organization.pk)
         self._base = links.base_url()
+        self._clinic: dict[str, dict[str, Any]] = {}
         self._layouts: dict[tuple[UUID, str, str], rendering.Layout] = {}
 
     def not_before(self, row: Mapping[str, Any]) -> datetime:
@@ -275,19 +276,23 @@ class Workshop:
             subject = written.get("subject", "")
         compiled = rendering.compiled(row["template_version_id"])
         language = compiled.language(row["language"], self.organization.language)
-        token, tap = self._keeper.token(message_id), self._keeper.tap(message_id)
-        doors = links.doors_at(self._base, token=token, tap=tap)
-        values = given_values(
-            row, self.organization, language=language, today=self.today, doors=doors,
+        # LINE has taps of its own: a message there needs a token only when its text shows an address
+        needs_token = channel != "line" or compiled.names_link
+        token, tap = self._keeper.token(message_id) if needs_token else "", self._keeper.tap(message_id)
+        values = given_by_person(
+            row, language=language, today=self.today, doors=links.doors_at(self._base, token=token, tap=tap),
             to_family=row["related_person_id"] is not None,
         )  # fmt: skip
-        context = rendering.context_of(values, params, language=language, zone=self.zone)
+        context = {
+            **self._of_clinic(language),
+            **rendering.context_of(values, params, language=language, zone=self.zone),
+        }
         words = compiled.words(channel=channel, language=language, context=context)
         if "text" in params:
             self._judge(words.text, row["message_class"])
         layout = self._layout(row, words, language=language)
         dressed = layout.fill(words, token=token, tap=tap)
-        if channel == "email" or token in dressed.text:
+        if channel == "email" or (token and token in dressed.text):
             self._links.append((token_hash(token), message_id))
         outgoing = Outgoing(
             id=message_id, key=message_id, to=to, text=dressed.text, subject=subject or dressed.subject, html=dressed.html,
@@ -300,6 +305,12 @@ class Workshop:
             outgoing, compiled.template_key, row["message_class"], row["origin"], row["origin_id"], patient_id,
             row["contact_point_id"], key, row["attempts"] + 1, row["fixed_channel"],
         )  # fmt: skip
+
+    def _of_clinic(self, language: str) -> dict[str, Any]:
+        if language not in self._clinic:
+            values = given_by_clinic(self.organization, language=language, today=self.today)
+            self._clinic[language] = rendering.context_of(values, {}, language=language, zone=self.zone)
+        return self._clinic[language]
 
     def _layout(self, row: Mapping[str, Any], words: rendering.Words, *, language: str) -> rendering.Layout:
         what = row["template_version_id"], language, row["message_class"]

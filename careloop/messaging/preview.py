@@ -46,11 +46,18 @@ def age_on(birth_date: date | None, today: date) -> int | None:
     return today.year - birth_date.year - ((today.month, today.day) < (birth_date.month, birth_date.day))
 
 
-def given_values(
-    person: Mapping[str, Any], organization: Organization, *, language: str, today: date, doors: rendering.Doors,
-    to_family: bool = False,
-) -> dict[str, Any]:  # fmt: skip
-    """Return the values of the variables that are known for every message.
+def given_by_clinic(organization: Organization, *, language: str, today: date) -> dict[str, Any]:
+    """Return the values of the variables that are the same for everybody on one day."""
+    return {
+        "clinic.name": organization.name, "clinic.phone": organization.phone, "clinic.address": organization.address,
+        "today": spoken_date(today, language),
+    }  # fmt: skip
+
+
+def given_by_person(
+    person: Mapping[str, Any], *, language: str, today: date, doors: rendering.Doors, to_family: bool = False
+) -> dict[str, Any]:
+    """Return the values of the variables that differ from message to message.
 
     `person` holds name, sex and birth_date.
     """
@@ -58,8 +65,7 @@ def given_values(
     return {
         "greeting": greeting(person["name"], person["sex"], age, language, to_family=to_family),
         "patient.name": person["name"], "patient.honorific": honorific(person["name"], person["sex"], age, language),
-        "clinic.name": organization.name, "clinic.phone": organization.phone, "clinic.address": organization.address,
-        "today": spoken_date(today, language), "link.answer": doors.answer, "link.preferences": doors.preferences,
+        "link.answer": doors.answer, "link.preferences": doors.preferences,
     }  # fmt: skip
 
 
@@ -92,7 +98,8 @@ def preview(
         context = rendering.example_context(language)
         context["clinic"] = {"name": organization.name, "phone": organization.phone, "address": organization.address}
         if person is not None:
-            values = given_values(person, organization, language=language, today=today, doors=EXAMPLE_DOORS)
+            values = given_by_clinic(organization, language=language, today=today)
+            values |= given_by_person(person, language=language, today=today, doors=EXAMPLE_DOORS)
             context |= rendering.context_of(values, {}, language=language, zone=zone)
         if params:
             context |= rendering.context_of({}, params, language=language, zone=zone)

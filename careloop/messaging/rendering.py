@@ -3,7 +3,7 @@
 import html
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -47,6 +47,9 @@ class Compiled:
     texts: Mapping[str, Mapping[str, Any]]
     names: frozenset[str] = field(default_factory=frozenset)
     template_key: str = ""
+    ways: dict[tuple[str, str], tuple[str, tuple[dict[str, str], ...], tuple[dict[str, str], ...]]] = field(
+        default_factory=dict
+    )
 
     def language(self, wanted: str, default: str) -> str:
         for language in (wanted, default, *LANGUAGES):
@@ -60,10 +63,9 @@ class Compiled:
         Raises:
             RenderProblem: a variable is missing, or the template does too much or what it may not.
         """
-        entry = self.texts[language]
-        which = next((name for name in CHANNEL_TEXTS[channel] if entry.get(name)), "text")
+        text_name, quick_replies, buttons = self._way(channel, language)
         try:
-            text = self.environment.render_template(f"{language}.{which}", **context).strip()
+            text = self.environment.render_template(text_name, **context).strip()
             subject = ""
             if channel == "email":
                 subject = self.environment.render_template(f"{language}.subject", **context).strip()
@@ -71,9 +73,21 @@ class Compiled:
             raise _problem(error) from None
         if not text or (channel == "email" and not subject):
             raise RenderProblem("render", what="empty")
-        return Words(
-            text, " ".join(subject.split()), tuple(entry.get("quick_replies", ())), tuple(entry.get("buttons", ()))
-        )
+        return Words(text, " ".join(subject.split()), quick_replies, buttons)
+
+    def _way(self, channel: str, language: str) -> tuple[str, tuple[dict[str, str], ...], tuple[dict[str, str], ...]]:
+        """Return what one channel takes of a language: the name of its text, its quick replies and buttons."""
+        if (channel, language) not in self.ways:
+            entry = self.texts[language]
+            which = next((name for name in CHANNEL_TEXTS[channel] if entry.get(name)), "text")
+            taps = tuple(entry.get("quick_replies", ())), tuple(entry.get("buttons", ()))
+            self.ways[channel, language] = f"{language}.{which}", *taps
+        return self.ways[channel, language]
+
+    @cached_property
+    def names_link(self) -> bool:
+        """Whether a text may show the address of one of the message's pages."""
+        return any(name.partition(".")[0] == "link" for name in self.names)
 
 
 def _problem(error: minijinja.TemplateError) -> RenderProblem:
