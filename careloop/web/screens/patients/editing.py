@@ -28,7 +28,7 @@ from careloop.patients.services import NewContact, NewIdentifier
 from careloop.records import selectors as record_selectors
 from careloop.records import services as records
 from careloop.web.http import clinic_zone, redirect_to, respond
-from careloop.web.screens.patients import list_query, page, words
+from careloop.web.screens.patients import list_query, words
 from careloop.web.screens.patients.forms import (
     ChangeContactForm,
     ContactForm,
@@ -248,7 +248,7 @@ def reveal(request: HttpRequest, patient_id: UUID, row_id: UUID) -> HttpResponse
         raise Http404
     form = ReasonForm(request.POST or None)
     context: dict[str, Any] = {
-        "form": form, "back": patient_url(patient_id), "masked": masked.masked, "what": page._secret(masked)["label"],
+        "form": form, "back": patient_url(patient_id), "masked": masked.masked, "what": overview.secret_shown(masked)["label"],
     }  # fmt: skip
     status = 200
     if request.method == "POST":
