@@ -338,7 +338,7 @@ def _addresses(keys: dict[str, bytes]) -> dict[str, str]:
 
 
 def _insert_patients(run: Run, outcome: Outcome, given: dict[str, str]) -> None:
-    """Insert the new patients with their keys, and publish that they are there, in one statement.
+    """Insert the new patients with their keys, and publish that they are there.
 
     The organization and the transaction are named once: as column defaults they would be worked out for every row. Row-level
     security checks them all the same.
@@ -350,36 +350,41 @@ def _insert_patients(run: Run, outcome: Outcome, given: dict[str, str]) -> None:
         if name != "sex"
     )
     names = ", ".join(name for name in TEXTS if name != "sex")
-    outcome.created = fetch(
+    parameters = {
+        "organization": run.organization_id, "source": run.source, "batch": run.batch_id, "now": run.now,
+        "zone": str(run.zone), "actor_kind": run.actor_kind, "actor_id": run.actor_id, "how": '{"how": "import"}',
+    }  # fmt: skip
+    outcome.created = sql.execute(
         f"""
-        with new as (
-            insert into patients_patient (organization_id, id, external_id, source, chart_number, birth_date, birth_precision, deceased,
-                deceased_at, active, registered_on, address_sealed, name_grams, sex, {names}, batch_id, created_at, updated_at)
-            select %(organization)s::uuid, s.id, coalesce(left({given["external_id"]}, 160), ''), %(source)s,
-                   coalesce(left({given["chart_number"]}, 60), ''), {given["birth_date"]}, coalesce({given["birth_precision"]}, 'day'),
-                   coalesce({given["deceased"]}, false), {given["deceased_at"]}, coalesce({given["active"]}, true),
-                   {given["registered_on"]}, {given["address_sealed"]}, {given["name_grams"]}, coalesce({given["sex"]}, 'unknown'),
-                   {texts}, %(batch)s, %(now)s, %(now)s
-              from stage s where s.is_new
-            returning id, registered_on
-        ), keyed as (
-            insert into patients_key (organization_id, patient_id, wrapped)
-            select %(organization)s::uuid, s.id, {given["wrapped"]} from stage s where s.is_new
-        ), published as (
-            insert into events_event (organization_id, xid, kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source,
-                                      batch_id, historical, payload)
-            select %(organization)s::uuid, (select pg_current_xact_id()::text::bigint), 'patient.registered', id,
-                   coalesce(registered_on::timestamp at time zone %(zone)s, %(now)s), %(now)s, %(actor_kind)s, %(actor_id)s,
-                   %(source)s, %(batch)s, true, %(how)s::jsonb
-              from new
-        )
-        select count(*) from new
+        insert into patients_patient (organization_id, id, external_id, source, chart_number, birth_date, birth_precision, deceased,
+               deceased_at, active, registered_on, address_sealed, name_grams, sex, {names}, batch_id, created_at, updated_at)
+        select %(organization)s::uuid, s.id, coalesce(left({given["external_id"]}, 160), ''), %(source)s,
+               coalesce(left({given["chart_number"]}, 60), ''), {given["birth_date"]}, coalesce({given["birth_precision"]}, 'day'),
+               coalesce({given["deceased"]}, false), {given["deceased_at"]}, coalesce({given["active"]}, true),
+               {given["registered_on"]}, {given["address_sealed"]}, {given["name_grams"]}, coalesce({given["sex"]}, 'unknown'),
+               {texts}, %(batch)s::uuid, %(now)s::timestamptz, %(now)s::timestamptz
+          from stage s where s.is_new
         """,
-        {
-            "organization": run.organization_id, "source": run.source, "batch": run.batch_id, "now": run.now,
-            "zone": str(run.zone), "actor_kind": run.actor_kind, "actor_id": run.actor_id, "how": '{"how": "import"}',
-        },
-    )[0][0]  # fmt: skip
+        parameters,
+    )
+    if not outcome.created:
+        return
+    sql.execute(
+        f"""insert into patients_key (organization_id, patient_id, wrapped)
+            select %(organization)s::uuid, s.id, {given["wrapped"]} from stage s where s.is_new""",
+        parameters,
+    )
+    sql.execute(
+        f"""
+        insert into events_event (organization_id, xid, kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source,
+                                  batch_id, historical, payload)
+        select %(organization)s::uuid, (select pg_current_xact_id()::text::bigint), 'patient.registered', s.id,
+               coalesce({given["registered_on"]}::timestamp at time zone %(zone)s, %(now)s::timestamptz), %(now)s::timestamptz,
+               %(actor_kind)s, %(actor_id)s::uuid, %(source)s, %(batch)s::uuid, true, %(how)s::jsonb
+          from stage s where s.is_new
+        """,
+        parameters,
+    )
 
 
 def _update_patients(run: Run, outcome: Outcome, known: int, given: dict[str, str]) -> None:
