@@ -28,7 +28,7 @@ from careloop.patients.services import NewContact, NewIdentifier
 from careloop.records import selectors as record_selectors
 from careloop.records import services as records
 from careloop.web.http import clinic_zone, redirect_to, respond
-from careloop.web.screens.patients import list_query, words
+from careloop.web.screens.patients import list_query, overview, words
 from careloop.web.screens.patients.forms import (
     ChangeContactForm,
     ContactForm,
