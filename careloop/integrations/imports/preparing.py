@@ -21,7 +21,7 @@ import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from careloop.integrations.imports.moments import Bad, moment_text
-from careloop.integrations.imports.rendering import HEX, Rendered, bytea, render
+from careloop.integrations.imports.rendering import HEX, Rendered, render
 from careloop.integrations.imports.rows import PATIENT, Row, Warned
 from careloop.kernel import vault
 from careloop.kernel.text import grams
@@ -51,6 +51,13 @@ STAGED_CONTACTS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 
 _SYSTEMS = (("mobile", "phone", "mobile"), ("phone", "phone", "home"), ("email", "email", ""), ("line_id", "line", ""))
+_NAME, _BIRTH, _DEAD, _DIED, _ACTIVE, _REGISTERED, _ADDRESS, _ID, _CHART, _SEX_GIVEN = (
+    PATIENT.index[name]
+    for name in (
+        "name", "birth_date", "deceased", "deceased_at", "active", "registered_on", "address", "external_id", "chart_number", "sex",
+    )
+)  # fmt: skip
+_texts_of = itemgetter(*(PATIENT.index[name] for name in TEXTS))
 _CONTACT_PLACES = tuple((PATIENT.index[name], system, use) for name, system, use in _SYSTEMS)
 _MORE_CONTACTS = PATIENT.index["contacts"]
 _SEX = frozenset({"male", "female", "other", "unknown"})
@@ -155,71 +162,59 @@ class Preparer:
         self, rows: Sequence[Row], *, ids: list[str] | None = None, keys: list[bytes] | None = None
     ) -> Prepared:
         """Return what the rows need, for new patients or under the ids and keys of patients made before."""
-        ids = ids or new_ids(len(rows))
-        made = Prepared(ids, keys or [], [], [], [], {})
+        take = _Random().take
+        keys = keys or [take(vault.KEY_BYTES) for _row in rows]
+        made = Prepared(ids or new_ids(len(rows)), keys, [], [], [], {})
         for known in (self._births, self._grams):
             if len(known) > _REMEMBERED:
                 known.clear()
-        take = _Random().take
-        index = PATIENT.index
-        texts_of = itemgetter(*(index[name] for name in TEXTS))
-        at_name, at_birth, at_dead, at_died, at_active, at_registered, at_address, at_id, at_chart, at_sex = (
-            index[name]
-            for name in (
-                "name", "birth_date", "deceased", "deceased_at", "active", "registered_on", "address", "external_id",
-                "chart_number", "sex",
-            )
-        )  # fmt: skip
         ring = vault.keyring()
         version, wrap = ring.current.to_bytes(4, "big"), AESGCM(ring.masters[ring.current]).encrypt
-        births, grams_of = self._births, self._grams
         readings, fresh = self._contact_readings(rows), ids_ahead()
-        for place, (row, patient) in enumerate(zip(rows, ids, strict=True)):
+        for place, (row, patient, key) in enumerate(zip(rows, made.ids, keys, strict=True)):
             warned: list[Warned] = []
-            if keys is None:
-                key = take(32)
-                made.keys.append(key)
-            else:
-                key = keys[place]
-            nonce = take(12)
-            wrapped = version + nonce + wrap(nonce, key, bytes.fromhex(patient.replace("-", "")))
-            cipher = AESGCM(key)
-            sealed = None
-            if row[at_address]:
-                nonce = take(12)
-                bound = _ADDRESS_PLACE + patient.encode()
-                sealed = HEX + (nonce + cipher.encrypt(nonce, str(row[at_address]).encode(), bound)).hex()
-            written = row[at_birth]
-            birth = births.get(written)
-            if birth is None:
-                birth = births[written] = read_birth(written)
-            died = self._died_at(row, at_died, warned) if row[at_died] else None
-            dead = bool(row[at_dead]) or died is not None
-            texts = texts_of(row)
-            if row[at_sex] and row[at_sex] not in _SEX:
-                texts = (*texts[:3], "unknown", *texts[4:])
-                warned.append(warn(row, "sex", "row.unknown_sex"))
-            name = row[at_name] or ""
-            pieces = grams_of.get(name)  # type: ignore[arg-type]
-            if pieces is None:
-                pieces = grams_of[str(name)] = _array(grams(str(name)))
-            external = row[at_id] or ("" if row[at_chart] else identity_key(row, self.organization_id))
-            made.rows.append(
-                (
-                    patient, True, external, row[at_chart], *birth, dead if dead or row[at_dead] is not None else None, died,
-                    row[at_active], row[at_registered], sealed, pieces, bytea(wrapped), *texts,
-                )
-            )  # fmt: skip
-            contacts, values = self._contacts(row, patient, readings, cipher.encrypt, take, fresh, warned)
+            nonce = take(vault.NONCE_BYTES)
+            wrapped = HEX + (version + nonce + wrap(nonce, key, bytes.fromhex(patient.replace("-", "")))).hex()
+            encrypt = AESGCM(key).encrypt
+            address = None
+            if row[_ADDRESS]:
+                nonce = take(vault.NONCE_BYTES)
+                sealed = encrypt(nonce, str(row[_ADDRESS]).encode(), _ADDRESS_PLACE + patient.encode())
+                address = HEX + (nonce + sealed).hex()
+            made.rows.append(self._staged(row, patient, address, wrapped, warned))
+            contacts, values = self._contacts(row, patient, readings, encrypt, take, fresh, warned)
             made.contacts.append(contacts)
             made.values.append(values)
             if warned:
                 made.warned[place] = warned
         return made
 
-    def _died_at(self, row: Row, at: int, warned: list[Warned]) -> str | None:
+    def _staged(
+        self, row: Row, patient: str, address: str | None, wrapped: str, warned: list[Warned]
+    ) -> tuple[Any, ...]:
+        """Return the row of the staging table (see `STAGED`)."""
+        birth = self._births.get(row[_BIRTH])
+        if birth is None:
+            birth = self._births[row[_BIRTH]] = read_birth(row[_BIRTH])
+        name = str(row[_NAME] or "")
+        pieces = self._grams.get(name)
+        if pieces is None:
+            pieces = self._grams[name] = _array(grams(name))
+        died = self._died_at(row, warned) if row[_DIED] else None
+        dead = bool(row[_DEAD]) or died is not None
+        texts = _texts_of(row)
+        if row[_SEX_GIVEN] and row[_SEX_GIVEN] not in _SEX:
+            texts = (*texts[:3], "unknown", *texts[4:])
+            warned.append(warn(row, "sex", "row.unknown_sex"))
+        external = row[_ID] or ("" if row[_CHART] else identity_key(row, self.organization_id))
+        return (
+            patient, True, external, row[_CHART], *birth, dead if dead or row[_DEAD] is not None else None, died, row[_ACTIVE],
+            row[_REGISTERED], address, pieces, wrapped, *texts,
+        )  # fmt: skip
+
+    def _died_at(self, row: Row, warned: list[Warned]) -> str | None:
         try:
-            return str(self._died(str(row[at])))
+            return str(self._died(str(row[_DIED])))
         except Bad:
             warned.append(warn(row, "deceased_at", "row.not_a_date"))
             return None
@@ -262,7 +257,7 @@ class Preparer:
             if hashed in hashes:  # a hash is of one system only: each has a key of its own
                 continue
             hashes.append(hashed)
-            row_id, nonce = next(fresh), take(12)
+            row_id, nonce = next(fresh), take(vault.NONCE_BYTES)
             sealed = HEX + (nonce + encrypt(nonce, value, _CONTACT_PLACE + row_id.encode())).hex()
             contacts.append(
                 Contact(row_id, patient, system, use, sealed, hashed, last3, read.is_mobile, rank, read.warning)
