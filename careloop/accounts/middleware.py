@@ -72,6 +72,7 @@ def enter_as(user_id: UUID, wanted: str | None) -> Membership | None:
 
 def _organization(row: dict[str, Any]) -> Organization:
     """The organization from its row as JSON, as if the ORM had read it."""
-    names = [column.attname for column in Organization._meta.concrete_fields]
-    values = {name: Organization._meta.get_field(name).to_python(row[name]) for name in names}
-    return Organization.from_db("default", names, [values[name] for name in names])
+    columns = Organization._meta.concrete_fields
+    return Organization.from_db(
+        "default", [one.attname for one in columns], [one.to_python(row[one.attname]) for one in columns]
+    )

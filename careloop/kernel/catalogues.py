@@ -13,7 +13,7 @@ from django.utils.translation import trans_real
 def merge() -> None:
     """Merge the catalogues of every language of ours; the one Django would ask first still answers first."""
     for code, _name in settings.LANGUAGES:
-        translation = trans_real.translation(code)
+        translation: Any = trans_real.translation(code)
         while translation is not None:
             if isinstance(found := getattr(translation, "_catalog", None), trans_real.TranslationCatalog):
                 _merge(found)

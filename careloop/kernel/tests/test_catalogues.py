@@ -21,7 +21,9 @@ def fresh():
 def said(code):
     keys = sorted({key for key in trans_real.translation(code)._catalog.keys() if key}, key=str)  # noqa: SIM118 - its own method
     with translation.override(code):
-        return {key: trans_real.translation(code)._catalog.get(key) for key in keys}, translation.ngettext("%d day", "%d days", 3)
+        return {key: trans_real.translation(code)._catalog.get(key) for key in keys}, translation.ngettext(
+            "%d day", "%d days", 3
+        )
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
