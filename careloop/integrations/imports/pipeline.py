@@ -45,7 +45,7 @@ MOST_WARNINGS_KEPT = 2_000
 SELDOM = 1_000_000
 
 #: seconds the reading thread may keep Python while the writing thread wants it
-SWITCH = 0.000_2
+SWITCH = 0.000_02
 
 Progress = Callable[["Tally"], None]
 
