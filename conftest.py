@@ -178,7 +178,7 @@ def client_for(organization: Any, member_of: Callable[..., Any]) -> Callable[...
     def sign_in(role: str = "owner", language: str = "en") -> Client:
         user = member_of(role)
         client = Client()
-        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        client.force_login(user, backend="careloop.accounts.recognizing.Backend")
         client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
         client.user = user  # type: ignore[attr-defined]
         return client

@@ -131,10 +131,10 @@ def _sign_in(organization: UUID) -> str:
     """Return the session cookie of an owner."""
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-    from django.contrib.sessions.backends.db import SessionStore
     from django.utils import timezone
 
     from careloop.accounts.models import Membership, User
+    from careloop.accounts.recognizing import SessionStore
     from careloop.tenancy.context import in_organization
 
     email = f"{organization}@bench.careloop.test"

@@ -1,6 +1,5 @@
 """The process tree of `careloop up`: web and worker, watched, and stopped together."""
 
-import ctypes
 import errno
 import fcntl
 import os
@@ -12,11 +11,13 @@ import time
 import urllib.error
 import urllib.request
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
 from careloop.cli.output import CommandFailed, Output
+from careloop.config import parenthood
 from careloop.config.environment import environment
 
 RESTART_PAUSE = 2.0
@@ -25,10 +26,13 @@ CHILD_ENVIRONMENT = {
     "PYTHONWARNINGS": "ignore:No directory at",
     # glibc keeps an arena of memory for every thread; two are enough where one interpreter lock lets one run at a time
     "MALLOC_ARENA_MAX": "2",
+    parenthood.SUPERVISED: "1",
 }
 # our own server is not behind anybody's proxy
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-TERMINATE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux's prctl(2)
+# when we are killed outright the worker still finishes what it has in hand; granian, told to end while it starts its processes,
+# may wait for them for ever
+DEATH_SIGNALS = {"web": signal.SIGKILL, "worker": signal.SIGTERM}
 
 
 def pid_file() -> Path:
@@ -213,7 +217,7 @@ class Supervisor:
             self.commands()[name],
             env=CHILD_ENVIRONMENT | dict(os.environ),
             start_new_session=True,
-            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            preexec_fn=partial(parenthood.end_with, os.getpid(), DEATH_SIGNALS[name]),
         )
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
@@ -224,8 +228,3 @@ def _sweep(child: "subprocess.Popen[bytes]") -> None:
     """End what a fallen child had started itself: web processes would go on serving on its port, unseen."""
     with suppress(ProcessLookupError):
         os.killpg(child.pid, signal.SIGKILL)
-
-
-def _end_with_parent() -> None:
-    """Ask the kernel to stop this child when its parent is gone, even when the parent was killed outright."""
-    ctypes.CDLL(None).prctl(TERMINATE_WITH_PARENT, signal.SIGTERM)

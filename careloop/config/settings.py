@@ -106,9 +106,14 @@ FORM_RENDERER = "careloop.web.forms.FormRenderer"
 
 _DATABASE = database()
 _POOL = {"min_size": 0, "max_size": ENV.database_pool, "timeout": 20, "max_idle": 300}
+# a statement that asks for its plan to be kept (kernel.sql) gets that when a connection has seen it so often
+PLANNED_AFTER = 5
 DATABASES = {
     # what the program runs as: owns nothing, bound by row-level security
-    "default": _DATABASE.app.django(OPTIONS={"pool": _POOL, **dict(_DATABASE.app.options)}, CONN_HEALTH_CHECKS=False),
+    "default": _DATABASE.app.django(
+        OPTIONS={"pool": _POOL, "prepare_threshold": PLANNED_AFTER, **dict(_DATABASE.app.options)},
+        CONN_HEALTH_CHECKS=False,
+    ),
     # migrations only
     "owner": _DATABASE.owner.django(OPTIONS=dict(_DATABASE.owner.options)),
 }
@@ -136,7 +141,8 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 # -- people ---------------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["careloop.accounts.recognizing.Backend"]
+SESSION_ENGINE = "careloop.accounts.recognizing"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

@@ -81,6 +81,7 @@ def of_patient(patient_id: UUID, *, limit: int = 10) -> list[Row]:
     return sql.rows(
         f"select {COLUMNS} {FROM} where f.patient_id = %s order by f.state <> 'OPEN', f.due_at desc limit %s",
         [patient_id, limit],
+        planned=True,
     )
 
 

@@ -168,4 +168,5 @@ def of_patient(patient_id: UUID, *, limit: int = 50) -> list[Row]:
     return sql.rows(
         f"select {ENROLLMENT} {ENROLLMENT_FROM} where e.patient_id = %s order by e.state <> 'ACTIVE', e.entered_at desc limit %s",
         [patient_id, limit],
+        planned=True,
     )

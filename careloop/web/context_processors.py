@@ -58,6 +58,11 @@ class Shell:
         return frame.head(self._request, signed)
 
     @property
+    def words(self) -> str:
+        """What the page's scripts say to the reader."""
+        return frame.words()
+
+    @property
     def navigation(self) -> str:
         """The navigation with the current page marked."""
         return frame.navigation(navigation.sections_for(self._request), navigation.foot_for(self._request))

@@ -55,6 +55,16 @@ def navigation(groups: Sequence[EntryGroup], foot: Sequence[Entry]) -> SafeStrin
     )  # fmt: skip
 
 
+def words() -> SafeString:
+    """What scripts say, in the reader's language."""
+    return _words(get_language() or "")
+
+
+@lru_cache(maxsize=16)
+def _words(_language: str) -> SafeString:
+    return render_to_string("web/_words.html")
+
+
 Plain = tuple[str, str, str, bool, int]
 
 

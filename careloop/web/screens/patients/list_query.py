@@ -145,6 +145,7 @@ def page_of(request: HttpRequest, filters: Filters, *, today: date) -> tuple[Pag
               from patients_patient p {join} facts_patient f on f.patient_id = p.id
              where {where} and {beyond} order by {keyset.order_by(**columns)} limit {keyset.limit}""",
         filters.params | named,
+        planned=True,
     )
     return keyset.cut(found), found[0]["counted"] if found else 0
 
@@ -173,5 +174,6 @@ def choices() -> Row:
         """select coalesce((select json_agg(json_build_object('id', id, 'name', name, 'color', color, 'number', number)
                                             order by name) from patients_tag where not is_archived), '[]') as tags,
                   coalesce((select json_agg(json_build_object('id', id, 'name', name) order by name)
-                              from tenancy_location where is_active), '[]') as locations"""
+                              from tenancy_location where is_active), '[]') as locations""",
+        planned=True,
     ) or {"tags": [], "locations": []}

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from django.template.loader import render_to_string
@@ -27,13 +28,11 @@ def overview(request: HttpRequest, data: PageData) -> Context:
     currency = member.organization.currency
     secrets = data.secrets()
     zone = clinic_zone(request)
-    # json_agg gives times as text
+    clinical = member.can("records.view")
     visits = [
-        one | {
-            "at": datetime.fromisoformat(one["started_at"]).astimezone(zone), "kind": words.word(words.CLASSES, one["class_code"]),
-        }
+        _visit(one, zone, clinical=clinical, department=clinical or member.can("patients.edit"))
         for one in row.get("latest_visits") or []
-    ]  # fmt: skip
+    ]
     details = [
         (_("Language"), dict(_languages()).get(row["language"], "") or _("as the clinic")),
         (_("Preferred channel"), words.word(words.CHANNELS, row["preferred_channel"])),
@@ -62,12 +61,22 @@ def overview(request: HttpRequest, data: PageData) -> Context:
         "has_address": any(one.kind == "address" for one in secrets),
         "visits": visits,
         "figures": figures,
-        "notes": _health_notes(row) if member.can("records.view") or member.can("patients.edit") else [],
+        "notes": _health_notes(row) if clinical or member.can("patients.edit") else [],
         "todo": todo(request, data, [warning for one in secrets if (warning := one.warning)]),
         "next_panels": drawn(request, data.head, "next"),
         "overview_panels": drawn(request, data.head, "overview"),
         "can_reveal": member.can("patients.reveal"),
-        "sees_department": member.can("records.view") or member.can("patients.edit"),
+    }  # fmt: skip
+
+
+def _visit(one: dict[str, Any], zone: ZoneInfo, *, clinical: bool, department: bool) -> dict[str, str]:
+    # json_agg gives times as text
+    at = datetime.fromisoformat(one["started_at"]).astimezone(zone)
+    kind = words.word(words.CLASSES, one["class_code"])
+    return {
+        "at": f"{at:%Y-%m-%d %H:%M}", "practitioner_name": one["practitioner_name"],
+        "what": f"{kind} · {one['department']}" if department and one["department"] else str(kind),
+        "why": (one["reason_display"] or one["display"]) if clinical else "",
     }  # fmt: skip
 
 
@@ -106,7 +115,8 @@ def secret_shown(one: patient_selectors.Secret) -> dict[str, Any]:
     return {
         "id": one.id, "label": label, "masked": one.masked or _("(erased)"), "warning": words.word(words.WARNINGS, one.warning),
         "reach": words.word(words.REACH, one.reach) if tone else "", "tone": tone, "is_contact": one.kind in words.SYSTEMS,
-        "is_verified": one.is_verified,
+        "is_verified": one.is_verified, "to_show": _("Show in full: %(label)s") % {"label": label},
+        "to_change": _("Change %(label)s") % {"label": label}, "to_remove": _("Remove %(label)s") % {"label": label},
     }  # fmt: skip
 
 

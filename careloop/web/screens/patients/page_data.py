@@ -11,6 +11,7 @@ from careloop.facts.rules import Reach
 from careloop.kernel import sql
 from careloop.kernel.masking import mask_address, mask_id
 from careloop.patients import sealing
+from careloop.patients.models import Patient
 from careloop.patients.panels import PatientHead
 from careloop.patients.selectors import Secret, mask
 
@@ -18,7 +19,7 @@ Row = dict[str, Any]
 
 # One round trip: what the header shows, what the overview shows, and what is due. Sealed values travel as base64.
 HEAD = """
-select p.*, k.wrapped,
+select {columns}, k.wrapped,
        (select name from tenancy_location l where l.id = p.home_location_id) as location_name,
        (select json_agg(json_build_object('id', t.id, 'name', t.name, 'color', t.color) order by t.name)
           from patients_patient_tag pt join patients_tag t on t.id = pt.tag_id where pt.patient_id = p.id) as tags,
@@ -60,6 +61,10 @@ OVERVIEW = """,
              from records_medication m where m.patient_id = p.id and not m.entered_in_error and m.is_refillable
               and m.status = 'active' and m.supply_ends_on is not null order by m.supply_ends_on limit 10) m) end as refills
 """
+
+COLUMNS = ", ".join(f"p.{one.column}" for one in Patient._meta.concrete_fields if one.column != "name_grams")
+PART = HEAD.replace("{columns}", COLUMNS).replace("{overview}", "")
+WHOLE = HEAD.replace("{columns}", COLUMNS).replace("{overview}", OVERVIEW)
 
 
 @dataclass
@@ -144,8 +149,9 @@ class PageData:
 def load(patient_id: UUID, *, today: date, clinical: bool, overview: bool) -> PageData | None:
     """Return one patient for their page: one statement. None when there is no such patient here."""
     row = sql.row(
-        HEAD.replace("{overview}", OVERVIEW if overview else ""),
+        WHOLE if overview else PART,
         {"patient": patient_id, "clinical": clinical},
+        planned=True,
     )
     if row is None:
         return None

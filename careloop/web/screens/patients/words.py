@@ -1,6 +1,7 @@
 """Words for codes that screens show, and small shared pieces of them."""
 
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest
@@ -99,7 +100,7 @@ def day(value: date | datetime | None, *, precision: str = "day") -> str:
     """Return a date as text, as exact as it is known."""
     if value is None:
         return ""
-    return value.strftime({"year": "%Y", "month": "%Y-%m"}.get(precision, "%Y-%m-%d"))
+    return value.isoformat()[: {"year": 4, "month": 7}.get(precision, 10)]
 
 
 def birth(value: date | None, precision: str = "day") -> str:
@@ -120,6 +121,11 @@ def age(value: date | None, *, today: date, precision: str = "day") -> str:
     years = age_in_years(value, on=today)
     if years < 2:
         return _("%(months)d months") % {"months": age_in_months(value, on=today)}
+    return _years(years, get_language())
+
+
+@lru_cache(maxsize=512)
+def _years(years: int, _language: str | None) -> str:
     return _("%(years)d years") % {"years": years}
 
 

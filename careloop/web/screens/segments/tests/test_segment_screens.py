@@ -210,7 +210,7 @@ def test_a_stranger_and_another_clinic_find_nothing(client, client_for, away, ot
     stranger = member_of("owner")
     context._scope.reset(token)
     context.set_organization(segment.organization_id)
-    client.force_login(stranger, backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(stranger, backend="careloop.accounts.recognizing.Backend")
     for name, arguments in (
         ("page", [segment.id]), ("edit", [segment.id]), ("archive", [segment.id]), ("why", [segment.id, away.id]),
     ):  # fmt: skip

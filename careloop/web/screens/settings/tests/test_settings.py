@@ -151,10 +151,10 @@ def test_an_invitation_for_an_account_that_exists_needs_that_account(client_for,
 
     assert Client().get(f"/invitation/{token}/")["Location"].startswith("/accounts/login/")
     other = Client()
-    other.force_login(member_of("nurse"), backend="allauth.account.auth_backends.AuthenticationBackend")
+    other.force_login(member_of("nurse"), backend="careloop.accounts.recognizing.Backend")
     assert other.post(f"/invitation/{token}/").status_code == 409
     right = Client()
-    right.force_login(known, backend="allauth.account.auth_backends.AuthenticationBackend")
+    right.force_login(known, backend="careloop.accounts.recognizing.Backend")
     assert right.post(f"/invitation/{token}/")["Location"] == "/"
     assert right.get("/search/").status_code == 200
 
