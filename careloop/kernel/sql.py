@@ -81,6 +81,11 @@ def text_array(texts: Sequence[str]) -> str:
 class _Planning(psycopg.Cursor[Any]):
     """Sends values beside the statement and lets the server keep its plan; Django's own cursors write values into it."""
 
+    def _send_query_prepared(self, name: bytes, pgq: Any, **options: Any) -> None:
+        # Django's log of statements looks here, and the driver leaves it empty for a kept plan
+        self._query = pgq
+        super()._send_query_prepared(name, pgq, **options)
+
 
 def _cursor(planned: bool) -> Any:
     if not planned:
