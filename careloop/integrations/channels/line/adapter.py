@@ -17,35 +17,19 @@ from django.utils.translation import gettext_lazy as _
 from yarl import URL
 
 from careloop.messaging.ports import (
-    Capabilities,
     ChannelError,
-    ChannelKind,
     Check,
-    Cost,
     Outgoing,
     Reason,
     Result,
     Sent,
-    SettingField,
-    Unit,
     refusal,
 )
 
 from .connection import Lost, Pool
 from .errors import RATE_SECONDS, error_from
-from .messages import BUTTONS, QUICK_REPLIES, TEXT_LIMIT, objects
-from .webhook import LineWebhook
-
-CAPABILITIES = Capabilities(
-    text_limit=TEXT_LIMIT,
-    text_unit=Unit.UTF16,
-    quick_replies_max=QUICK_REPLIES,
-    buttons_max=BUTTONS,
-    two_way=True,
-    deduplicates=True,
-    deduplicates_for_hours=24,
-    cost=Cost.QUOTA,
-)
+from .kind import CAPABILITIES
+from .messages import objects
 
 _USER_ID = re.compile(r"U[0-9a-f]{32}\Z")
 _TOKEN = re.compile(r"[!-~]+\Z")
@@ -281,55 +265,6 @@ def _unreachable(error: BaseException) -> ChannelError:
     )
 
 
-def open_channel(settings: Mapping[str, Any]) -> LineChannel:
-    """Open the channel described by its stored settings. The host is the installation's, not the clinic's."""
-    return LineChannel(
-        access_token=settings["access_token"].strip(),
-        host=settings.get("host") or _installation_host(),
-        connections=int(settings.get("connections") or 16),
-        timeout=float(settings.get("timeout_seconds") or 10),
-    )
-
-
 def _proxy_for(url: URL) -> str | None:
     """The clinic's proxy, asked for once: `trust_env` asks for every request, and is four times slower."""
     return None if proxy_bypass(url.host or "") else getproxies().get(url.scheme)
-
-
-def _installation_host() -> str:
-    from django.conf import settings
-
-    return str(getattr(settings, "CARELOOP_LINE_API", "https://api.line.me"))
-
-
-def open_webhook(settings: Mapping[str, Any]) -> LineWebhook:
-    return LineWebhook(settings["channel_secret"], bot_user_id=settings.get("bot_user_id", ""))
-
-
-KIND = ChannelKind(
-    kind="line",
-    label=_("LINE official account"),
-    capabilities=CAPABILITIES,
-    open=open_channel,
-    webhook=open_webhook,
-    fields=(
-        SettingField(
-            "access_token",
-            _("Channel access token"),
-            secret=True,
-            help=_("LINE Developers console, Messaging API tab, long-lived token"),
-        ),
-        SettingField(
-            "channel_secret",
-            _("Channel secret"),
-            secret=True,
-            help=_("LINE Developers console, Basic settings tab; proves that a webhook comes from LINE"),
-        ),
-        SettingField(
-            "bot_user_id",
-            _("User id of the account itself"),
-            required=False,
-            help=_("Found by the connection check; events for another account are then left alone"),
-        ),
-    ),
-)

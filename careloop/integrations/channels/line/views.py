@@ -13,7 +13,7 @@ from careloop.messaging import services
 from careloop.messaging.ports import MalformedWebhook
 from careloop.tenancy.context import in_organization
 
-from .adapter import KIND, open_webhook
+from .kind import KIND, open_webhook
 from .webhook import SIGNATURE
 
 log = logging.getLogger(__name__)

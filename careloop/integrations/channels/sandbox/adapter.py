@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
-from careloop.integrations.channels.line.adapter import CAPABILITIES as LINE
+from careloop.integrations.channels.line.kind import CAPABILITIES as LINE
 from careloop.integrations.channels.smtp.adapter import CAPABILITIES as EMAIL
 from careloop.messaging.ports import (
     Capabilities,

@@ -12,7 +12,8 @@ import pytest
 
 from careloop.integrations.channels.fakes.line import BOT_USER_ID, TOKEN, FakeLine
 from careloop.integrations.channels.fakes.openapi import Description
-from careloop.integrations.channels.line import LineChannel, open_channel
+from careloop.integrations.channels.line import open_channel
+from careloop.integrations.channels.line.adapter import LineChannel
 from careloop.integrations.channels.line.errors import error_from
 from careloop.integrations.channels.line.messages import objects, shorten
 from careloop.messaging.ports import Button, ChannelError, Link, Outgoing, QuickReply, Reason, Sent
