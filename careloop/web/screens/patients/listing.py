@@ -1,6 +1,7 @@
 """The list of patients, tagging several at once, and the download."""
 
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -29,20 +30,29 @@ def patients(request: HttpRequest) -> HttpResponse:
     """The list: one statement for a page of it, one for the choices, one note in the audit log."""
     today = words.today_of(request, timezone.now())
     choices = list_query.choices()
-    form = FilterForm(request.GET, tags=choices["tags"], locations=choices["locations"])
-    filters = form.filters()
+    make_form = partial(FilterForm, request.GET, tags=choices["tags"], locations=choices["locations"])
+    # an address that asks for nothing needs no form to be read
+    form = make_form() if request.GET else None
+    filters = form.filters() if form else list_query.Filters()
     page, counted = list_query.page_of(request, filters, today=today)
     member: Any = request.member  # type: ignore[attr-defined]
     tags = {one["number"]: one["name"] for one in choices["tags"]}
-    chips = _chips(request, form)
+    chips = _chips(request, form) if form else []
     audit.record(
         "patients.listed",
         patients=[row["id"] for row in page.rows],
         details={"filters": sorted(k for k, v in request.GET.items() if v)},
     )
-    asked = "&".join(f"{name}={request.GET[name]}" for name in sorted(form.fields) if request.GET.get(name))
+    asked = "&".join(f"{name}={request.GET[name]}" for name in sorted(FilterForm.base_fields) if request.GET.get(name))
     context = {
-        "filter_bar": list_rows.filter_bar(form, path=request.path, chips=chips, asked=asked, choices=str(choices)),
+        "filter_bar": list_rows.filter_bar(
+            lambda: form or make_form(),
+            typed=bool(filters.text),
+            path=request.path,
+            chips=chips,
+            asked=asked,
+            choices=str(choices),
+        ),
         "page": page,
         "rows": list_rows.rows_html(page.rows, today=today, tags=tags, may_tick=member.can("patients.edit")),
         "tags": choices["tags"],
