@@ -179,6 +179,8 @@ def enroll(
                        case when held_out then %(measured_until)s::timestamptz else %(due_at)s end,
                        case when not held_out then %(wait)s::int end, context, %(now)s, %(because)s, %(measured_until)s
                   from judged where reason is null
+                 -- all are judged before the first is added: judging looks into the table that adding makes grow
+                 order by patient_id
                 on conflict do nothing
                 returning id, patient_id, held_out
             ), told as (
