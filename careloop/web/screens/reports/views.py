@@ -85,12 +85,14 @@ def _asked(request: HttpRequest) -> tuple[PeriodForm, Period, str]:
 def home(request: HttpRequest) -> HttpResponse:
     """The first report: funnel, weeks, journeys with their comparison, and why messages were not sent."""
     form, period, message_class = _asked(request)
+    member: Any = request.member  # type: ignore[attr-defined]
     now = timezone.now()
     reach = selectors.reach(since=period.since, until=period.until, message_class=message_class)
     weeks = selectors.by_week(since=period.since, until=period.until, zone=period.zone)
     query = urlencode({name: value for name, value in request.GET.items() if value})
     context = {
         "form": form, "period": period, "reach": reach, "has_messages": reach.planned > 0,
+        "may_open": member.can("journeys.view"),
         "funnel": [
             {"label": _("Messages due"), "count": reach.planned},
             {"label": _("Sent"), "count": reach.sent},

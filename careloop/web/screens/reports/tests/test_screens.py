@@ -57,6 +57,16 @@ def test_an_empty_clinic_is_told_what_the_page_is_for(organization, client_for):
     assert "Nothing was sent" in client_for("owner").get("/reports/").content.decode()
 
 
+def test_who_may_not_open_a_journey_gets_no_link_to_one(journey, client_for):
+    page = client_for("privacy_officer").get("/reports/?period=30").content.decode()
+
+    assert "逾期召回" in page
+    assert f"/journeys/{journey.pk}/" not in page
+    assert f"/journeys/{journey.pk}/results/" in client_for("owner").get("/reports/").content.decode()
+    nothing = "/reports/?first=2020-01-01&last=2020-01-31"
+    assert "/journeys/" not in client_for("privacy_officer").get(nothing).content.decode()
+
+
 def test_it_may_not_see_reports(journey, client_for):
     for address in ("/reports/", "/reports/journeys.csv", "/reports/weeks.csv"):
         assert client_for("it").get(address).status_code == 403
