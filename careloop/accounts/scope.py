@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 from uuid import UUID
 
 from careloop.accounts.models import Membership, MembershipLocation
@@ -44,3 +45,13 @@ def current_location_ids() -> list[UUID] | None:
     """
     limit = _current.get()
     return None if limit is None else sorted(limit)
+
+
+def at_home(column: str) -> tuple[str, dict[str, Any]]:
+    """Return what a statement adds so that it finds patients of these locations only, with its parameter; nothing without a limit.
+
+    Args:
+        column: the patient's home location in the statement, as `p.home_location_id`.
+    """
+    limit = current_location_ids()
+    return ("", {}) if limit is None else (f" and {column} = any(%(at_home)s)", {"at_home": limit})

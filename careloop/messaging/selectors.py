@@ -9,6 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from careloop.accounts.scope import at_home
 from careloop.kernel import sql
 from careloop.messaging import sealing, words
 from careloop.messaging.models import InboundMessage, Message
@@ -62,36 +63,49 @@ def messages(filters: Filters, *, now: datetime, before: tuple[datetime, UUID] |
         where.append("m.answered_at is not null")
     if before:
         where.append("(m.due_at, m.id) < (%(at)s, %(id)s)")
+    here, limit = at_home("p.home_location_id")
     return sql.rows(
-        f"{_LIST} where {' and '.join(where)} order by m.due_at desc, m.id desc limit %(limit)s",
+        f"{_LIST} where {' and '.join(where)}{here} order by m.due_at desc, m.id desc limit %(limit)s",
         {
             "now": now, "days": filters.days, "state": filters.state, "channel": filters.channel, "reason": filters.reason,
             "message_class": filters.message_class, "template": filters.template, "limit": PAGE + 1,
-            "at": before[0] if before else None, "id": before[1] if before else None,
+            "at": before[0] if before else None, "id": before[1] if before else None, **limit,
         },
     )  # fmt: skip
 
 
 def counts(*, now: datetime, days: int = 30) -> dict[str, int]:
     """Return how many messages of the last days are in each state."""
+    here, limit = _of_patients_here()
     found = sql.rows(
-        "select state, count(*) as n from messaging_message where due_at > %s - make_interval(days => %s) group by state",
-        [now, days],
+        f"""select state, count(*) as n from messaging_message as m
+             where due_at > %(now)s - make_interval(days => %(days)s){here} group by state""",
+        {"now": now, "days": days, **limit},
     )
     return {row["state"]: int(row["n"]) for row in found}
 
 
 def waiting_for_people() -> dict[str, int]:
     """Return what a person must look at: messages whose fate is unknown, failed ones of the last week, unread answers."""
+    here, limit = _of_patients_here()
     return {
-        "unknown": int(sql.value("select count(*) from messaging_message where state = 'unknown'")),
-        "unread": int(sql.value("select count(*) from messaging_conversation where unread > 0")),
+        "unknown": int(sql.value(f"select count(*) from messaging_message as m where state = 'unknown'{here}", limit)),
+        "unread": int(sql.value(f"select count(*) from messaging_conversation as m where unread > 0{here}", limit)),
     }
+
+
+def _of_patients_here() -> tuple[str, dict[str, Any]]:
+    """The same limit for a statement that does not read patients: `m` is what belongs to one."""
+    here, limit = at_home("p.home_location_id")
+    if here:
+        here = f" and exists (select 1 from patients_patient as p where p.id = m.patient_id{here})"
+    return here, limit
 
 
 def message(message_id: UUID) -> dict[str, Any] | None:
     """Return one message as in the list."""
-    return sql.row(f"{_LIST} where m.id = %s", [message_id])
+    here, limit = at_home("p.home_location_id")
+    return sql.row(f"{_LIST} where m.id = %(id)s{here}", {"id": message_id, **limit})
 
 
 @dataclass(frozen=True)
@@ -193,11 +207,12 @@ def thread(patient_id: UUID, *, limit: int = 60, channel: str = "") -> list[dict
 
 def unread_conversations(*, limit: int = 50) -> list[dict[str, Any]]:
     """Return conversations with something unread, the newest first."""
+    here, home = at_home("p.home_location_id")
     return sql.rows(
-        """select c.id, c.channel, c.last_inbound_at, c.unread, p.id as patient_id, p.name as patient_name, p.chart_number
+        f"""select c.id, c.channel, c.last_inbound_at, c.unread, p.id as patient_id, p.name as patient_name, p.chart_number
              from messaging_conversation c join patients_patient p on p.id = c.patient_id
-            where c.unread > 0 order by c.last_inbound_at desc limit %s""",
-        [limit],
+            where c.unread > 0{here} order by c.last_inbound_at desc limit %(limit)s""",
+        {"limit": limit, **home},
     )
 
 

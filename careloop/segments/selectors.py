@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from careloop.accounts.scope import at_home
 from careloop.facts.models import LAST_LIVING_STAGE, Stage
 from careloop.facts.rules import Reach, consent_mask
 from careloop.kernel import sql
@@ -116,16 +117,17 @@ def sample(
 ) -> list[dict[str, Any]]:
     """Return a few patients a rule selects, those seen last first."""
     compiled = compile_rule(node, ask=ask_at(now), needs_written_consent=needs_written_consent)
+    here, limit = at_home("f.home_location_id")
     return sql.rows(
         f"""
         with few as (
-            {compiled.members("f.patient_id, f.last_visit_on, f.stage, f.birth_date, f.sex")}
+            {compiled.members("f.patient_id, f.last_visit_on, f.stage, f.birth_date, f.sex")}{here}
              order by f.last_visit_on desc nulls last, f.patient_id limit {size:d}
         )
         select few.*, p.name, p.chart_number from few join patients_patient as p on p.id = few.patient_id
          order by few.last_visit_on desc nulls last, few.patient_id
         """,
-        compiled.parameters,
+        {**compiled.parameters, **limit},
     )
 
 

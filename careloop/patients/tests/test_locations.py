@@ -62,3 +62,11 @@ def test_a_limit_is_lifted_at_once(limited, two):
     member.location_limits.all().delete()
 
     assert limited.get(f"/patients/{made['王分院']}/").status_code == 200
+
+
+def test_several_are_tagged_at_once_only_where_the_member_works(limited, two):
+    _here, _there, made = two
+
+    limited.post("/patients/tag/", {"patient": [str(one) for one in made.values()], "tag": "要回電"})
+
+    assert list(Patient.objects.filter(tag_links__tag__name="要回電").values_list("name", flat=True)) == ["王本院"]

@@ -179,7 +179,7 @@ def resolve(request: HttpRequest, message_id: UUID) -> HttpResponse:
 
 
 def _known(message_id: UUID) -> None:
-    if not Message.objects.filter(pk=message_id).exists():
+    if selectors.message(message_id) is None:
         raise Http404
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from careloop.accounts.access import requires
+from careloop.accounts.scope import at_home
 from careloop.audit import services as audit
 from careloop.integrations.channels.sandbox import services as sandbox
 from careloop.integrations.channels.sandbox.models import SandboxDelivery
@@ -32,15 +33,16 @@ def phones(request: HttpRequest) -> HttpResponse:
     """Choose a patient: those who got something last come first."""
     accounts = _accounts()
     text = request.GET.get("q", "").strip()[:60]
+    here, limit = at_home("p.home_location_id")
     found = sql.rows(
-        """select p.id, p.name, p.chart_number, max(d.delivered_at) as last_at, count(d.id) as n,
+        f"""select p.id, p.name, p.chart_number, max(d.delivered_at) as last_at, count(d.id) as n,
                   (array_agg(d.plays order by d.delivered_at desc))[1] as plays
              from patients_patient p left join channels_sandbox_delivery d on d.patient_id = p.id
             where p.merged_into_id is null and not p.deceased
               and (%(text)s = '' or position(%(text)s in p.name) > 0 or p.chart_number = %(text)s)
-              and (%(text)s <> '' or d.id is not null)
+              and (%(text)s <> '' or d.id is not null){here}
             group by p.id order by last_at desc nulls last, p.name limit 40""",
-        {"text": text},
+        {"text": text, **limit},
     )
     audit.record("phones.listed", patients=[row["id"] for row in found])
     first = next(iter(accounts), "line")

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from careloop.accounts.access import requires
+from careloop.accounts.scope import at_home
 from careloop.kernel import sql
 from careloop.kernel.errors import DomainError
 from careloop.kernel.ids import uuid7
@@ -106,7 +107,10 @@ def previews(request: HttpRequest, template_id: UUID) -> HttpResponse:
         patient_id = UUID(patient) if patient else None
     except ValueError:
         patient_id = None
-    if patient_id and not sql.value("select 1 from patients_patient where id = %s", [patient_id]):
+    here, limit = at_home("home_location_id")
+    if patient_id and not sql.value(
+        f"select 1 from patients_patient where id = %(id)s{here}", {"id": patient_id, **limit}
+    ):
         raise Http404
     shown = []
     if version and version.texts:
@@ -239,7 +243,9 @@ def _verdict(version: TemplateVersion | None, one: MessageTemplate) -> dict[str,
 
 def _examples() -> list[dict[str, Any]]:
     """A few patients to preview with: those written to last, then any."""
+    here, limit = at_home("home_location_id")
     return sql.rows(
-        """select id, name, chart_number from patients_patient
-            where merged_into_id is null and not deceased order by updated_at desc, id desc limit 12"""
+        f"""select id, name, chart_number from patients_patient
+            where merged_into_id is null and not deceased{here} order by updated_at desc, id desc limit 12""",
+        limit,
     )

@@ -14,7 +14,9 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from careloop.accounts.access import requires
+from careloop.accounts.scope import at_home
 from careloop.audit import services as audit
+from careloop.kernel import sql
 from careloop.kernel.errors import DomainError
 from careloop.patients import services
 from careloop.web.http import csv_download, next_url, redirect_to, refuse, respond, shown_count
@@ -100,6 +102,10 @@ def tag(request: HttpRequest) -> HttpResponse:
     name = request.POST.get("tag", "").strip()
     if not chosen or not name:
         return redirect_to(request, back, message=_("Tick the patients first, and say which tag."), tone="warning")
+    here, limit = at_home("home_location_id")
+    if here:
+        found = sql.rows(f"select id from patients_patient where id = any(%(ids)s){here}", {"ids": chosen, **limit})
+        chosen = [row["id"] for row in found]
     now = timezone.now()
     try:
         given = services.create_tag(name=name, now=now, by=member.user_id)

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from careloop.accounts.access import requires
+from careloop.accounts.scope import current_location_ids
 from careloop.audit import services as audit
 from careloop.facts.models import Stage
 from careloop.facts.rules import Reach
@@ -65,11 +66,16 @@ def _members(request: HttpRequest, segment_id: UUID) -> Any:
     condition, params = keyset.where(entered_at="m.entered_at", patient_id="m.patient_id")
     order = keyset.order_by(entered_at="m.entered_at", patient_id="m.patient_id")
     today = clinic_day(timezone.now())
+    limit, here = current_location_ids(), ""
+    if limit is not None:
+        here = """ and exists (select 1 from facts_patient as h
+                   where h.patient_id = m.patient_id and h.home_location_id = any(%s))"""
+        params = [limit, *params]
     rows = sql.rows(
         f"""
         with few as (
             select m.entered_at, m.patient_id from segments_member as m
-             where m.segment_id = %s and {condition} order by {order} limit %s
+             where m.segment_id = %s{here} and {condition} order by {order} limit %s
         )
         select m.entered_at, m.patient_id, p.name, p.chart_number, p.birth_date, p.sex, f.last_visit_on, f.stage, f.reach
           from few as m join patients_patient as p on p.id = m.patient_id

@@ -2,10 +2,14 @@
 
 import pytest
 
+from careloop.accounts.models import Membership
+from careloop.accounts.scope import limited_to
 from careloop.integrations.channels.sandbox.models import SandboxDelivery
-from careloop.messaging import services, texts
-from careloop.messaging.models import InboundMessage, Message, MessageTemplate
+from careloop.messaging import selectors, services, texts
+from careloop.messaging.models import Conversation, InboundMessage, Message, MessageTemplate
 from careloop.messaging.tests.support import account, patient
+from careloop.patients.models import Patient
+from careloop.tenancy.models import Location
 
 
 @pytest.fixture
@@ -62,6 +66,39 @@ def test_an_unknown_message_is_settled_once(client_for, planned, now):
     assert nurse.post(f"/messages/{planned.pk}/resolve/", {"decision": "leave"}).status_code == 422
 
     assert Message.objects.get(pk=planned.pk).state == "accepted"
+
+
+def test_a_member_limited_to_other_locations_sees_no_message_and_decides_none(client_for, planned, now):
+    branch = Location.objects.create(name="板橋分院")
+    limited = client_for("nurse")
+    Membership.objects.get(user=limited.user).location_limits.create(location=branch)
+    name = "林無分院"
+    Patient.objects.filter(pk=planned.patient_id).update(name=name)
+    template = MessageTemplate.objects.get(key="recall")
+
+    for path in ("/messages/", "/messages/phones/?q=" + name, f"/messages/templates/{template.pk}/preview/"):
+        assert name not in limited.get(path).content.decode().replace(f'value="{name}"', ""), path
+    assert limited.get(f"/messages/{planned.pk}/").status_code == 404
+    assert limited.post(f"/messages/{planned.pk}/cancel/").status_code == 404
+    assert limited.get(f"/messages/templates/{template.pk}/preview/?patient={planned.patient_id}").status_code == 404
+    Patient.objects.filter(pk=planned.patient_id).update(home_location=branch)
+    assert name in limited.get("/messages/").content.decode()
+    assert limited.get(f"/messages/{planned.pk}/").status_code == 200
+
+
+def test_answers_and_their_number_are_those_of_the_members_locations(organization, now):
+    here, there = Location.objects.create(name="本院"), Location.objects.create(name="板橋分院")
+    one = patient(now=now, name="林回覆")
+    Patient.objects.filter(pk=one).update(home_location=here)
+    Conversation.objects.create(patient_id=one, channel="line", unread=1, last_inbound_at=now, created_at=now)
+
+    with limited_to(frozenset([here.pk])):
+        assert [row["patient_name"] for row in selectors.unread_conversations()] == ["林回覆"]
+        assert selectors.waiting_for_people()["unread"] == 1
+    with limited_to(frozenset([there.pk])):
+        assert selectors.unread_conversations() == []
+        assert selectors.waiting_for_people() == {"unknown": 0, "unread": 0}
+        assert selectors.counts(now=now) == {}
 
 
 def test_a_message_of_another_clinic_does_not_exist(client_for, planned, other_organization):

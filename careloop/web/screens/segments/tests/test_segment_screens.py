@@ -6,11 +6,14 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
+from careloop.accounts.models import Membership
 from careloop.audit.models import AuditEvent
 from careloop.facts import services as facts
+from careloop.patients.models import Patient
 from careloop.segments import services
 from careloop.segments.models import Segment
 from careloop.segments.tests import support
+from careloop.tenancy.models import Location
 from careloop.web.screens.segments import draft
 
 AWAY = {"field": "last_visit", "op": "more_than_days_ago", "days": 90}
@@ -265,3 +268,19 @@ def test_the_list_makes_few_statements(client_for, organization, django_assert_m
     client = client_for("nurse")
     with django_assert_max_num_queries(12):
         assert client.get(reverse("segments:list")).status_code == 200
+
+
+def test_a_member_limited_to_other_locations_sees_no_member_and_no_sample(client_for, away):
+    from django.utils import timezone
+
+    branch = Location.objects.create(name="板橋分院")
+    client = client_for("nurse")
+    Membership.objects.get(user=client.user).location_limits.create(location=branch)
+    segment = saved()
+
+    assert "林美玲" not in client.get(reverse("segments:page", args=[segment.id])).content.decode()
+    assert "林美玲" not in client.post(reverse("segments:preview"), form()).content.decode()
+    Patient.objects.filter(pk=away.pk).update(home_location=branch)
+    facts.refresh([away.id], now=timezone.now())
+    assert "林美玲" in client.get(reverse("segments:page", args=[segment.id])).content.decode()
+    assert "林美玲" in client.post(reverse("segments:preview"), form()).content.decode()
