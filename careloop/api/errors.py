@@ -23,6 +23,12 @@ class NotFound(DomainError):
     status = 404
 
 
+class Unreadable(DomainError):
+    code = "api.unreadable"
+    message = _("The body of the request cannot be read: it is not JSON in UTF-8.")
+    status = 400
+
+
 class BadCursor(DomainError):
     code = "api.bad_cursor"
     message = _("The cursor is not one that this list gave.")

@@ -9,11 +9,11 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Header, NinjaAPI, Query, Status
-from ninja.errors import AuthenticationError, ValidationError
+from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import HttpBearer
 
 from careloop.api import schemas
-from careloop.api.errors import NotFound, ScopeNeeded, TokenNeeded
+from careloop.api.errors import NotFound, ScopeNeeded, TokenNeeded, Unreadable
 from careloop.api.pages import MOST, page_of, read_cursor
 from careloop.audit import services as audit
 from careloop.facts.rules import Stage
@@ -76,6 +76,12 @@ def refuse(request: HttpRequest, error: DomainError) -> HttpResponse:
     return api.create_response(
         request, {"code": error.code, "message": str(error), "details": details}, status=error.status
     )
+
+
+@api.exception_handler(HttpError)
+def refuse_body(request: HttpRequest, error: HttpError) -> HttpResponse:
+    # raised for a body that is no JSON, and for nothing else here
+    return refuse(request, Unreadable())
 
 
 @api.exception_handler(ValidationError)

@@ -145,6 +145,14 @@ def test_bad_input_is_told_with_its_place(api):
     assert {place["place"] for place in answer.json()["details"]["places"]} == {"body.body.name", "body.body.sex"}
 
 
+@pytest.mark.parametrize("body", [b"{bad", b"\xff\xfe", b"[" * 100_000])
+def test_a_body_that_is_no_json_is_refused_in_the_shape_of_every_refusal(api, body):
+    answer = api().client.post("/api/v1/patients", body, content_type="application/json")
+
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "api.unreadable"
+
+
 def test_a_marketing_segment_may_not_read_diagnoses(api):
     rule = {"field": "condition", "op": "any", "value": ["E11.9"]}
 

@@ -37,7 +37,10 @@ def run_create(options: argparse.Namespace, output: Output) -> int:
         validate_email(options.email)
     except ValidationError:
         raise CommandFailed(f"“{options.email}” is no e-mail address") from None
-    password = sys.stdin.readline().rstrip("\n") if options.password_stdin else getpass.getpass("Password: ")
+    try:
+        password = sys.stdin.readline().rstrip("\n") if options.password_stdin else getpass.getpass("Password: ")
+    except EOFError:
+        raise CommandFailed("no password was given; type one, or send it with --password-stdin") from None
     try:
         validate_password(password, User(email=options.email))
     except ValidationError as error:

@@ -145,6 +145,15 @@ def test_a_weak_password_is_refused(command, slug, password):
     assert not User.objects.filter(email=email).exists()
 
 
+def test_no_password_where_nobody_can_be_asked_is_refused(command, slug, monkeypatch):
+    def nobody_there(_prompt):
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", nobody_there)
+
+    assert refused(command("user", "create", "x@example.test", "--organization", slug), "--password-stdin")
+
+
 def test_an_unknown_role_is_refused_with_the_roles(command, slug):
     result = command(
         "user", "create", "x@example.test", "--role", "emperor", "--organization", slug, "--password-stdin", stdin=LONG

@@ -10,6 +10,8 @@ from datetime import tzinfo
 from queue import Empty, Full, Queue
 from uuid import UUID
 
+from django.utils import translation
+
 from careloop.integrations.imports.columns import prepare_records
 from careloop.integrations.imports.preparing import Preparer, prepare_patients
 from careloop.integrations.imports.rows import RowChunk
@@ -42,13 +44,17 @@ def ahead(source: Iterable[RowChunk], *, chunks: int = 16) -> Generator[RowChunk
             return True
         return False
 
+    language = translation.get_language()
+
     def read() -> None:
         stream = iter(source)
         try:
-            for chunk in stream:
-                if not put(chunk):
-                    return
-            put(_END)
+            # a thread begins in the default language; what the source refuses is read by the caller
+            with translation.override(language):
+                for chunk in stream:
+                    if not put(chunk):
+                        return
+                put(_END)
         except BaseException as error:  # handed to the caller, who raises it
             put(error)
         finally:

@@ -194,6 +194,10 @@ def _inspect_text(path: Path, report: Report, answers: Answers) -> None:
     place = _place_header(report, rows, ends, first, answers)
     layout.lines_before_data = (first - 1) + (ends[place] if place >= 0 else (ends[-place - 2] if place < -1 else 0))
     _describe(report, rows, ends, first, place)
+    if any(_has_bytes(header) for header in report.headers):
+        # a column that cannot be named can be neither mapped nor kept for the next import
+        report.rejected = Notice("tabular.is_binary")
+        return
     _note_refusals(path, report)
     _note_dates(report, answers)
     _note_question_marks(report)
@@ -207,6 +211,15 @@ def _note_refusals(path: Path, report: Report) -> None:
     for refusal in block.refused[:3]:
         report.warnings.append(Notice(refusal.code, refusal.values, line=refusal.line))
     report.warnings.append(Notice("tabular.rows_refused", {"count": len(block.refused)}))
+
+
+def _has_bytes(text: str) -> bool:
+    """Return whether bytes that could not be decoded stand escaped in the text.
+
+    >>> _has_bytes("病歷號"), _has_bytes("\\udc8f")
+    (False, True)
+    """
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _first_lines(path: Path, layout: Layout) -> list[str]:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from django.utils import translation
 
 from careloop.integrations.imports.ahead import ahead
 
@@ -62,3 +63,13 @@ def test_a_caller_that_fails_ends_the_reading():
         write()
 
     assert source.closed.wait(2)
+
+
+def test_what_is_refused_is_said_in_the_callers_language() -> None:
+    def spoken() -> Iterator[str | None]:
+        yield translation.get_language()
+
+    with translation.override("zh-hans"):
+        assert list(ahead(spoken())) == ["zh-hans"]  # type: ignore[arg-type, comparison-overlap]
+    with translation.override("en"):
+        assert list(ahead(spoken())) == ["en"]  # type: ignore[arg-type, comparison-overlap]

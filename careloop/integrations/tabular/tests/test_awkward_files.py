@@ -163,6 +163,15 @@ def test_characters_a_hospital_made_itself_are_kept_and_said(tmp_path: Path) -> 
     assert "tabular.own_characters" in {notice.code for notice in report.warnings}
 
 
+def test_a_header_that_cannot_be_decoded_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, b"\x8f\xff\xfe,\x80\xff\nabc,def\n")
+
+    report = inspect(path)
+
+    assert report.rejected
+    assert report.rejected.code == "tabular.is_binary"
+
+
 def test_an_open_quote_swallows_nothing_in_silence(tmp_path: Path) -> None:
     lines = [HEADER, *(f"{n:07d},王小明{n},男,1957-10-28,,," for n in range(30))]
     lines[4] = '0000003,"王小明3,男,1957-10-28,,,'
