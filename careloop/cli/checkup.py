@@ -27,6 +27,7 @@ def examine() -> list[Finding]:
     found: list[Finding] = []
     for check in (
         _python,
+        _settings,
         _home,
         _keys,
         _postgres,
@@ -51,7 +52,7 @@ def examine() -> list[Finding]:
                 )
             ]
         found += here
-        if check in (_home, _postgres, _schema) and any(finding.level == "error" for finding in here):
+        if check in (_settings, _home, _postgres, _schema) and any(finding.level == "error" for finding in here):
             break
     return found
 
@@ -73,6 +74,19 @@ def _python() -> Iterator[Finding]:
         yield Finding("error", f"Python {version}", "install Python 3.11 or newer")
     else:
         yield Finding("ok", f"Python {version}")
+
+
+def _settings() -> Iterator[Finding]:
+    from pydantic import ValidationError
+
+    from careloop.cli.main import wrong_settings
+
+    try:
+        environment()
+    except ValidationError as error:
+        yield Finding(
+            "error", wrong_settings(error), "correct it in the environment or in careloop.env in the data folder"
+        )
 
 
 def _home() -> Iterator[Finding]:

@@ -5,10 +5,13 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from careloop import __version__
 from careloop.cli.output import CommandFailed, Output, in_own_words
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 COMMANDS = (
     "up", "down", "demo", "organization", "user", "migrate", "import_", "count", "worker", "audit", "keys", "facts", "doctor",
@@ -91,8 +94,7 @@ def _reason(error: Exception) -> str | None:
     if isinstance(error, CommandFailed | ClusterError | VaultError | ImproperlyConfigured):
         return str(error)
     if isinstance(error, ValidationError):
-        faults = [f"{_variable(one['loc'])}: {one['msg']}" for one in error.errors()]
-        return f"a setting is wrong: {'; '.join(faults)}"
+        return wrong_settings(error)
     if isinstance(error, OperationalError | psycopg.OperationalError):
         return f"the database does not answer ({_first_line(error)}); run: careloop doctor"
     if isinstance(error, InconsistentMigrationHistory):
@@ -104,6 +106,11 @@ def _reason(error: Exception) -> str | None:
     ):
         return str(error)
     return None
+
+
+def wrong_settings(error: "ValidationError") -> str:
+    """Return which settings are wrong, by the names they are set with."""
+    return "a setting is wrong: " + "; ".join(f"{_variable(one['loc'])}: {one['msg']}" for one in error.errors())
 
 
 def _first_line(error: Exception) -> str:

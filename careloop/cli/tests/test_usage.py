@@ -114,6 +114,22 @@ def test_the_doctor_names_a_data_folder_that_cannot_be(tmp_path):
     assert "CARELOOP_HOME" in answer["findings"][1]["cure"]
 
 
+def test_the_doctor_names_a_setting_that_is_wrong(tmp_path):
+    (tmp_path / "careloop.env").write_text("CARELOOP_WORKERS=many\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "careloop", "doctor", "--json"],
+        env={"PATH": "/usr/bin:/bin", "CARELOOP_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    last = json.loads(done.stdout)["findings"][-1]
+
+    assert done.returncode == 1
+    assert "CARELOOP_WORKERS" in last["what"]
+    assert "careloop.env" in last["cure"]
+
+
 def test_the_doctor_tells_how_to_mend_a_server_that_does_not_answer(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "careloop", "doctor"],
