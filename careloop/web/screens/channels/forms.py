@@ -8,13 +8,19 @@ from django.utils.translation import gettext_lazy as _
 from careloop.messaging.models import ChannelAccount
 from careloop.messaging.ports import ChannelKind, SettingField
 
+MOST = 1_000_000_000  # what a whole number in the database holds, and more than anybody sends
+
 
 class AccountForm(forms.Form):
     """Name, budget and what the adapter asks for. Secrets are written, never shown: empty keeps the stored one."""
 
     name = forms.CharField(label=_("Name"), max_length=80)
     monthly_budget = forms.IntegerField(
-        label=_("Messages a month at most"), required=False, min_value=0, help_text=_("Empty: no limit of ours.")
+        label=_("Messages a month at most"),
+        required=False,
+        min_value=0,
+        max_value=MOST,
+        help_text=_("Empty: no limit of ours."),
     )
     enabled = forms.BooleanField(label=_("Switched on"), required=False, initial=True)
     is_default = forms.BooleanField(label=_("Used for new messages on this channel"), required=False, initial=True)
@@ -57,7 +63,7 @@ def _field(setting: SettingField, stored: Any, *, exists: bool) -> forms.Field:
     if setting.type == "choice":
         return forms.ChoiceField(**common, choices=setting.choices, initial=initial)
     if setting.type == "number":
-        return forms.IntegerField(**common, min_value=0, initial=initial)
+        return forms.IntegerField(**common, min_value=0, max_value=MOST, initial=initial)
     if setting.type == "email":
         return forms.EmailField(**common, initial=initial)
     return forms.CharField(**common, max_length=300, initial=initial)

@@ -32,7 +32,7 @@ MOST_SHOWN = 40
 def phones(request: HttpRequest) -> HttpResponse:
     """Choose a patient: those who got something last come first."""
     accounts = _accounts()
-    text = request.GET.get("q", "").strip()[:60]
+    text = request.GET.get("q", "").replace("\0", "").strip()[:60]
     here, limit = at_home("p.home_location_id")
     found = sql.rows(
         f"""select p.id, p.name, p.chart_number, max(d.delivered_at) as last_at, count(d.id) as n,

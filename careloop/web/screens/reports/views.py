@@ -25,6 +25,7 @@ from careloop.web.http import csv_download, respond
 from careloop.web.screens.journeys.page import comparison, percent
 
 CLASSES = dict(MessageClass.choices)
+EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)  # days can be reckoned from these
 PERIODS = [
     ("30", gettext_lazy("last 30 days")),
     ("90", gettext_lazy("last 90 days")),
@@ -72,8 +73,9 @@ def _asked(request: HttpRequest) -> tuple[PeriodForm, Period, str]:
     form = PeriodForm(request.GET)
     form.is_valid()
     given = form.cleaned_data
-    last = given.get("last") or today
+    last = min(max(given.get("last") or today, EARLIEST), LATEST)
     first = given.get("first") or last - timedelta(days=int(given.get("period") or 30) - 1)
+    first = min(max(first, EARLIEST), LATEST)
     if first > last:
         first, last = last, first
     first = max(first, last - timedelta(days=366 * 5))

@@ -39,6 +39,13 @@ def test_an_empty_secret_keeps_the_stored_one(client_for, organization):
     assert opened_settings(account)["access_token"] == "tok-very-secret"
 
 
+def test_a_budget_beyond_all_measure_is_refused_in_the_form(client_for, organization):
+    answer = client_for("it").post("/settings/channels/new/line/", {**GIVEN, "monthly_budget": "99999999999999999999"})
+
+    assert answer.status_code == 422
+    assert not ChannelAccount.objects.exists()
+
+
 def test_the_sandbox_can_be_added_and_paused(client_for, organization):
     it = client_for("it")
 

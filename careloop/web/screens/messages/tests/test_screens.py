@@ -101,6 +101,10 @@ def test_answers_and_their_number_are_those_of_the_members_locations(organizatio
         assert selectors.counts(now=now) == {}
 
 
+def test_a_search_among_the_phones_survives_a_null_character(client_for, clinic):
+    assert client_for("nurse").get("/messages/phones/?q=%00林").status_code == 200
+
+
 def test_a_message_of_another_clinic_does_not_exist(client_for, planned, other_organization):
     from tests.support import inside
 

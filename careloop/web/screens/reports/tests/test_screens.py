@@ -36,6 +36,9 @@ def test_the_period_is_chosen_and_wrong_days_do_no_harm(journey, client_for):
         "first=x",
         "first=2026-02-01&last=2020-01-01",
         "first=0001-01-01",
+        "last=0001-01-01",
+        "first=0001-01-01&last=0001-01-01",
+        "first=9999-12-31&last=9999-12-31",
         "message_class=NONE",
     ):
         assert client.get(f"/reports/?{query}").status_code == 200, query
