@@ -105,7 +105,9 @@ def in_words(answer: dict[str, Any]) -> list[str]:
             )
     lines += answer["notices"]
     for one in answer["refusals"]:
-        lines.append(_("%(file)s, line %(line)d: %(reason)s") % one)
+        # what is wrong with a whole file is on no line of it
+        place = _("%(file)s, line %(line)d: %(reason)s") if one["line"] else "%(file)s: %(reason)s"
+        lines.append(place % one)
     if answer["refused"] > len(answer["refusals"]):
         lines.append(_("… and %(count)d more refused rows.") % {"count": answer["refused"] - len(answer["refusals"])})
     lines.append(_("Import %(batch)s: %(rows)d rows, %(refused)d refused, %(warnings)d to look at.") % answer)

@@ -287,3 +287,12 @@ def test_an_upload_is_imported_by_the_worker_and_its_file_removed(
         assert (batch.state, batch.counts["created"], batch.refused) == ("DONE", {"Patient": 2}, 1)
         assert Patient.objects.count() == (0 if dry_run else 2)
         assert (uploads.folder() / stored).exists() is dry_run
+
+
+def test_a_file_refused_as_a_whole_is_named_without_a_line() -> None:
+    refusal = {"file": "empty.json", "line": 0, "field": "", "code": "fhir.empty", "reason": "The document is empty."}
+    answer = {"batch": "b", "dry_run": False, "created": {}, "updated": {}, "unchanged": {}, "notices": [], "rows": 1}
+
+    lines = commands.in_words(answer | {"refusals": [refusal], "refused": 1, "warnings": 0})
+
+    assert lines[0] == "empty.json: The document is empty."
