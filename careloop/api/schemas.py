@@ -5,6 +5,13 @@ from typing import Any, Literal
 from uuid import UUID
 
 from ninja import Field, Schema
+from pydantic import ConfigDict
+
+
+class Given(Schema):
+    """What a program sends. A field that is not known is refused: a misspelt one would be lost in silence."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class Problem(Schema):
@@ -39,19 +46,19 @@ class PatientPage(Schema):
     next: str | None = Field(None, description="cursor of the next page; null at the end")
 
 
-class ContactIn(Schema):
+class ContactIn(Given):
     system: Literal["phone", "email", "line", "wechat"]
     value: str = Field(max_length=254)
     use: Literal["", "mobile", "home", "work"] = ""
 
 
-class IdentifierIn(Schema):
+class IdentifierIn(Given):
     kind: Literal["national_id", "resident_certificate", "passport", "insurance_card", "other"]
     value: str = Field(max_length=80)
     system: str = Field("", max_length=160)
 
 
-class PatientIn(Schema):
+class PatientIn(Given):
     name: str = Field(min_length=1, max_length=160)
     chart_number: str = Field("", max_length=60)
     sex: Literal["male", "female", "other", "unknown"] = "unknown"
@@ -62,7 +69,7 @@ class PatientIn(Schema):
     even_if_similar: bool = Field(False, description="true: somebody looked at the possible duplicates")
 
 
-class PatientChange(Schema):
+class PatientChange(Given):
     version: int = Field(description="the version the change was made from; another one is refused")
     name: str | None = Field(None, min_length=1, max_length=160)
     chart_number: str | None = Field(None, max_length=60)
@@ -104,14 +111,14 @@ class SegmentOut(Schema):
     version: int
 
 
-class SegmentIn(Schema):
+class SegmentIn(Given):
     name: str = Field(min_length=1, max_length=80)
     description: str = Field("", max_length=400)
     purpose: Literal["CARE", "MARKETING"]
     rule: dict[str, Any] = Field(description="the rule tree; see the reference “Segment rules”")
 
 
-class RuleIn(Schema):
+class RuleIn(Given):
     rule: dict[str, Any]
 
 
@@ -143,7 +150,7 @@ class MessagePage(Schema):
     next: str | None = None
 
 
-class MessageIn(Schema):
+class MessageIn(Given):
     template: str = Field(max_length=80, description="key of a published template")
     patient_id: UUID
     key: str = Field(min_length=1, max_length=120, description="what the message is for; the same key sends once")

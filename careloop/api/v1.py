@@ -1,6 +1,6 @@
 """Version 1: patients, events, segments, messages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -86,13 +86,19 @@ def refuse_body(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 @api.exception_handler(ValidationError)
 def refuse_form(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    places = [{"place": ".".join(map(str, one["loc"])), "what": one["msg"]} for one in error.errors]
+    places = [{"place": _place(one["loc"]), "what": one["msg"]} for one in error.errors]
     body = {
         "code": "api.bad_request",
         "message": "; ".join(f"{p['place']}: {p['what']}" for p in places),
         "details": {"places": places},
     }
     return api.create_response(request, body, status=422)
+
+
+def _place(names: Sequence[str | int]) -> str:
+    """Name a field as its sender knows it: without where it came in and what our function calls it."""
+    kept = names[2:] if names[0] == "body" else names[1:]
+    return ".".join(map(str, kept or names[:1]))
 
 
 @api.exception_handler(AuthenticationError)

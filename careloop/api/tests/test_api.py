@@ -142,7 +142,17 @@ def test_bad_input_is_told_with_its_place(api):
     answer = api().post("/patients", {"name": "", "sex": "cat"})
 
     assert answer.status_code == 422
-    assert {place["place"] for place in answer.json()["details"]["places"]} == {"body.body.name", "body.body.sex"}
+    assert {place["place"] for place in answer.json()["details"]["places"]} == {"name", "sex"}
+
+
+def test_a_misspelt_field_is_refused_not_lost(api):
+    answer = api().post(
+        "/patients",
+        {"name": "王小美", "birthdate": "1990-03-05", "contacts": [{"system": "line", "value": "U", "main": True}]},
+    )
+
+    assert answer.status_code == 422
+    assert {place["place"] for place in answer.json()["details"]["places"]} == {"birthdate", "contacts.0.main"}
 
 
 @pytest.mark.parametrize("body", [b"{bad", b"\xff\xfe", b"[" * 100_000])
