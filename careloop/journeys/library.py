@@ -40,7 +40,7 @@ class Ready:
     icon: str
     name: Mapping[str, str]
     description: Mapping[str, str]
-    source: str
+    source: Mapping[str, str]
     segment: str
     definition: Mapping[str, Any]
 
@@ -51,6 +51,11 @@ class Ready:
     @property
     def text(self) -> str:
         return in_language(self.description)
+
+    @property
+    def origin(self) -> str:
+        """Where the rule comes from, for the reader."""
+        return in_language(self.source)
 
 
 ABOUT = ("key", "valid_from", "valid_to", "icon", "name", "description", "source", "segment")

@@ -37,7 +37,7 @@ class Ready:
     icon: str
     name: Mapping[str, str]
     description: Mapping[str, str]
-    source: str
+    source: Mapping[str, str]
     rule: dict[str, Any]
 
     @property
@@ -47,6 +47,11 @@ class Ready:
     @property
     def text(self) -> str:
         return in_language(self.description)
+
+    @property
+    def origin(self) -> str:
+        """Where the rule comes from, for the reader."""
+        return in_language(self.source)
 
 
 @cache

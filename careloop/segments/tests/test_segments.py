@@ -407,8 +407,8 @@ def test_every_ready_segment_can_be_read_and_kept_within_the_law(organization, n
     for one in ready.values():
         node = language.read(one.rule)
         services.check_purpose(node, purpose=one.purpose, needs_written_consent=False, now=now)
-        assert set(one.name) == set(one.description) == {"zh-hant", "zh-hans", "en"}
-        assert one.source
+        assert set(one.name) == set(one.description) == set(one.source) == {"zh-hant", "zh-hans", "en"}
+        assert all(one.source.values())
         assert selectors.count(node, now=now) == 0
 
 
