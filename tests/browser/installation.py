@@ -32,9 +32,9 @@ class Installation:
         """How many mails the mail server has taken."""
         return len(read_spool(self.mails))
 
-    def pushed(self) -> int:
-        """How many messages LINE has taken."""
-        return len(read_spool(self.pushes))
+    def pushed_to(self, line_id: str) -> int:
+        """How many messages LINE has taken for one of its users."""
+        return sum(one["to"] == line_id for one in read_spool(self.pushes))
 
     def stop(self) -> None:
         self._stack.close()

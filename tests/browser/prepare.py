@@ -88,6 +88,7 @@ def _places(organization_id: Any, journey_id: Any) -> dict[str, Any]:
     lin = Patient.objects.get(name="林淑芬")
     phone = next(one.value for one in contact_values([lin.pk], "phone")[lin.pk])
     return {
+        "line_id": contact_values([lin.pk], "line")[lin.pk][0].value,
         "patient": lin.pk, "chart_number": lin.chart_number, "last_three": phone[-3:],
         "roc_birth_date": format_roc(lin.birth_date, style="slashes"),
         "segment": first(Segment), "journey": journey_id, "running": first(Journey, state="ACTIVE"),
