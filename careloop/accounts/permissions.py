@@ -14,6 +14,9 @@ PERMISSIONS: dict[str, str | Promise] = {
     "consent.edit": _("Record and withdraw consent"),
     "followups.view": _("See follow-ups"),
     "followups.edit": _("Work on follow-ups"),
+    "schedule.view": _("See the schedule and who is booked"),
+    "schedule.book": _("Book, move and cancel appointments"),
+    "schedule.manage": _("Plan sessions, leave and what can be booked"),
     "segments.view": _("See segments"),
     "segments.edit": _("Build segments"),
     "journeys.view": _("See care journeys"),
@@ -53,7 +56,8 @@ def _role(name: str, label: Promise, description: Promise, *permissions: str) ->
 
 _CARE = (
     "patients.view", "patients.edit", "patients.reveal", "records.view", "consent.edit", "followups.view",
-    "followups.edit", "segments.view", "journeys.view", "messages.view", "messages.send", "reports.view",
+    "followups.edit", "segments.view", "journeys.view", "messages.view", "messages.send", "reports.view", "schedule.view",
+    "schedule.book",
 )  # fmt: skip
 
 ROLES: dict[str, Role] = {
@@ -63,11 +67,12 @@ ROLES: dict[str, Role] = {
         _role("physician", _("Physician"), _("Treats patients and plans their care."),
               *_CARE, "segments.edit", "journeys.edit"),
         _role("nurse", _("Nurse"), _("Looks after patients between visits."),
-              *_CARE, "segments.edit", "journeys.edit", "messages.templates"),
+              *_CARE, "segments.edit", "journeys.edit", "messages.templates", "schedule.manage"),
         _role("front_desk", _("Front desk"), _("Registers patients, answers them and works the call list."),
               "patients.view", "patients.edit", "patients.reveal", "consent.edit", "followups.view",
               "followups.edit", "segments.view", "segments.edit", "journeys.view", "journeys.edit",
-              "messages.view", "messages.send", "imports.run", "reports.view"),
+              "messages.view", "messages.send", "imports.run", "reports.view", "schedule.view", "schedule.book",
+              "schedule.manage"),
         _role("marketing", _("Marketing"), _("Plans messages and measures them; sees no clinical records."),
               "patients.view", "segments.view", "segments.edit", "journeys.view", "journeys.edit",
               "messages.view", "messages.templates", "reports.view"),

@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "careloop.consent",
     "careloop.records",
     "careloop.followups",
+    "careloop.scheduling",
     "careloop.facts",
     "careloop.messaging",
     "careloop.segments",

@@ -1,0 +1,145 @@
+"""What scheduling refuses, in words."""
+
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext_lazy as _
+
+from careloop.kernel.errors import DomainError
+
+
+class UnknownAppointment(DomainError):
+    code: ClassVar[str] = "scheduling.unknown_appointment"
+    status: ClassVar[int] = 404
+    message = _("There is no such appointment.")
+
+
+class UnknownSession(DomainError):
+    code: ClassVar[str] = "scheduling.unknown_session"
+    status: ClassVar[int] = 404
+    message = _("There is no such session.")
+
+
+class UnknownService(DomainError):
+    code: ClassVar[str] = "scheduling.unknown_service"
+    status: ClassVar[int] = 404
+    message = _("This service is not offered any more.")
+
+
+class NoPlace(DomainError):
+    """The wanted place is not to be had. `alternatives` are free places near it, for the page that shows the refusal."""
+
+    alternatives: list[Any]
+
+    def __init__(self, *, alternatives: list[Any] | None = None, **details: Any) -> None:
+        super().__init__(**details)
+        self.alternatives = alternatives or []
+
+
+class PlaceTaken(NoPlace):
+    code: ClassVar[str] = "scheduling.place_taken"
+    message = _("Somebody else has just taken this time. Please choose another one.")
+
+
+class SessionFull(NoPlace):
+    code: ClassVar[str] = "scheduling.session_full"
+    message = _("All numbers of this session are given out. Please choose another session.")
+
+
+class SessionClosed(NoPlace):
+    code: ClassVar[str] = "scheduling.session_closed"
+    message = _("This session is closed. Please choose another one.")
+
+
+class PractitionerAway(NoPlace):
+    code: ClassVar[str] = "scheduling.practitioner_away"
+    message = _("The practitioner is away at this time. Please choose another one.")
+
+
+class PatientBusy(DomainError):
+    code: ClassVar[str] = "scheduling.patient_busy"
+    message = _("The patient already has an appointment at this time.")
+
+
+class NotOffered(DomainError):
+    code: ClassVar[str] = "scheduling.not_offered"
+    status: ClassVar[int] = 422
+    message = _("This practitioner does not offer this service in this session.")
+
+
+class OutsideSession(DomainError):
+    code: ClassVar[str] = "scheduling.outside_session"
+    status: ClassVar[int] = 422
+    message = _("The appointment must begin and end within the session.")
+
+
+class NumberOutsidePools(DomainError):
+    code: ClassVar[str] = "scheduling.number_outside_pools"
+    status: ClassVar[int] = 422
+    message = _("The session has no such number for this kind of booking.")
+
+
+class TooLate(DomainError):
+    code: ClassVar[str] = "scheduling.too_late"
+    message = _("This is too close to the beginning to be done here. Please call the clinic.")
+
+
+class TooFarAhead(DomainError):
+    code: ClassVar[str] = "scheduling.too_far_ahead"
+    message = _("Appointments can be made %(days)d days ahead.")
+
+
+class OnlyFirstVisits(DomainError):
+    code: ClassVar[str] = "scheduling.only_first_visits"
+    message = _("This service is for first visits. Please choose another one.")
+
+
+class OnlyReturning(DomainError):
+    code: ClassVar[str] = "scheduling.only_returning"
+    message = _("This service is for patients who have been here before. Please choose another one.")
+
+
+class NotOnline(DomainError):
+    code: ClassVar[str] = "scheduling.not_online"
+    message = _("This service cannot be booked online. Please call the clinic.")
+
+
+class ChangedMeanwhile(DomainError):
+    code: ClassVar[str] = "scheduling.changed_meanwhile"
+    message = _("The appointment was changed in the meantime. Look at it again, then decide.")
+
+
+class NotInThisState(DomainError):
+    code: ClassVar[str] = "scheduling.not_in_this_state"
+    message = _("This cannot be done with an appointment that is “%(state)s”.")
+
+
+class HoldExpired(DomainError):
+    code: ClassVar[str] = "scheduling.hold_expired"
+    message = _("The time was held for you, but not any longer. Please choose a time again.")
+
+
+class NoShowTooEarly(DomainError):
+    code: ClassVar[str] = "scheduling.noshow_too_early"
+    message = _("“Did not come” can be said only after the session has ended.")
+
+
+class BadTemplate(DomainError):
+    code: ClassVar[str] = "scheduling.bad_template"
+    status: ClassVar[int] = 422
+    message = _("%(problem)s")
+
+
+class OverlappingTemplate(DomainError):
+    code: ClassVar[str] = "scheduling.overlapping_template"
+    status: ClassVar[int] = 422
+    message = _("The practitioner or the room already has a session at this time.")
+
+
+class AlreadyClosed(DomainError):
+    code: ClassVar[str] = "scheduling.already_closed"
+    message = _("This session is closed already.")
+
+
+class StillBooked(DomainError):
+    code: ClassVar[str] = "scheduling.still_booked"
+    message = _("%(count)d patients are booked at this time. Close or move those sessions first.")
