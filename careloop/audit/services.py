@@ -97,6 +97,19 @@ def record(
     context.before_commit(write_notes)
 
 
+def waiting_notes() -> int:
+    """Return how many notes wait to be written; hand it to `forget_since` when what follows was rolled back."""
+    scope = context.current_scope()
+    return len(scope.notes) if scope else 0
+
+
+def forget_since(mark: int) -> None:
+    """Drop the notes about what a rolled-back part of the transaction did."""
+    scope = context.current_scope()
+    if scope is not None:
+        del scope.notes[mark:]
+
+
 def write_notes() -> None:
     """Append the waiting notes to the chain: one statement, one short lock on the organization's head."""
     scope = context.current_scope()

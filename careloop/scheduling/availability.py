@@ -80,7 +80,7 @@ def search(
     *, service_id: UUID, now: datetime, since: datetime | None = None, until: datetime | None = None,
     practitioner_id: UUID | None = None, location_ids: Sequence[UUID] | None = None, weekdays: Sequence[int] = (),
     parts: Sequence[str] = (), is_first_visit: bool = False, patient_id: UUID | None = None, moving: UUID | None = None,
-    pool: str = "BOOKED", sessions: int = 20, per_session: int = 40,
+    session_id: UUID | None = None, pool: str = "BOOKED", sessions: int = 20, per_session: int = 40,
 ) -> list[Free]:  # fmt: skip
     """Return free places for a service, earliest first.
 
@@ -90,6 +90,7 @@ def search(
         parts: MORNING, AFTERNOON, EVENING; empty: all.
         patient_id: leave out what overlaps with this patient's other appointments.
         moving: an appointment whose own place counts as free.
+        session_id: look at this session only.
         sessions: how many sessions with room to look for, at most 60.
         per_session: how many places of each.
     """
@@ -129,6 +130,7 @@ def search(
               ) as f
              where s.state = 'OPEN' and s.starts_at >= %(since)s - interval '12 hours' and s.ends_at > %(since)s
                and s.starts_at < %(until)s
+               and (%(session)s::uuid is null or s.id = %(session)s)
                and (%(practitioner)s::uuid is null or s.practitioner_id = %(practitioner)s)
                and (%(locations)s::uuid[] is null or s.location_id = any(%(locations)s))
                and (%(weekdays)s::int[] = '{{}}' or extract(isodow from s.on_date) = any(%(weekdays)s))
@@ -139,7 +141,7 @@ def search(
              order by s.starts_at limit %(sessions)s""",
         {
             "service": service_id, "now": now, "since": since, "until": until or since + timedelta(days=90),
-            "practitioner": practitioner_id, "locations": None if location_ids is None else list(location_ids),
+            "session": session_id, "practitioner": practitioner_id, "locations": None if location_ids is None else list(location_ids),
             "weekdays": list(weekdays), "parts": list(parts), "first": is_first_visit, "patient": patient_id, "moving": moving,
             "pools": pools, "holds": list(HOLDS), "sessions": sessions, "per_session": per_session,
         },

@@ -143,3 +143,27 @@ class AlreadyClosed(DomainError):
 class StillBooked(DomainError):
     code: ClassVar[str] = "scheduling.still_booked"
     message = _("%(count)d patients are booked at this time. Close or move those sessions first.")
+
+
+class UnknownEntry(DomainError):
+    code: ClassVar[str] = "scheduling.unknown_waitlist_entry"
+    status: ClassVar[int] = 404
+    message = _("There is no such wish on the waitlist.")
+
+
+class AlreadyWaiting(DomainError):
+    code: ClassVar[str] = "scheduling.already_waiting"
+    message = _("The patient is on the waitlist for this service already.")
+
+
+class OfferOver(DomainError):
+    code: ClassVar[str] = "scheduling.offer_over"
+    message = _(
+        "This place is no longer offered. The wish stays on the waitlist, and the next free place will be offered."
+    )
+
+
+class BadDates(DomainError):
+    code: ClassVar[str] = "scheduling.bad_dates"
+    status: ClassVar[int] = 422
+    message = _("The last day must not lie before the first one, nor before today.")

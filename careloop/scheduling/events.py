@@ -163,3 +163,102 @@ class SessionClosed:
 
     session_id: UUID
     patients: int
+
+
+@fact(
+    "place.freed",
+    label=_("Place freed"),
+    group="visits",
+    icon="calendar-plus",
+    sentence=_("A place is free again."),
+)
+@dataclass(frozen=True)
+class PlaceFreed:
+    """Somebody may want it: the waitlist looks."""
+
+    session_id: UUID
+
+
+@fact(
+    "session.opened",
+    label=_("Session added"),
+    group="visits",
+    icon="calendar-plus",
+    sentence=_("A session was added."),
+)
+@dataclass(frozen=True)
+class SessionOpened:
+    """There are new places."""
+
+    session_id: UUID
+
+
+@fact(
+    "waitlist.joined",
+    label=_("On the waitlist"),
+    group="visits",
+    icon="hourglass",
+    sentence=_("Waits for a place: %(service)s."),
+)
+@dataclass(frozen=True)
+class WaitlistJoined:
+    """The patient would come if there were a place."""
+
+    entry_id: UUID
+    service: str
+
+
+@fact(
+    "waitlist.offered",
+    label=_("Place offered"),
+    group="visits",
+    icon="calendar-plus",
+    sentence=_("A free place was offered: %(when)s, %(service)s, %(practitioner)s."),
+)
+@dataclass(frozen=True)
+class WaitlistOffered:
+    """A place is held for this patient until `answer_by`; `number` only in sessions by number."""
+
+    offer_id: UUID
+    entry_id: UUID
+    appointment_id: UUID
+    starts_at: str
+    when: str
+    service: str
+    practitioner: str
+    answer_by: str
+    number: int | None = None
+
+
+@fact(
+    "waitlist.answered",
+    label=_("Answer to an offered place"),
+    group="visits",
+    icon="calendar-check",
+    sentence=_("The offered place on %(when)s was answered."),
+)
+@dataclass(frozen=True)
+class WaitlistAnswered:
+    """What became of an offer: `answer` is ACCEPTED, DECLINED, EXPIRED or WITHDRAWN."""
+
+    offer_id: UUID
+    entry_id: UUID
+    appointment_id: UUID
+    answer: str
+    when: str
+
+
+@fact(
+    "waitlist.left",
+    label=_("Off the waitlist"),
+    group="visits",
+    icon="x",
+    sentence=_("Does not wait for a place any more: %(service)s."),
+)
+@dataclass(frozen=True)
+class WaitlistLeft:
+    """`reason`: patient, clinic, expired, booked."""
+
+    entry_id: UUID
+    service: str
+    reason: str

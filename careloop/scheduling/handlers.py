@@ -1,10 +1,11 @@
-"""What happens by the clock: sessions for the days ahead, holds that run out, and who did not come."""
+"""What happens by the clock: sessions for the days ahead, holds and offers that run out, who did not come; and freed places."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from careloop.events.registry import Published, reader, reading_now
 from careloop.kernel import sql
-from careloop.scheduling import places, planning, sessions
+from careloop.scheduling import places, planning, sessions, waitlist
 from careloop.tenancy.context import in_organization
 from careloop.tenancy.loops import daily, loop
 
@@ -13,6 +14,7 @@ from careloop.tenancy.loops import daily, loop
 def plan_ahead(*, now: datetime) -> None:
     """Make the sessions of one more day."""
     planning.plan(now=now)
+    waitlist.close_old(now=now)
 
 
 @loop("scheduling-clock", every=timedelta(seconds=15))
@@ -21,4 +23,12 @@ def by_the_clock(organization_id: UUID, *, now: datetime) -> int:
     with in_organization(organization_id):
         if not sql.value("select 1 from scheduling_session limit 1"):
             return 0
-        return places.release_holds(now=now) + sessions.note_missed(now=now)
+        return waitlist.expire(now=now) + places.release_holds(now=now) + sessions.note_missed(now=now)
+
+
+@reader("waitlist", kinds=("place.freed", "session.opened"), batch_size=200)
+def offer_freed_places(batch: list[Published]) -> None:
+    """Offer places that came free to those who wait for them."""
+    now = reading_now()
+    for session_id in sorted({UUID(str(event.payload["session_id"])) for event in batch}):
+        waitlist.offer_in(session_id, now=now)

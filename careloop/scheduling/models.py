@@ -354,6 +354,7 @@ class Appointment(TenantModel):
         SESSION_CLOSED = "session-closed", pgettext_lazy("cancelled because", "the session is closed")
         HOLD_EXPIRED = "hold-expired", pgettext_lazy("cancelled because", "the place was held too long")
         DECLINED = "declined", pgettext_lazy("cancelled because", "the offer was declined")
+        REPLACED = "replaced", pgettext_lazy("cancelled because", "the patient took an earlier place")
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="appointments", db_index=False)
@@ -440,4 +441,96 @@ class Appointment(TenantModel):
             models.Index(fields=["organization", "starts_at"], name="appointment_by_time"),
             models.Index(fields=["organization", "held_until"], name="appointment_holds",
                          condition=models.Q(state__in=["proposed", "pending"])),
+        ]  # fmt: skip
+
+
+class WaitlistEntry(TenantModel):
+    """A patient's wish for a place that is not to be had now: for what, with whom, where, when.
+
+    `instead_of` is the later appointment the patient already has and gives up for an earlier one.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "WAITING", pgettext_lazy("waitlist", "waiting")
+        OFFERED = "OFFERED", pgettext_lazy("waitlist", "has an offer")
+        BOOKED = "BOOKED", pgettext_lazy("waitlist", "got a place")
+        LEFT = "LEFT", pgettext_lazy("waitlist", "left")
+        EXPIRED = "EXPIRED", pgettext_lazy("waitlist", "waited in vain")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
+    patient = models.ForeignKey(Patient, models.CASCADE, related_name="waitlist_entries", db_index=False)
+    service = models.ForeignKey(Service, models.PROTECT, related_name="+", db_index=False)
+    practitioner = models.ForeignKey(
+        Practitioner, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    location = models.ForeignKey(Location, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False)
+    weekdays = ArrayField(models.PositiveSmallIntegerField(), default=list, blank=True, help_text="ISO; empty: any")
+    parts = ArrayField(models.CharField(max_length=10), default=list, blank=True, help_text="empty: any")
+    first_date = models.DateField()
+    last_date = models.DateField()
+    priority = models.PositiveSmallIntegerField(default=2, help_text=_("1 urgent, 2 normal, 3 low"))
+    instead_of = models.ForeignKey(
+        Appointment, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    source = models.CharField(max_length=10, choices=Appointment.Source, default=Appointment.Source.DESK)
+    note = models.CharField(max_length=200, blank=True, default="")
+    key = models.CharField(max_length=80, blank=True, default="", db_collation="C")
+    created_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        db_table = "scheduling_waitlist_entry"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "patient", "service"],
+                name="waitlist_once_per_service",
+                condition=models.Q(state__in=["WAITING", "OFFERED"]),
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "key"], name="waitlist_once_per_key", condition=~models.Q(key="")
+            ),
+            models.CheckConstraint(condition=models.Q(last_date__gte=models.F("first_date")), name="waitlist_dates"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["WAITING", "OFFERED", "BOOKED", "LEFT", "EXPIRED"]),
+                name="waitlist_state_known",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "priority", "created_at"], name="waitlist_ranked",
+                         condition=models.Q(state="WAITING")),
+            models.Index(fields=["organization", "patient"], name="waitlist_by_patient"),
+        ]  # fmt: skip
+
+
+class WaitlistOffer(TenantModel):
+    """A free place, offered to one patient until a deadline; what became of it stays."""
+
+    class State(models.TextChoices):
+        OPEN = "OPEN", pgettext_lazy("offer", "waiting for an answer")
+        ACCEPTED = "ACCEPTED", pgettext_lazy("offer", "accepted")
+        DECLINED = "DECLINED", pgettext_lazy("offer", "declined")
+        EXPIRED = "EXPIRED", pgettext_lazy("offer", "no answer in time")
+        WITHDRAWN = "WITHDRAWN", pgettext_lazy("offer", "withdrawn")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
+    entry = models.ForeignKey(WaitlistEntry, models.CASCADE, related_name="offers", db_index=False)
+    appointment = models.ForeignKey(Appointment, models.PROTECT, related_name="offers", db_index=False)
+    offered_at = models.DateTimeField()
+    answer_by = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "scheduling_waitlist_offer"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "entry"], name="waitlist_one_open_offer", condition=models.Q(state="OPEN")
+            ),
+            models.UniqueConstraint(fields=["organization", "appointment"], name="waitlist_offer_once_per_place"),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "entry", "-offered_at"], name="waitlist_offers_of_entry"),
+            models.Index(fields=["organization", "answer_by"], name="waitlist_open_offers", condition=models.Q(state="OPEN")),
         ]  # fmt: skip

@@ -10,8 +10,10 @@ import psycopg
 from django.db import IntegrityError, transaction
 
 from careloop.audit import services as audit
+from careloop.events import services as events
 from careloop.kernel import sql
 from careloop.scheduling import availability, errors, rules
+from careloop.scheduling import events as facts
 from careloop.scheduling.models import HOLDS
 
 COLUMNS = """id, patient_id, session_id, service_id, practitioner_id, location_id, room_id, equipment_id, starts_at, ends_at,
@@ -264,7 +266,7 @@ def _why_not(wish: Wish, place: Place, values: dict[str, Any], *, now: datetime)
     busy = sql.value(
         """select 1 from scheduling_appointment
             where patient_id = %(patient)s and state = any(%(holds)s) and id is distinct from %(id)s
-              and ((%(by_time)s and starts_at < %(ends_at)s and ends_at > %(starts_at)s) or session_id = %(session)s) limit 1""",
+              and ((%(by_time)s and starts_at < %(ends_at)s and ends_at > %(starts_at)s) or (not %(by_time)s and session_id = %(session)s)) limit 1""",
         {"patient": patient, "holds": list(HOLDS), "id": values.get("id"), "starts_at": starts_at, "ends_at": ends_at,
          "session": session["id"], "by_time": place.starts_at is not None},
     )  # fmt: skip
@@ -286,6 +288,13 @@ def release_holds(*, now: datetime, session_id: UUID | None = None) -> int:
          returning {COLUMNS}""",
         {"now": now, "session": session_id},
     )
+    for freed in {one["session_id"] for one in gone}:
+        free_place(freed, now=now)
     if gone:
         audit.record("appointment.hold_expired", patients=[one["patient_id"] for one in gone], now=now)
     return len(gone)
+
+
+def free_place(session_id: UUID, *, now: datetime) -> None:
+    """Tell the waitlist that somebody's place in this session is free again."""
+    events.publish(facts.PlaceFreed(session_id), patient_id=None, now=now, source="schedule")

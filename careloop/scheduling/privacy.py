@@ -16,7 +16,13 @@ def export(patient_id: UUID) -> dict[str, Any]:
             where a.patient_id = %s order by a.starts_at""",
         [patient_id],
     )
-    return {"appointments": rows}
+    wishes = sql.rows(
+        """select v.name as service, w.state, w.first_date, w.last_date, w.weekdays, w.parts, w.note, w.created_at, w.closed_at
+             from scheduling_waitlist_entry w join scheduling_service v on v.id = w.service_id
+            where w.patient_id = %s order by w.created_at""",
+        [patient_id],
+    )
+    return {"appointments": rows, "waitlist": wishes}
 
 
 def erase(patient_id: UUID) -> None:
@@ -25,3 +31,4 @@ def erase(patient_id: UUID) -> None:
         "update scheduling_appointment set note = '', cancel_note = '', answers_sealed = null where patient_id = %s",
         [patient_id],
     )
+    sql.execute("update scheduling_waitlist_entry set note = '' where patient_id = %s", [patient_id])

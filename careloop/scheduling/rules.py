@@ -151,3 +151,32 @@ def may_become(state: str, wanted: str) -> bool:
     (True, False, False)
     """
     return wanted in NEXT_STATES[state]
+
+
+# An offered place must leave the patient time to read, to answer and to come.
+TIME_TO_ANSWER, SHORT_TIME_TO_ANSWER = timedelta(hours=1), timedelta(minutes=15)
+TIME_TO_COME = timedelta(hours=1)
+SOON = timedelta(hours=4)
+
+
+def first_offered(now: datetime) -> datetime:
+    """Return the beginning of the earliest place that is still offered: enough time to answer and to come.
+
+    >>> first_offered(datetime(2026, 3, 16, 9, 0)).time()
+    datetime.time(10, 15)
+    """
+    return now + SHORT_TIME_TO_ANSWER + TIME_TO_COME
+
+
+def answer_by(asked_at: datetime, *, starts_at: datetime) -> datetime:
+    """Return until when an offered place is held: an hour, a quarter when it begins soon, never into the time to come.
+
+    Args:
+        asked_at: when the patient can first read the question (the end of the quiet hours, if they are running).
+
+    >>> noon = datetime(2026, 3, 16, 12, 0)
+    >>> answer_by(noon, starts_at=noon + timedelta(days=1)).time(), answer_by(noon, starts_at=noon + timedelta(hours=2)).time()
+    (datetime.time(13, 0), datetime.time(12, 15))
+    """
+    wanted = SHORT_TIME_TO_ANSWER if starts_at - asked_at < SOON else TIME_TO_ANSWER
+    return min(asked_at + wanted, starts_at - TIME_TO_COME)

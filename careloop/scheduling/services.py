@@ -4,14 +4,10 @@ The database decides who gets a place (see the constraints of `Appointment`): a 
 free places near the wanted one. Every change names the `version` it saw, so two people cannot undo each other.
 """
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
-
-import psycopg
-from django.db import OperationalError, transaction
 
 from careloop.audit import services as audit
 from careloop.events import services as events
@@ -22,17 +18,16 @@ from careloop.patients import sealing
 from careloop.scheduling import errors, rules
 from careloop.scheduling import events as facts
 from careloop.scheduling.models import HOLDS, Appointment
-from careloop.scheduling.places import COLUMNS, Place, check, read_wish, rules_of, take
-
-R = TypeVar("R")
+from careloop.scheduling.places import COLUMNS, Place, check, free_place, read_wish, rules_of, take
+from careloop.scheduling.turns import in_turn
 
 LONGEST_NOTE = 300
 # A patient fills in forms this long while nobody else can take the place.
 HOLD = timedelta(minutes=15)
-TRIES = 5
 TABLE, ANSWERS = "scheduling_appointment", "answers_sealed"
 
 
+@in_turn
 def book(
     *, patient_id: UUID, service_id: UUID, place: Place, source: str, key: str, now: datetime, by: UUID | None,
     state: str = "booked", held_until: datetime | None = None, note: str = "", online: bool = False, more_days: int = 0,
@@ -50,35 +45,32 @@ def book(
         NotOnline, OnlyFirstVisits, OnlyReturning, TooLate, TooFarAhead: only when `online`.
     """
 
-    def once() -> Appointment:
-        if earlier := _by_key(key):
+    if earlier := _by_key(key):
+        return earlier
+    wish = read_wish(place, service_id=service_id, patient_id=patient_id)
+    check(wish, place, now=now, online=online, more_days=more_days)
+    values = {
+        "patient": patient_id, "state": state, "held_until": held_until, "source": source, "key": key,
+        "note": clean(note)[:LONGEST_NOTE], "now": now,
+    }  # fmt: skip
+    try:
+        made = take(wish, place, now=now, values=values)
+    except DomainError:
+        if earlier := _by_key(key):  # the same click, a moment ago
             return earlier
-        wish = read_wish(place, service_id=service_id, patient_id=patient_id)
-        check(wish, place, now=now, online=online, more_days=more_days)
-        values = {
-            "patient": patient_id, "state": state, "held_until": held_until, "source": source, "key": key,
-            "note": clean(note)[:LONGEST_NOTE], "now": now,
-        }  # fmt: skip
-        try:
-            made = take(wish, place, now=now, values=values)
-        except DomainError:
-            if earlier := _by_key(key):  # the same click, a moment ago
-                return earlier
-            raise
-        if state == "booked":
-            _publish(facts.AppointmentBooked, made, wish.words(made), now=now)
-        audit.record(
-            f"appointment.{WORDS_OF[state]}", patients=[patient_id], target=("appointment", made["id"]), now=now
-        )
-        return Appointment.objects.get(pk=made["id"])
-
-    return _trying(once)
+        raise
+    if state not in ("pending", "proposed"):
+        _publish(facts.AppointmentBooked, made, wish.words(made), now=now)
+    if made["arrived_at"]:
+        _publish(facts.AppointmentArrived, made, wish.words(made), now=now)
+    audit.record(f"appointment.{WORDS_OF[state]}", patients=[patient_id], target=("appointment", made["id"]), now=now)
+    return Appointment.objects.get(pk=made["id"])
 
 
 WORDS_OF = {"booked": "booked", "pending": "held", "proposed": "offered", "arrived": "booked", "checked-in": "booked"}
 
 
-@transaction.atomic
+@in_turn
 def keep(
     *, appointment_id: UUID, now: datetime, by: UUID | None, answers: str | None = None, note: str = ""
 ) -> Appointment:
@@ -110,6 +102,7 @@ def keep(
     return Appointment.objects.get(pk=appointment_id)
 
 
+@in_turn
 def move(
     *, appointment_id: UUID, place: Place, version: int, now: datetime, by: UUID | None, online: bool = False, service_id: UUID | None = None,
 ) -> Appointment:  # fmt: skip
@@ -119,30 +112,29 @@ def move(
         As `book`; ChangedMeanwhile, NotInThisState, TooLate.
     """
 
-    def once() -> Appointment:
-        found = _locked(appointment_id)
-        _check_version(found, version)
-        if found["state"] != "booked":
-            raise errors.NotInThisState(state=Appointment.State(found["state"]).label)
-        wish = read_wish(
-            place, service_id=service_id or found["service_id"], patient_id=found["patient_id"], moving=appointment_id
-        )
-        if online:
-            rules.check_may_change(wish.rule, starts_at=found["starts_at"], now=now)
-        check(wish, place, now=now, online=online)
-        before = _words(found)["when"]
-        changed = take(wish, place, now=now, values={"id": appointment_id, "now": now})
-        words = wish.words(changed)
-        _publish(facts.AppointmentMoved, changed, {**words, "before": before, "what": "time"}, now=now)
-        audit.record(
-            "appointment.moved", patients=[found["patient_id"]], target=("appointment", appointment_id), now=now
-        )
-        return Appointment.objects.get(pk=appointment_id)
+    # the session before the appointment, as whoever closes a session does
+    sql.value("select 1 from scheduling_session where id = %s for no key update", [place.session_id])
+    found = _locked(appointment_id)
+    _check_version(found, version)
+    if found["state"] != "booked":
+        raise errors.NotInThisState(state=Appointment.State(found["state"]).label)
+    wish = read_wish(
+        place, service_id=service_id or found["service_id"], patient_id=found["patient_id"], moving=appointment_id
+    )
+    if online:
+        rules.check_may_change(wish.rule, starts_at=found["starts_at"], now=now)
+    check(wish, place, now=now, online=online)
+    before = _words(found)["when"]
+    left = found["session_id"]
+    changed = take(wish, place, now=now, values={"id": appointment_id, "now": now})
+    words = wish.words(changed)
+    _publish(facts.AppointmentMoved, changed, {**words, "before": before, "what": "time"}, now=now)
+    free_place(left, now=now)
+    audit.record("appointment.moved", patients=[found["patient_id"]], target=("appointment", appointment_id), now=now)
+    return Appointment.objects.get(pk=appointment_id)
 
-    return _trying(once)
 
-
-@transaction.atomic
+@in_turn
 def cancel(
     *, appointment_id: UUID, reason: str, now: datetime, by: UUID | None, version: int | None = None, note: str = "",
     online: bool = False,
@@ -167,14 +159,15 @@ def cancel(
     changed = _set(
         found, now=now, state="cancelled", cancel_reason=reason, cancel_note=clean(note)[:200], significant=True
     )
-    if found["state"] != "pending":  # a hold nobody was told of ends as quietly as it began
+    if found["state"] == "booked":  # of a hold or an offer nobody has an appointment in the book
         _publish(facts.AppointmentCancelled, changed, {**_words(changed), "reason": reason}, now=now)
+    free_place(found["session_id"], now=now)
     audit.record("appointment.cancelled", patients=[found["patient_id"]], target=("appointment", appointment_id),
                  details={"reason": reason}, now=now)  # fmt: skip
     return Appointment.objects.get(pk=appointment_id)
 
 
-@transaction.atomic
+@in_turn
 def confirm(*, appointment_id: UUID, now: datetime, by: UUID | None, sequence: int | None = None) -> Appointment:
     """Note that the patient says: I am coming. Repeating it changes nothing.
 
@@ -200,7 +193,7 @@ def confirm(*, appointment_id: UUID, now: datetime, by: UUID | None, sequence: i
     return Appointment.objects.get(pk=appointment_id)
 
 
-@transaction.atomic
+@in_turn
 def arrive(
     *, appointment_id: UUID, now: datetime, by: UUID | None, version: int | None = None, state: str = "arrived"
 ) -> Appointment:
@@ -221,7 +214,7 @@ def arrive(
     return Appointment.objects.get(pk=appointment_id)
 
 
-@transaction.atomic
+@in_turn
 def fulfil(*, appointment_id: UUID, now: datetime, by: UUID | None, version: int | None = None) -> Appointment:
     """Note that the meeting took place. Repeating it changes nothing.
 
@@ -241,7 +234,7 @@ def fulfil(*, appointment_id: UUID, now: datetime, by: UUID | None, version: int
     return Appointment.objects.get(pk=appointment_id)
 
 
-@transaction.atomic
+@in_turn
 def miss(*, appointment_id: UUID, now: datetime, by: UUID | None, version: int | None = None) -> Appointment:
     """Note that the patient did not come; only once the session has ended, because until then they may.
 
@@ -263,7 +256,7 @@ def miss(*, appointment_id: UUID, now: datetime, by: UUID | None, version: int |
     return Appointment.objects.get(pk=appointment_id)
 
 
-@transaction.atomic
+@in_turn
 def mark_entered_in_error(
     *, appointment_id: UUID, version: int, now: datetime, by: UUID | None, note: str = ""
 ) -> Appointment:
@@ -279,6 +272,7 @@ def mark_entered_in_error(
     _check_next(found, "entered-in-error")
     changed = _set(found, now=now, state="entered-in-error", cancel_note=clean(note)[:200], significant=True)
     _publish(facts.AppointmentEnteredInError, changed, _words(changed), now=now)
+    free_place(found["session_id"], now=now)
     audit.record(
         "appointment.entered_in_error", patients=[found["patient_id"]], target=("appointment", appointment_id), now=now
     )
@@ -286,19 +280,6 @@ def mark_entered_in_error(
 
 
 # -- inside ------------------------------------------------------------------------------------------------------
-
-
-def _trying(once: Callable[[], R]) -> R:
-    """Do it in a transaction of its own; two who want each other's places are let in one after the other."""
-    for attempt in range(TRIES):
-        try:
-            with transaction.atomic():
-                return once()
-        except OperationalError as error:
-            is_deadlock = isinstance(error.__cause__, psycopg.errors.DeadlockDetected)
-            if not is_deadlock or attempt == TRIES - 1:
-                raise
-    raise AssertionError("unreachable")
 
 
 def _sealed_answers(appointment: dict[str, Any], answers: str) -> bytes:

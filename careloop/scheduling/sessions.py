@@ -15,9 +15,10 @@ from careloop.kernel.text import clean
 from careloop.scheduling import errors, rules
 from careloop.scheduling import events as facts
 from careloop.scheduling.models import HOLDS, Absence, Session
+from careloop.scheduling.turns import in_turn
 
 
-@transaction.atomic
+@in_turn
 def open_session(*, values: dict[str, Any], now: datetime, by: UUID | None) -> Session:
     """Add one session by hand, on a day that the week does not have it.
 
@@ -37,11 +38,12 @@ def open_session(*, values: dict[str, Any], now: datetime, by: UUID | None) -> S
         if isinstance(error.__cause__, psycopg.errors.ExclusionViolation):
             raise errors.OverlappingTemplate from None
         raise
+    events.publish(facts.SessionOpened(made.pk), patient_id=None, now=now, source="clinic")
     audit.record("schedule.changed", target=("session", made.pk), now=now)
     return made
 
 
-@transaction.atomic
+@in_turn
 def close_session(*, session_id: UUID, reason: str, now: datetime, by: UUID | None) -> int:
     """Close a session: nobody new gets in, everybody booked is called off and can be told; return how many.
 
@@ -83,7 +85,7 @@ def close_session(*, session_id: UUID, reason: str, now: datetime, by: UUID | No
     return len(gone)
 
 
-@transaction.atomic
+@in_turn
 def reopen_session(*, session_id: UUID, now: datetime, by: UUID | None) -> None:
     """Open a closed session again; whoever was called off has to be booked anew.
 
@@ -100,10 +102,11 @@ def reopen_session(*, session_id: UUID, now: datetime, by: UUID | None) -> None:
         if isinstance(error.__cause__, psycopg.errors.ExclusionViolation):
             raise errors.OverlappingTemplate from None
         raise
+    events.publish(facts.SessionOpened(session_id), patient_id=None, now=now, source="clinic")
     audit.record("session.reopened", target=("session", session_id), now=now)
 
 
-@transaction.atomic
+@in_turn
 def substitute(*, session_id: UUID, practitioner_id: UUID, now: datetime, by: UUID | None) -> int:
     """Let another practitioner see the patients of a session (代診); return how many are to be told.
 
@@ -159,7 +162,7 @@ def substitute(*, session_id: UUID, practitioner_id: UUID, now: datetime, by: UU
     return len(told)
 
 
-@transaction.atomic
+@in_turn
 def finish(*, session_id: UUID, now: datetime, by: UUID | None) -> int:
     """End a session: who was booked and did not come is noted as such; return how many."""
     session = sql.row("select id, state from scheduling_session where id = %s for update", [session_id])
@@ -199,7 +202,7 @@ def note_missed(*, now: datetime, session_id: UUID | None = None) -> int:
     return len(missed)
 
 
-@transaction.atomic
+@in_turn
 def add_absence(
     *, practitioner_id: UUID, starts_at: datetime, ends_at: datetime, kind: str, now: datetime, by: UUID | None, note: str = "",
     source: str = "staff", external_id: str = "",
