@@ -98,7 +98,7 @@ def command_line() -> Iterator[str]:
         "`CARELOOP_DEBUG=1` shows the stack trace behind a refusal.",
     )
     for words, grammar, help_text in _commands(parser(), ("careloop",)):
-        yield from (f"## `{' '.join(words)}`", "", help_text[:1].upper() + help_text[1:] + ".", "")
+        yield from (f"## `{' '.join(words)}`", "", help_text[:1].upper() + help_text[1:].removesuffix(".") + ".", "")
         rows = [row for row in map(_argument, grammar._actions) if row]
         if rows:
             yield from table(["argument", "meaning"], rows)
