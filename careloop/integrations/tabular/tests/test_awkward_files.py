@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import translation
 
-from careloop.integrations.tabular import loader, sheets
+from careloop.integrations.tabular import loader, mapping, sheets
 from careloop.integrations.tabular.inspection import Report, Verdict, inspect
 from careloop.integrations.tabular.reading import read_blocks
 
@@ -238,6 +238,29 @@ def test_synthea_tables_are_recognised_as_a_whole(tmp_path: Path) -> None:
     row = dict(zip(chunk.kind.names, chunk.rows[0], strict=True))
     assert source.tables[0].mapping.recognised == "Synthea conditions.csv"
     assert (row["clinical_status"], row["onset"], row["abatement"]) == ("resolved", "2013-12-18", "2014-03-09")
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"kind": "cat"}, "沒有「cat」這個種類"),
+        ({"kind": "patient", "columns": {"colour": "色"}}, "種類「patient」沒有「colour」這個欄位"),
+        ({"kind": "patient", "options": {"speed": 1}}, "沒有「speed」這個選項"),
+        ({"kind": "patient", "columns": {"name": "名號"}}, "表格中沒有「名號」這一欄"),
+    ],
+)
+def test_what_is_wrong_with_a_mapping_is_said_in_the_language_of_the_reader(tmp_path, document, words):
+    path = write(tmp_path, PLAIN)
+
+    with (
+        translation.override("zh-hant"),
+        pytest.raises(mapping.MappingRefused) as refusal,
+        loader.open_source(path, document=document) as source,
+    ):
+        next(loader.stream(source, zone=ZONE, today=TODAY))
+
+    with translation.override("zh-hant"):
+        assert words in str(refusal.value)
 
 
 def zipped(folder: Path) -> bytearray:
