@@ -1,9 +1,11 @@
 """The API: with a token and its scopes, inside one organization, with the rules of the screens."""
 
 import json
+import threading
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from careloop.api import services
@@ -300,3 +302,26 @@ def test_a_messages_key_sends_once_and_for_one_thing_only(api):
         refused = program.post("/messages", body | change)
         assert (refused.status_code, refused.json()["code"]) == (422, "api.key_used"), change
     assert len(program.get("/messages").json()["items"]) == 1
+
+
+def test_two_requests_with_one_key_at_once_make_one_patient(committed_organization, now):
+    with in_organization(committed_organization.id):
+        _token, secret = services.create_token(name="twice", scopes=EVERYTHING, by=None, now=now)
+    key, together, answers = {"idempotency-key": str(uuid4())}, threading.Barrier(2), []
+
+    def send():
+        try:
+            program = Api(secret)
+            together.wait(10)
+            answers.append(program.post("/patients", {"name": "王小美"}, **key))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send) for _n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert sorted(answer.status_code for answer in answers) == [200, 201]
+    assert len({answer.json()["id"] for answer in answers}) == 1
