@@ -98,7 +98,7 @@ def command_line() -> Iterator[str]:
         "`CARELOOP_DEBUG=1` shows the stack trace behind a refusal.",
     )
     for words, grammar, help_text in _commands(parser(), ("careloop",)):
-        yield from (f"## `{' '.join(words)}`", "", help_text[:1].upper() + help_text[1:] + ".", "")
+        yield from (f"## `{' '.join(words)}`", "", help_text[:1].upper() + help_text[1:].removesuffix(".") + ".", "")
         rows = [row for row in map(_argument, grammar._actions) if row]
         if rows:
             yield from table(["argument", "meaning"], rows)
@@ -394,10 +394,12 @@ def http_api() -> Iterator[str]:
         "```", "",
         "## Rules of the road", "",
         "- One request is one transaction. A refused write leaves nothing behind.",
-        '- Refusals are `{"code", "message", "details"}` with the status that fits: 400, 401, 403, 404, 409, 422. Rely on `code`.',
+        '- Refusals are `{"code", "message", "details"}` with the status that fits: 400, 401, 403, 404, 405, 409, 422. Rely on `code`;',
+        "  `message` is in the language of `Accept-Language`. The scope is asked before anything sent is looked at.",
         '- Lists are pages: `{"items": […], "next": "cursor"}`; send `?cursor=` until `next` is null. `?limit=` up to 200, 50 by default.',
         "- `GET /events` gives every event once, oldest first: keep the last cursor and ask again to follow the log.",
-        "- Writing twice does no harm: `Idempotency-Key` (a UUID) on `POST /patients`, `key` on `POST /messages`.",
+        "- Writing twice does no harm: `Idempotency-Key` (a UUID) on `POST /patients`, `key` on `POST /messages`. The same key with",
+        "  something else is refused with 422, `api.key_used`.",
         "- `PATCH` sends the `version` it was made from; another one is refused with 409.",
         "- Identifiers and telephone numbers are never given; every read and write is in the audit log with the token's name.", "",
         "## Addresses", "",
@@ -416,7 +418,7 @@ def _scope(api: Any, path: str, method: str) -> str:
             if _same(f"/api/v1{prefix}{address}", path):
                 for operation in view.operations:
                     if method.upper() in operation.methods:
-                        return getattr(operation.view_func, "scope", "")
+                        return operation.auth_callbacks[0].scope
     return ""
 
 

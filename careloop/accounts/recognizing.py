@@ -18,10 +18,6 @@ FIND_SESSION = "select session_data from django_session where session_key = %s a
 class SessionStore(db.SessionStore):
     """Django's sessions in the database, read without the ORM."""
 
-    @classmethod
-    def get_model_class(cls) -> Any:
-        return db.SessionStore.get_model_class()
-
     def load(self) -> dict[str, Any]:
         found = sql.row(FIND_SESSION, [self.session_key, timezone.now()], planned=True)
         if found is None:

@@ -29,6 +29,26 @@ class Unreadable(DomainError):
     status = 400
 
 
+class UnknownAddress(DomainError):
+    code = "api.unknown_address"
+    message = _("There is nothing at this address. The addresses are listed in /api/v1/openapi.json.")
+    status = 404
+
+
+class MethodRefused(DomainError):
+    code = "api.method_refused"
+    message = _("This address does not take %(method)s; it takes %(allowed)s.")
+    status = 405
+
+
+class KeyUsed(DomainError):
+    """As the draft of the IETF has it (draft-ietf-httpapi-idempotency-key-header, section 2.6): 422 for a key used for something else."""
+
+    code = "api.key_used"
+    message = _("This key was used already, for something else. Send what was sent before, or take a new key.")
+    status = 422
+
+
 class BadCursor(DomainError):
     code = "api.bad_cursor"
     message = _("The cursor is not one that this list gave.")

@@ -1,4 +1,4 @@
-"""Who may use the programming interface."""
+"""Who may use the programming interface, and which keys of theirs made a record."""
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -30,3 +30,21 @@ class ApiToken(TenantModel):
             models.UniqueConstraint(fields=["organization", "token_hash"], name="api_token_once"),
         ]
         indexes = [models.Index(fields=["token_hash"], name="api_token_by_hash")]
+
+
+class UsedKey(TenantModel):
+    """An `Idempotency-Key` that made a patient, who has the key as id, with a fingerprint of what was sent.
+
+    The fingerprint is keyed with the patient's data key: once that is destroyed, it says nothing about anybody.
+    """
+
+    append_only = True
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    key = models.UUIDField()
+    fingerprint = models.BinaryField()
+    used_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "api_used_key"
+        constraints = [models.UniqueConstraint(fields=["organization", "key"], name="api_key_used_once")]

@@ -1,11 +1,23 @@
 """The shapes of the API: what it takes and gives. Identifiers are masked; a token never reads them in clear."""
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Field, Schema
-from pydantic import ConfigDict
+from pydantic import AfterValidator, ConfigDict
+from pydantic_core import PydanticCustomError
+
+from careloop.kernel.text import UNSTORABLE
+
+
+def _storable(text: str) -> str:
+    if UNSTORABLE.search(text):
+        raise PydanticCustomError("unstorable", "holds a null character, which cannot be stored")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
 
 
 class Given(Schema):
@@ -48,19 +60,19 @@ class PatientPage(Schema):
 
 class ContactIn(Given):
     system: Literal["phone", "email", "line", "wechat"]
-    value: str = Field(max_length=254)
+    value: Text = Field(max_length=254)
     use: Literal["", "mobile", "home", "work"] = ""
 
 
 class IdentifierIn(Given):
     kind: Literal["national_id", "resident_certificate", "passport", "insurance_card", "other"]
-    value: str = Field(max_length=80)
-    system: str = Field("", max_length=160)
+    value: Text = Field(max_length=80)
+    system: Text = Field("", max_length=160)
 
 
 class PatientIn(Given):
-    name: str = Field(min_length=1, max_length=160)
-    chart_number: str = Field("", max_length=60)
+    name: Text = Field(min_length=1, max_length=160)
+    chart_number: Text = Field("", max_length=60)
     sex: Literal["male", "female", "other", "unknown"] = "unknown"
     birth_date: date | None = None
     language: Literal["", "zh-hant", "zh-hans", "en"] = ""
@@ -71,12 +83,12 @@ class PatientIn(Given):
 
 class PatientChange(Given):
     version: int = Field(description="the version the change was made from; another one is refused")
-    name: str | None = Field(None, min_length=1, max_length=160)
-    chart_number: str | None = Field(None, max_length=60)
+    name: Text | None = Field(None, min_length=1, max_length=160)
+    chart_number: Text | None = Field(None, max_length=60)
     sex: Literal["male", "female", "other", "unknown"] | None = None
     birth_date: date | None = None
     language: Literal["", "zh-hant", "zh-hans", "en"] | None = None
-    note: str | None = Field(None, max_length=5000)
+    note: Text | None = Field(None, max_length=5000)
 
 
 class Made(Schema):
@@ -112,8 +124,8 @@ class SegmentOut(Schema):
 
 
 class SegmentIn(Given):
-    name: str = Field(min_length=1, max_length=80)
-    description: str = Field("", max_length=400)
+    name: Text = Field(min_length=1, max_length=80)
+    description: Text = Field("", max_length=400)
     purpose: Literal["CARE", "MARKETING"]
     rule: dict[str, Any] = Field(description="the rule tree; see the reference “Segment rules”")
 
@@ -151,8 +163,8 @@ class MessagePage(Schema):
 
 
 class MessageIn(Given):
-    template: str = Field(max_length=80, description="key of a published template")
+    template: Text = Field(max_length=80, description="key of a published template")
     patient_id: UUID
-    key: str = Field(min_length=1, max_length=120, description="what the message is for; the same key sends once")
+    key: Text = Field(min_length=1, max_length=120, description="what the message is for; the same key sends once")
     due_at: datetime | None = None
-    params: dict[str, str] = {}
+    params: dict[Text, Text] = {}

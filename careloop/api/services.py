@@ -1,19 +1,22 @@
-"""Making, finding and revoking tokens."""
+"""Making, finding and revoking tokens, and telling a retry from another request under the same key."""
 
-from collections.abc import Sequence
+import hmac
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import transaction
 
-from careloop.api.errors import TokenNameTaken, UnknownScope
-from careloop.api.models import ApiToken
+from careloop.api.errors import KeyUsed, TokenNameTaken, UnknownScope
+from careloop.api.models import ApiToken, UsedKey
 from careloop.api.scopes import SCOPES
 from careloop.audit import services as audit
 from careloop.kernel import sql
 from careloop.kernel.ids import new_token, token_hash
 from careloop.kernel.text import clean
+from careloop.patients.sealing import load_keys
 
 
 @transaction.atomic
@@ -57,3 +60,26 @@ def enter_with(secret: str, *, now: datetime) -> dict[str, Any] | None:
     None for an unknown, expired or revoked token. One statement, which looks across organizations because none is known yet.
     """
     return sql.row("select * from api_enter(%s, %s)", [token_hash(secret), now])
+
+
+def one_at_a_time(key: UUID) -> None:
+    """Let a second request with this key wait until the first is done."""
+    sql.value("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"api key {key}"])
+
+
+def keep_or_compare(key: UUID, sent: Mapping[str, Any], *, is_new: bool, now: datetime) -> None:
+    """Remember what was sent with `key` when it made the patient; a later request with the key must have sent the same.
+
+    Raises:
+        KeyUsed: the key made a patient from something else, or stands for a patient made in another way.
+    """
+    data_key = load_keys([key]).get(key)
+    if data_key is None:
+        raise KeyUsed
+    mark = hmac.digest(data_key, b"api.used_key|" + orjson.dumps(sent, option=orjson.OPT_SORT_KEYS), "sha256")
+    if is_new:
+        UsedKey.objects.create(key=key, fingerprint=mark, used_at=now)
+        return
+    known = UsedKey.objects.filter(key=key).values_list("fingerprint", flat=True).first()
+    if known is None or not hmac.compare_digest(bytes(known), mark):
+        raise KeyUsed

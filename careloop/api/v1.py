@@ -1,20 +1,21 @@
 """Version 1: patients, events, segments, messages."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from functools import wraps
 from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from ninja import Header, NinjaAPI, Query, Status
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.security import HttpBearer
 
-from careloop.api import schemas
-from careloop.api.errors import NotFound, ScopeNeeded, TokenNeeded, Unreadable
+from careloop.api import schemas, services
+from careloop.api.errors import KeyUsed, MethodRefused, NotFound, ScopeNeeded, TokenNeeded, UnknownAddress, Unreadable
 from careloop.api.pages import MOST, page_of, read_cursor
+from careloop.api.wording import what_is_wrong
 from careloop.audit import services as audit
 from careloop.facts.rules import Stage
 from careloop.kernel import sql
@@ -29,16 +30,26 @@ from careloop.segments import services as segments
 
 
 class Token(HttpBearer):
-    """The token the middleware found; cookies and other schemes count for nothing."""
+    """The token the middleware found, if it has the scope; cookies and other schemes count for nothing.
+
+    Asked before anything sent is looked at, so that a program without the scope learns nothing about what would be taken.
+    """
 
     openapi_description = "A token made in Settings, API tokens."
 
+    def __init__(self, scope: str) -> None:
+        super().__init__()
+        self.scope = scope
+
     def authenticate(self, request: HttpRequest, token: str) -> Any:
-        return request.api_token  # type: ignore[attr-defined]
+        found = request.api_token  # type: ignore[attr-defined]
+        if found is not None and self.scope not in found["scopes"]:
+            raise ScopeNeeded(scope=self.scope)
+        return found
 
 
 api = NinjaAPI(
-    title="CareLoop", version="1", urls_namespace="api-v1", auth=Token(), docs_url=None, openapi_url="/openapi.json",
+    title="CareLoop", version="1", urls_namespace="api-v1", docs_url=None, openapi_url="/openapi.json",
     description="Patients, events, segments and messages of one organization.",
 )  # fmt: skip
 
@@ -52,22 +63,6 @@ PROBLEMS = {
 }
 Limit = Query(50, ge=1, le=MOST)
 Cursor = Query("", max_length=400)
-
-
-def needs(scope: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Let in tokens with `scope`."""
-
-    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(view)
-        def check(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            if scope not in request.api_token["scopes"]:  # type: ignore[attr-defined]
-                raise ScopeNeeded(scope=scope)
-            return view(request, *args, **kwargs)
-
-        check.scope = scope  # type: ignore[attr-defined]
-        return check
-
-    return decorate
 
 
 @api.exception_handler(DomainError)
@@ -86,10 +81,10 @@ def refuse_body(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 @api.exception_handler(ValidationError)
 def refuse_form(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    places = [{"place": _place(one["loc"]), "what": one["msg"]} for one in error.errors]
+    places = [{"place": _place(one["loc"]), "what": what_is_wrong(one)} for one in error.errors]
     body = {
         "code": "api.bad_request",
-        "message": "; ".join(f"{p['place']}: {p['what']}" for p in places),
+        "message": " ".join(_("%(place)s: %(what)s") % place for place in places),
         "details": {"places": places},
     }
     return api.create_response(request, body, status=422)
@@ -104,6 +99,18 @@ def _place(names: Sequence[str | int]) -> str:
 @api.exception_handler(AuthenticationError)
 def refuse_stranger(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
     return refuse(request, TokenNeeded())
+
+
+def not_there(request: HttpRequest, rest: str = "") -> HttpResponse:
+    """Answer at an address the API does not have."""
+    return refuse(request, UnknownAddress())
+
+
+def method_refused(request: HttpRequest, allowed: str) -> HttpResponse:
+    """Answer to a method that an address does not take; `allowed` as in the header `Allow`."""
+    response = refuse(request, MethodRefused(method=request.method, allowed=allowed))
+    response["Allow"] = allowed
+    return response
 
 
 # -- patients --------------------------------------------------------------------------------------------------
@@ -122,17 +129,16 @@ def _with_stage(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"stage": STAGES.get(row["stage_number"])}
 
 
-@api.get("/patients", response={200: schemas.PatientPage, **PROBLEMS}, tags=["patients"])
-@needs("patients:read")
+@api.get("/patients", auth=Token("patients:read"), response={200: schemas.PatientPage, **PROBLEMS}, tags=["patients"])
 def list_patients(
-    request: HttpRequest, chart_number: str = Query("", max_length=60), updated_since: datetime | None = None, cursor: str = Cursor,
+    request: HttpRequest, chart_number: schemas.Text = Query("", max_length=60), updated_since: datetime | None = None, cursor: str = Cursor,
     limit: int = Limit,
 ) -> Any:  # fmt: skip
     """Patients, in the order in which they were made. `chart_number` finds one exactly."""
     where, params = ["p.merged_into_id is null"], {"limit": limit + 1}
     if chart_number:
         where.append("p.chart_number = %(chart)s")
-        params["chart"] = chart_number.replace("\0", "")  # type: ignore[assignment]
+        params["chart"] = chart_number  # type: ignore[assignment]
     if updated_since:
         where.append("p.updated_at >= %(since)s")
         params["since"] = updated_since  # type: ignore[assignment]
@@ -145,25 +151,37 @@ def list_patients(
     return page
 
 
-@api.post("/patients", response={201: schemas.Made, 200: schemas.Made, **PROBLEMS}, tags=["patients"])
-@needs("patients:write")
+@api.post(
+    "/patients",
+    auth=Token("patients:write"),
+    response={201: schemas.Made, 200: schemas.Made, **PROBLEMS},
+    tags=["patients"],
+)
 def register_patient(
     request: HttpRequest, body: schemas.PatientIn, idempotency_key: UUID | None = Header(None, alias="Idempotency-Key")
 ) -> Any:
-    """Register a patient. With the same `Idempotency-Key` a second call makes no second record."""
+    """Register a patient. With the same `Idempotency-Key` a second call makes no second record; with another body it is refused."""
+    if idempotency_key:
+        services.one_at_a_time(idempotency_key)
     done = patients.register(
         details=body.dict(include={"name", "chart_number", "sex", "birth_date", "language"}),
         contacts=[NewContact(one.system, one.value, use=one.use) for one in body.contacts],
         identifiers=[patients.NewIdentifier(one.kind, one.value, system=one.system) for one in body.identifiers],
         idempotency_key=idempotency_key or uuid7(), now=timezone.now(), by=None, even_if_similar=body.even_if_similar, how="api",
     )  # fmt: skip
+    if idempotency_key:
+        services.keep_or_compare(idempotency_key, body.dict(), is_new=done.is_new, now=timezone.now())
     return Status(
         201 if done.is_new else 200, {"id": done.patient_id, "is_new": done.is_new, "warnings": done.warnings}
     )
 
 
-@api.get("/patients/{uuid:patient_id}", response={200: schemas.PatientOut, **PROBLEMS}, tags=["patients"])
-@needs("patients:read")
+@api.get(
+    "/patients/{uuid:patient_id}",
+    auth=Token("patients:read"),
+    response={200: schemas.PatientOut, **PROBLEMS},
+    tags=["patients"],
+)
 def get_patient(request: HttpRequest, patient_id: UUID) -> Any:
     """One patient."""
     row = sql.row(f"{PATIENT} where p.id = %s", [patient_id])
@@ -173,8 +191,12 @@ def get_patient(request: HttpRequest, patient_id: UUID) -> Any:
     return _with_stage(row)
 
 
-@api.patch("/patients/{uuid:patient_id}", response={200: schemas.PatientOut, **PROBLEMS}, tags=["patients"])
-@needs("patients:write")
+@api.patch(
+    "/patients/{uuid:patient_id}",
+    auth=Token("patients:write"),
+    response={200: schemas.PatientOut, **PROBLEMS},
+    tags=["patients"],
+)
 def change_patient(request: HttpRequest, patient_id: UUID, body: schemas.PatientChange) -> Any:
     """Change fields; those not sent stay."""
     changes = body.dict(exclude_unset=True, exclude={"version"})
@@ -189,15 +211,14 @@ EVENT = "select id, kind, patient_id, occurred_at, recorded_at, source, historic
 SHOWN_EVENTS = "(batch_id is null or batch_id not in (select batch_id from events_retraction))"
 
 
-@api.get("/events", response={200: schemas.EventPage, **PROBLEMS}, tags=["events"])
-@needs("events:read")
+@api.get("/events", auth=Token("events:read"), response={200: schemas.EventPage, **PROBLEMS}, tags=["events"])
 def list_events(
-    request: HttpRequest, kind: str = Query("", max_length=60), patient_id: UUID | None = None, cursor: str = Cursor, limit: int = Limit
+    request: HttpRequest, kind: schemas.Text = Query("", max_length=60), patient_id: UUID | None = None, cursor: str = Cursor, limit: int = Limit
 ) -> Any:  # fmt: skip
     """The event log, oldest first: keep the last cursor and ask again to follow it. Every event is given once."""
     where = [SHOWN_EVENTS, "xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"]
     params: dict[str, Any] = {"limit": limit + 1}
-    for name, value in (("kind", kind.replace("\0", "")), ("patient_id", patient_id)):
+    for name, value in (("kind", kind), ("patient_id", patient_id)):
         if value:
             where.append(f"{name} = %({name})s")
             params[name] = value
@@ -210,8 +231,12 @@ def list_events(
     return page
 
 
-@api.get("/patients/{uuid:patient_id}/events", response={200: schemas.EventPage, **PROBLEMS}, tags=["events"])
-@needs("events:read")
+@api.get(
+    "/patients/{uuid:patient_id}/events",
+    auth=Token("events:read"),
+    response={200: schemas.EventPage, **PROBLEMS},
+    tags=["events"],
+)
 def patient_events(request: HttpRequest, patient_id: UUID, cursor: str = Cursor, limit: int = Limit) -> Any:
     """One patient's timeline, newest first."""
     if not sql.value("select 1 from patients_patient where id = %s", [patient_id]):
@@ -232,15 +257,15 @@ SEGMENT = (
 )
 
 
-@api.get("/segments", response={200: list[schemas.SegmentOut], **PROBLEMS}, tags=["segments"])
-@needs("segments:read")
+@api.get(
+    "/segments", auth=Token("segments:read"), response={200: list[schemas.SegmentOut], **PROBLEMS}, tags=["segments"]
+)
 def list_segments(request: HttpRequest) -> Any:
     """All segments in use, by name."""
     return sql.rows(f"{SEGMENT} order by name")
 
 
-@api.post("/segments", response={201: schemas.SegmentOut, **PROBLEMS}, tags=["segments"])
-@needs("segments:write")
+@api.post("/segments", auth=Token("segments:write"), response={201: schemas.SegmentOut, **PROBLEMS}, tags=["segments"])
 def create_segment(request: HttpRequest, body: schemas.SegmentIn) -> Any:
     """Make a segment. A marketing segment may not read clinical fields without written consent."""
     made = segments.create_segment(
@@ -249,15 +274,20 @@ def create_segment(request: HttpRequest, body: schemas.SegmentIn) -> Any:
     return Status(201, sql.row(f"{SEGMENT} and id = %s", [made.pk]))
 
 
-@api.post("/segments/count", response={200: schemas.CountOut, **PROBLEMS}, tags=["segments"])
-@needs("segments:read")
+@api.post(
+    "/segments/count", auth=Token("segments:read"), response={200: schemas.CountOut, **PROBLEMS}, tags=["segments"]
+)
 def count_rule(request: HttpRequest, body: schemas.RuleIn) -> Any:
     """How many patients a rule would select now."""
     return {"count": segment_selectors.count(language.read(body.rule), now=timezone.now())}
 
 
-@api.get("/segments/{uuid:segment_id}/members", response={200: schemas.MemberPage, **PROBLEMS}, tags=["segments"])
-@needs("segments:read")
+@api.get(
+    "/segments/{uuid:segment_id}/members",
+    auth=Token("segments:read"),
+    response={200: schemas.MemberPage, **PROBLEMS},
+    tags=["segments"],
+)
 def list_members(request: HttpRequest, segment_id: UUID, cursor: str = Cursor, limit: int = Limit) -> Any:
     """The patients in a segment, by id."""
     if not sql.value("select 1 from segments_segment where id = %s and archived_at is null", [segment_id]):
@@ -280,14 +310,13 @@ MESSAGE = """select id, key, patient_id, channel, message_class, state, reason, 
                from messaging_message"""
 
 
-@api.get("/messages", response={200: schemas.MessagePage, **PROBLEMS}, tags=["messages"])
-@needs("messages:read")
+@api.get("/messages", auth=Token("messages:read"), response={200: schemas.MessagePage, **PROBLEMS}, tags=["messages"])
 def list_messages(
-    request: HttpRequest, state: str = Query("", max_length=10), patient_id: UUID | None = None, cursor: str = Cursor, limit: int = Limit
+    request: HttpRequest, state: schemas.Text = Query("", max_length=10), patient_id: UUID | None = None, cursor: str = Cursor, limit: int = Limit
 ) -> Any:  # fmt: skip
     """Messages, those due last first. What was said is not given."""
     where, params = ["true"], {"limit": limit + 1}
-    for name, value in (("state", state.replace("\0", "")), ("patient_id", patient_id)):
+    for name, value in (("state", state), ("patient_id", patient_id)):
         if value:
             where.append(f"{name} = %({name})s")
             params[name] = value  # type: ignore[assignment]
@@ -300,8 +329,12 @@ def list_messages(
     return page
 
 
-@api.get("/messages/{uuid:message_id}", response={200: schemas.MessageOut, **PROBLEMS}, tags=["messages"])
-@needs("messages:read")
+@api.get(
+    "/messages/{uuid:message_id}",
+    auth=Token("messages:read"),
+    response={200: schemas.MessageOut, **PROBLEMS},
+    tags=["messages"],
+)
 def get_message(request: HttpRequest, message_id: UUID) -> Any:
     """One message and its state."""
     row = sql.row(f"{MESSAGE} where id = %s", [message_id])
@@ -311,17 +344,19 @@ def get_message(request: HttpRequest, message_id: UUID) -> Any:
     return row
 
 
-@api.post("/messages", response={201: schemas.MessageOut, **PROBLEMS}, tags=["messages"])
-@needs("messages:write")
+@api.post("/messages", auth=Token("messages:write"), response={201: schemas.MessageOut, **PROBLEMS}, tags=["messages"])
 def plan_message(request: HttpRequest, body: schemas.MessageIn) -> Any:
     """Plan one message from a template. Consent, quiet hours, cap and policy hold as everywhere; a blocked one says why."""
     if not sql.value("select 1 from patients_patient where id = %s", [body.patient_id]):
         raise NotFound
-    now = timezone.now()
+    now, key = timezone.now(), f"api:{request.api_token['id']}:{body.key}"  # type: ignore[attr-defined]
     message = messaging.plan_one(
-        template_key=body.template, patient_id=body.patient_id, key=f"api:{request.api_token['id']}:{body.key}",  # type: ignore[attr-defined]
+        template_key=body.template, patient_id=body.patient_id, key=key,
         due_at=body.due_at or now, now=now, params=body.params, origin="api",
     )  # fmt: skip
+    made_for = (message.patient_id, message.template_version and message.template_version.template.key, message.params)
+    if made_for != (body.patient_id, body.template, body.params):
+        raise KeyUsed
     return Status(201, sql.row(f"{MESSAGE} where id = %s", [message.pk]))
 
 

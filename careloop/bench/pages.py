@@ -228,18 +228,31 @@ def _server() -> Iterator[_Server]:
         subprocess.Popen([sys.executable, "-m", "careloop", "worker"], stderr=subprocess.DEVNULL, env=environment),
     ]
     try:
-        deadline = time.monotonic() + 40
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
+        _wait_until_open(port, processes)
         yield _Server(port, processes)
     finally:
         for process in processes:
             process.terminate()
         for process in processes:
             process.wait(timeout=30)
+
+
+def _wait_until_open(port: int, processes: Sequence[subprocess.Popen[bytes]], *, seconds: float = 40) -> None:
+    """Wait until something answers at the port.
+
+    Raises:
+        RuntimeError: nothing did in time, or a process ended before.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        for process in processes:
+            if process.poll() is not None:
+                raise RuntimeError(f"{process.args!r} ended with {process.returncode} before the server answered")
+        time.sleep(0.1)
+    raise RuntimeError(f"the server to be measured did not answer at port {port} within {seconds:g} seconds")
 
 
 def _get(connection: http.client.HTTPConnection, path: str, cookie: str) -> tuple[float, int]:

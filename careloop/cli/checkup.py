@@ -108,8 +108,7 @@ def _keys() -> Iterator[Finding]:
     settings = environment()
     path = settings.keys / "master.json"
     if not path.exists():
-        yield Finding("ok", "no keys yet; they are made on first use")
-        return
+        return  # whether that is right, only the database can say: see _sealed
     ring = load_keyring(path)
     for file in sorted(settings.keys.iterdir()):
         mode = file.stat().st_mode & 0o777
@@ -152,9 +151,17 @@ def _schema() -> Iterator[Finding]:
 
 def _sealed() -> Iterator[Finding]:
     """Open one data key of every organization: only the right key file can."""
-    from careloop.kernel.vault import VaultError, load_keyring
+    from careloop.kernel.vault import WITNESSES, VaultError, load_keyring
 
     path = environment().keys / "master.json"
+    if not path.exists():
+        if any(sealed() for sealed in WITNESSES):
+            yield Finding(
+                "error", f"the key file {path} is missing, and identifiers are sealed under it", "restore the key file from your backup of the keys"
+            )  # fmt: skip
+        else:
+            yield Finding("ok", "no keys yet; they are made on first use")
+        return
     for slug, rows in _everywhere("select patient_id, wrapped from patients_key limit 1"):
         for row in rows:
             try:

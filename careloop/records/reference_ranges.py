@@ -60,6 +60,13 @@ DEFAULT_SCHEMES = {
     "glucose-goal-after-meals": {"": "ADA non-pregnant adults"},
 }
 
+# What the schemes are called; those not named here are names of guidelines, the same in every language.
+SCHEME_NAMES = {
+    "ESC/ESH 2018 office": _("ESC/ESH 2018, measured at the clinic"),
+    "Taiwan HPA adults": _("Taiwan HPA, adults"),
+    "ADA non-pregnant adults": _("ADA, adults who are not pregnant"),
+}
+
 CATEGORY_NAMES = {
     "normal": _("normal"),
     "optimal": _("optimal"),
@@ -152,6 +159,15 @@ def scheme_for(measure: str, *, profile: str) -> str:
     """Return the scheme a legal profile uses for a measure: Taiwan has BMI classes of its own."""
     schemes = DEFAULT_SCHEMES[measure]
     return schemes.get(profile, schemes[""])
+
+
+def scheme_name(scheme: str) -> str:
+    """Return what a scheme is called, in the language of the reader.
+
+    >>> scheme_name("WHO")
+    'WHO'
+    """
+    return str(SCHEME_NAMES.get(scheme, scheme))
 
 
 def _class_of(value: Number, ladder: tuple[RangeClass, ...]) -> RangeClass | None:

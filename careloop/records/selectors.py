@@ -8,7 +8,7 @@ from uuid import UUID
 from careloop.kernel import sql
 from careloop.kernel.units import normalise_unit
 from careloop.records import counting
-from careloop.records.reference_ranges import classify, reference_band
+from careloop.records.reference_ranges import classify, reference_band, scheme_name
 from careloop.records.rules import REFILL_DAYS_BEFORE, nhi_part, refill_window
 
 Row = dict[str, Any]
@@ -233,7 +233,7 @@ def _band(latest: Mapping[str, Any], unit: str, profile: str) -> Row | None:
         return None
     return {
         "low": float(band.low) if band.low is not None else None,
-        "high": float(band.high) if band.high is not None else None, "name": band.scheme,
+        "high": float(band.high) if band.high is not None else None, "name": scheme_name(band.scheme),
     }  # fmt: skip
 
 
@@ -243,7 +243,7 @@ def _class(latest: Mapping[str, Any], unit: str, profile: str) -> Row | None:
     if value is None and parts.get("8480-6") is not None and parts.get("8462-4") is not None:
         value = (parts["8480-6"], parts["8462-4"])
     found = classify(latest["code"], value, unit, profile=profile) if value is not None and latest["code"] else None
-    return {"name": found.name, "severity": found.severity, "scheme": found.scheme} if found else None
+    return {"name": found.name, "severity": found.severity, "scheme": scheme_name(found.scheme)} if found else None
 
 
 # -- money ------------------------------------------------------------------------------------------------------

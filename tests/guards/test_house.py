@@ -167,3 +167,16 @@ def test_pages_hold_no_script_and_no_style_of_their_own():
     ]
 
     assert found == []
+
+
+def test_no_screen_writes_the_limit_to_locations_in_its_own_words():
+    """`accounts.scope.at_home` is the rule; a copy of it would miss what the rule learns."""
+    # these two put values in by place and not by name, and ask the same limit
+    by_place = {"careloop/web/screens/patients/list_query.py", "careloop/web/screens/segments/members.py"}
+    copies = {
+        str(path.relative_to(ROOT))
+        for path, _tree in sources()
+        if "screens" in path.parts and "home_location_id = any(" in path.read_text()
+    }
+
+    assert copies - by_place == set()

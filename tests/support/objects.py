@@ -48,7 +48,7 @@ PARAMETERS: dict[str, str] = {
 # parameters that are words of ours, the same in every organization
 VALUES: dict[str, Any] = {
     "kind": "encounter", "tab": "visits", "key": "birthday", "purpose": "privacy", "rule_id": "S1", "colour": "0f766e",
-    "pk": 1, "step_id": "s1", "channel": "email", "what": "visits",
+    "pk": 1, "step_id": "s1", "rest": "nowhere", "channel": "email", "what": "visits",
     "settings/channels/|kind": "sandbox", "follow-ups/|kind": "call",
 }  # fmt: skip
 # secrets in links: the guard uses one that opens nothing

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from careloop.accounts import sessions
 from careloop.accounts.models import Membership
+from careloop.accounts.recognizing import SessionStore
 from careloop.audit.models import AuditEvent
 from careloop.tenancy.context import run_before_commit
 
@@ -307,3 +308,17 @@ def test_other_devices_are_listed_and_ended(organization, member_of):
     assert here.get("/search/").status_code == 200
     assert there.get("/search/").status_code == 302
     assert timezone.now()
+
+
+def test_sessions_that_are_over_are_not_read_and_can_be_swept(db):
+    going, over = SessionStore(), SessionStore()
+    for session, seconds in ((going, 60), (over, -60)):
+        session["who"] = "somebody"
+        session.set_expiry(seconds)
+        session.save()
+
+    SessionStore.clear_expired()
+
+    assert SessionStore(going.session_key).load()["who"] == "somebody"
+    assert SessionStore(over.session_key).load() == {}
+    assert (going.exists(going.session_key), over.exists(over.session_key)) == (True, False)

@@ -1,9 +1,11 @@
 """The API: with a token and its scopes, inside one organization, with the rules of the screens."""
 
 import json
+import threading
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from careloop.api import services
@@ -176,3 +178,150 @@ def test_the_description_loads_and_names_every_scope_guarded_path(organization):
 
     assert description["openapi"].startswith("3.1")
     assert {"/api/v1/patients", "/api/v1/events", "/api/v1/segments", "/api/v1/messages"} <= set(description["paths"])
+
+
+ZH = {"accept-language": "zh-TW"}
+
+
+@pytest.mark.parametrize("path", ["/api/v1/", "/api/v1/nothing", "/api/v1/patients/", "/api/v1/patients/not-an-id"])
+def test_an_unknown_address_is_refused_in_the_shape_of_every_refusal(api, path):
+    for client in (api().client, Client()):
+        answer = client.get(path, headers=ZH)
+
+        assert (answer.status_code, answer["Content-Type"]) == (404, "application/json; charset=utf-8")
+        assert answer.json()["code"] == "api.unknown_address"
+        assert "這個網址" in answer.json()["message"]
+
+
+def test_a_method_that_is_not_taken_is_refused_in_the_shape_of_every_refusal(api):
+    answer = api().client.delete("/api/v1/patients", headers=ZH)
+
+    assert answer.status_code == 405
+    assert set(answer["Allow"].split(", ")) == {"GET", "POST"}
+    assert answer.json()["code"] == "api.method_refused"
+    assert answer.json()["details"]["method"] == "DELETE"
+    assert "不接受 DELETE" in answer.json()["message"]
+
+
+@pytest.mark.parametrize("body", [{"name": ""}, {"nonsense": 1}, "no object"])
+def test_the_scope_is_asked_before_anything_sent_is_looked_at(api, body):
+    reader = api("patients:read")
+
+    assert reader.post("/patients", body).status_code == 403
+    assert reader.client.post("/api/v1/patients", b"{bad", content_type="application/json").status_code == 403
+    assert reader.get("/events", limit="many").status_code == 403
+
+
+def test_a_key_with_another_body_is_refused_and_changes_nothing(api):
+    program, key = api(), str(uuid4())
+    made = program.post("/patients", {"name": "王小美", "birth_date": "1990-03-05"}, **{"idempotency-key": key})
+
+    other = program.post("/patients", {"name": "陳大文"}, **{"idempotency-key": key})
+    again = program.post("/patients", {"birth_date": "1990-03-05", "name": "王小美"}, **{"idempotency-key": key})
+
+    assert made.status_code == 201
+    assert (other.status_code, other.json()["code"]) == (422, "api.key_used")
+    assert (again.status_code, again.json()["id"]) == (200, made.json()["id"])
+    assert len(program.get("/patients").json()["items"]) == 1
+
+
+def test_the_id_of_a_patient_registered_in_another_way_is_no_key(api):
+    program = api()
+    key = program.post("/patients", {"name": "王小美"}).json()["id"]
+
+    assert program.post("/patients", {"name": "王小美"}, **{"idempotency-key": key}).json()["code"] == "api.key_used"
+
+
+def test_a_refused_request_does_not_use_its_key_up(api):
+    program, key = api(), {"idempotency-key": str(uuid4())}
+    program.post("/patients", {"name": "王小美", "birth_date": "1990-03-05"})
+    body = {"name": "王小美", "birth_date": "1990-03-05"}
+
+    assert program.post("/patients", body, **key).status_code == 409
+    assert program.post("/patients", body | {"even_if_similar": True}, **key).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "path", ["/patients?chart_number=%00", "/patients?chart_number=A%001", "/events?kind=%00", "/messages?state=%00"]
+)
+def test_a_null_character_is_told_and_not_taken_for_nothing(api, path):
+    answer = api().client.get(f"/api/v1{path}", headers=ZH)
+
+    assert answer.status_code == 422
+    assert [place["what"] for place in answer.json()["details"]["places"]] == ["含有無法儲存的字元。"]
+
+
+def test_a_null_character_in_a_body_is_told_with_its_place(api):
+    program = api()
+    body = {"name": "王\0小美", "contacts": [{"system": "phone", "value": "09\0"}]}
+
+    answer = program.post("/patients", body)
+
+    assert answer.status_code == 422
+    assert {place["place"] for place in answer.json()["details"]["places"]} == {"name", "contacts.0.value"}
+    rule = {"all": [{"field": "tag", "op": "any", "value": ["a\0b"]}]}
+    assert 400 <= program.post("/segments/count", {"rule": rule}).status_code < 500
+
+
+def test_what_is_wrong_is_said_in_the_language_of_the_request(api):
+    body = {
+        "sex": "cat",
+        "chart_number": "9" * 61,
+        "birth_date": "yesterday",
+        "nonsense": 1,
+        "contacts": {},
+        "even_if_similar": "?",
+    }
+
+    answer = api().client.post("/api/v1/patients", json.dumps(body), content_type="application/json", headers=ZH).json()
+
+    assert {place["place"]: place["what"] for place in answer["details"]["places"]} == {
+        "name": "缺少這個欄位。",
+        "sex": "必須是下列其中之一：'male', 'female', 'other', 'unknown'。",
+        "chart_number": "超過 60 個字元。",
+        "birth_date": "不是日期，例如 2026-03-16。",
+        "nonsense": "這裡沒有這個欄位。",
+        "contacts": "不是清單（[ ]）。",
+        "even_if_similar": "不是 true 或 false。",
+    }
+    assert "name：缺少這個欄位。" in answer["message"]
+
+
+def test_a_messages_key_sends_once_and_for_one_thing_only(api):
+    from careloop.journeys.tests.support import open_line, person
+
+    open_line()
+    somebody, other = person(), person("陳大文", line="U" + "1" * 32)
+    program = api()
+    body = {"template": "recall", "patient_id": str(somebody), "key": "recall of march"}
+
+    first, again = program.post("/messages", body), program.post("/messages", body)
+
+    assert (first.status_code, again.json()["id"]) == (201, first.json()["id"])
+    for change in ({"patient_id": str(other)}, {"template": "birthday"}, {"params": {"time": "10:00"}}):
+        refused = program.post("/messages", body | change)
+        assert (refused.status_code, refused.json()["code"]) == (422, "api.key_used"), change
+    assert len(program.get("/messages").json()["items"]) == 1
+
+
+def test_two_requests_with_one_key_at_once_make_one_patient(committed_organization, now):
+    with in_organization(committed_organization.id):
+        _token, secret = services.create_token(name="twice", scopes=EVERYTHING, by=None, now=now)
+    key, together, answers = {"idempotency-key": str(uuid4())}, threading.Barrier(2), []
+
+    def send():
+        try:
+            program = Api(secret)
+            together.wait(10)
+            answers.append(program.post("/patients", {"name": "王小美"}, **key))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=send) for _n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert sorted(answer.status_code for answer in answers) == [200, 201]
+    assert len({answer.json()["id"] for answer in answers}) == 1

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from careloop.cli.output import Output, in_own_words
+from careloop.cli.output import CommandFailed, Output, in_own_words
 
 
 def register(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -33,8 +33,19 @@ def run(options: argparse.Namespace, output: Output) -> int:
             options.kind, options.path, map_file=options.map, source=options.source, dry_run=options.dry_run,
             organization=find_organization(options.organization), progress=output.progress,
         )  # fmt: skip
+        if reason := _why_nothing(answer):
+            raise CommandFailed(reason)
         output.answer(answer, "\n".join(commands.in_words(answer)))
     return 0
+
+
+def _why_nothing(answer: dict[str, Any]) -> str:
+    """The first reason, where the source was refused as a whole, as an empty folder is; empty where there was something to import."""
+    came_in = any(answer[name] for name in ("created", "updated", "unchanged"))
+    refusals = answer["refusals"]
+    if came_in or not refusals or any(one["line"] or one["field"] for one in refusals):
+        return ""
+    return f"{refusals[0]['file']}: {refusals[0]['reason']}"
 
 
 def run_undo(options: argparse.Namespace, output: Output) -> int:

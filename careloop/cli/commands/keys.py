@@ -29,6 +29,10 @@ def run_show(options: argparse.Namespace, output: Output) -> int:
     from careloop.kernel.vault import fingerprint, keyring
 
     ring = keyring()
-    facts = {"current": ring.current, "versions": {str(v): fingerprint(k) for v, k in sorted(ring.masters.items())}}
-    output.answer(facts)
+    versions = {str(version): fingerprint(key) for version, key in sorted(ring.masters.items())}
+    lines = [
+        f"Key version {version}  {mark}{'  in use' if version == str(ring.current) else ''}"
+        for version, mark in versions.items()
+    ]
+    output.answer({"current": ring.current, "versions": versions}, "\n".join(lines))
     return 0

@@ -221,6 +221,17 @@ def test_a_missing_file_is_refused(command, slug):
     assert refused(command("import", "fhir", "/nowhere.json", "--organization", slug), "/nowhere.json")
 
 
+@pytest.mark.parametrize(("name", "words"), [("", "Nothing in it is FHIR"), ("empty.json", "The document is empty")])
+def test_an_import_of_nothing_is_refused(command, slug, tmp_path, name, words):
+    source = tmp_path / "exported"
+    source.mkdir()
+    if name:
+        (source / name).touch()
+
+    assert refused(command("import", "fhir", str(source), "--organization", slug), words)
+    assert refused(command("import", "fhir", str(source), "--organization", slug, "--json"), words)
+
+
 @pytest.mark.parametrize("batch", ["x", "01890000-0000-7000-8000-000000000000"])
 def test_an_unknown_batch_is_refused(command, slug, batch):
     assert refused(command("import", "undo", batch, "--organization", slug))
@@ -241,6 +252,11 @@ def test_keys_are_shown_by_fingerprint_only(command):
 
     assert str(shown["current"]) in shown["versions"]
     assert all(len(mark) == 8 for mark in shown["versions"].values())
+    lines = command("keys", "show").out.splitlines()
+    assert [line for line in lines if line.endswith("  in use")] == [
+        f"Key version {shown['current']}  {shown['versions'][str(shown['current'])]}  in use"
+    ]
+    assert len(lines) == len(shown["versions"])
 
 
 # -- the audit chain -------------------------------------------------------------------------------------------

@@ -143,6 +143,8 @@ def test_the_doctor_finds_a_key_file_that_does_not_fit(started, installation, co
     assert checked.code == 1
     assert words in checked.out
     assert "restore the key file from your backup of the keys" in checked.out
+    assert "no keys yet" not in checked.out
+    assert checked.out.count("FAIL") == 1 or content is not None, checked.out
 
 
 def test_the_doctor_finds_waiting_migrations(started, installation):

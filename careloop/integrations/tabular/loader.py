@@ -4,10 +4,12 @@ One table gives one kind of rows. An archive (the zip of an export) is unpacked 
 read in the order of the kinds, so that patients are there before their visits.
 """
 
+import lzma
 import re
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as ReadOnly
 from contextlib import contextmanager
@@ -38,6 +40,9 @@ LARGEST_RATIO = 200
 SMALL = 10 * 1024 * 1024
 
 PATIENT_ROWS = 2_500
+
+#: What an archive with broken insides raises, depending on who unpacks it.
+BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)
 
 
 class SourceRefused(DomainError):
@@ -188,7 +193,12 @@ def _unzip(path: Path, folder: Path) -> Iterator[tuple[Path, str]]:
                 with archive.open(entry) as inner, target.open("wb") as out:
                     _copy(inner, out, entry.file_size)
                 yield target, PurePosixPath(entry.filename).name
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except NotImplementedError as error:
+        # Deflate64, as Windows uses for large files, and the like: whole, but not for us
+        raise ArchiveRefused(
+            reason=_("it is compressed in a way that is not supported here; pack it again as an ordinary zip.")
+        ) from error
+    except BROKEN as error:
         raise ArchiveRefused(reason=_("it is damaged.")) from error
 
 
@@ -211,7 +221,7 @@ def _untar(path: Path, folder: Path) -> Iterator[tuple[Path, str]]:
                     with inner, target.open("wb") as out:
                         _copy(inner, out, entry.size)
                     yield target, PurePosixPath(entry.name).name
-    except (tarfile.TarError, EOFError) as error:
+    except BROKEN as error:
         raise ArchiveRefused(reason=_("it is damaged.")) from error
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from careloop.integrations.imports import rows as canonical
@@ -102,9 +103,9 @@ def load(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise MappingRefused(reason=error.strerror or "") from error
     except ValueError as error:
-        raise MappingRefused(reason=str(error)) from error
+        raise MappingRefused(reason=gettext("it is not JSON (%(what)s).") % {"what": error}) from error
     if not isinstance(document, dict):
-        raise MappingRefused(reason="not a JSON object")
+        raise MappingRefused(reason=_("it is not a JSON object."))
     return document
 
 
@@ -116,7 +117,10 @@ def from_json(document: ReadOnly[str, Any], *, headers: list[str] | None = None)
     """
     kind = canonical.BY_NAME.get(str(document.get("kind", "")))
     if kind is None:
-        raise MappingRefused(reason=f"unknown kind {document.get('kind')!r}; known: {', '.join(canonical.BY_NAME)}")
+        raise MappingRefused(
+            reason=gettext("there is no kind “%(kind)s”; there are: %(known)s.")
+            % {"kind": document.get("kind", ""), "known": ", ".join(canonical.BY_NAME)}
+        )
     columns = {
         name: list(value) if isinstance(value, (list, tuple)) else [str(value)]
         for name, value in dict(document.get("columns", {})).items()
@@ -124,10 +128,16 @@ def from_json(document: ReadOnly[str, Any], *, headers: list[str] | None = None)
     }
     for name in [*columns, *document.get("constants", {}), *document.get("codes", {}), *document.get("when", {})]:
         if name not in kind.index or name in {"part", "line"}:
-            raise MappingRefused(reason=f"{kind.name} has no field {name!r}")
+            raise MappingRefused(
+                reason=gettext("rows of the kind “%(kind)s” have no field “%(field)s”.")
+                % {"kind": kind.name, "field": name}
+            )
     for name in document.get("options", {}):
         if name not in OPTIONS:
-            raise MappingRefused(reason=f"unknown option {name!r}; known: {', '.join(OPTIONS)}")
+            raise MappingRefused(
+                reason=gettext("there is no option “%(option)s”; there are: %(known)s.")
+                % {"option": name, "known": ", ".join(OPTIONS)}
+            )
     mapping = Mapping(
         kind=kind.name,
         source=str(document.get("source", "")),
@@ -161,7 +171,7 @@ def place_of(name: str, headers: list[str]) -> int:
     for place, header in enumerate(headers):
         if plain and fields.plain_header(header) == plain:
             return place
-    raise MappingRefused(reason=f"the table has no column {name!r}")
+    raise MappingRefused(reason=gettext("the table has no column “%(column)s”.") % {"column": name})
 
 
 def suggest(report: Report, *, kind: str = "") -> Mapping:

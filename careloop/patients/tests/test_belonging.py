@@ -89,6 +89,17 @@ def test_every_table_that_gave_up_its_foreign_key_has_the_rule(organization: Any
     assert gone == 1
 
 
+def wait_until_somebody_waits_for_us() -> None:
+    """Return once another connection waits for a lock that this transaction holds."""
+    deadline = time.monotonic() + 30
+    # not pg_stat_activity: a transaction sees the picture of its first look until its end
+    while not sql.value(
+        "select count(*) from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid))"
+    ):
+        assert time.monotonic() < deadline, "nobody came to wait"
+        time.sleep(0.01)
+
+
 @pytest.mark.slow
 def test_a_record_written_while_its_patient_is_deleted_is_refused(committed_organization: Any) -> None:
     with in_organization(committed_organization.id):
@@ -109,7 +120,7 @@ def test_a_record_written_while_its_patient_is_deleted_is_refused(committed_orga
     with in_organization(committed_organization.id):
         sql.execute("delete from patients_patient where id = %s", [patient])
         other.start()
-        time.sleep(0.3)
+        wait_until_somebody_waits_for_us()
         assert said == []  # it waits for us
     other.join(10)
 

@@ -4,9 +4,12 @@ import pytest
 
 from careloop.accounts.models import Membership
 from careloop.accounts.scope import limited_to, location_ids
+from careloop.audit.models import AuditEvent
+from careloop.kernel.ids import uuid7
 from careloop.patients.models import Patient
 from careloop.patients.selectors import search
 from careloop.patients.tests.make import NOW, patient
+from careloop.tenancy.context import run_before_commit
 from careloop.tenancy.models import Location
 
 
@@ -52,6 +55,32 @@ def test_pages_of_others_are_not_there(limited, two):
         assert limited.get(f"/patients/{made[name]}/").status_code == 404
         assert limited.get(f"/patients/{made[name]}/edit/").status_code == 404
         assert limited.post(f"/patients/{made[name]}/contacts/new/").status_code == 404
+
+
+def test_of_one_who_looks_alike_elsewhere_only_that_there_is_one_is_told(limited, two, client_for):
+    _here, _there, made = two
+    given = {"birth_date": "79/3/5", "sex": "female", "notice": "later"}
+    Patient.objects.filter(pk__in=made.values()).update(birth_date="1990-03-05", chart_number="")
+    Patient.objects.filter(pk=made["王分院"]).update(chart_number="B-777")
+
+    def shown(client, name):
+        answer = client.post("/patients/new/", given | {"name": name, "idempotency_key": str(uuid7())})
+        assert answer.status_code == 422
+        return answer.content.decode().split('name="even_if_similar"')[0]
+
+    known, hidden, seen = shown(limited, "王本院"), shown(limited, "王分院"), shown(client_for("front_desk"), "王分院")
+
+    assert f"/patients/{made['王本院']}/" in known
+    assert "A record at another location" in hidden
+    assert str(made["王分院"]) not in hidden
+    assert "B-777" not in hidden
+    assert f"/patients/{made['王分院']}/" in seen
+    run_before_commit()
+    told = [
+        set(one.patients) for one in AuditEvent.objects.filter(action="patient.duplicates_shown").order_by("number")
+    ]
+    assert {made["王分院"]} in told
+    assert told.count({made["王分院"]}) == 1
 
 
 def test_a_limit_is_lifted_at_once(limited, two):

@@ -3,16 +3,19 @@
 from decimal import Decimal
 
 import pytest
+from django.utils import translation
 
 from careloop.kernel.tests.shared import shared_rows
 from careloop.kernel.units import glucose_in, normalise_unit
 from careloop.records.reference_ranges import (
     CATEGORY_NAMES,
     MEASURES,
+    SCHEME_NAMES,
     classify,
     range_classes,
     reference_band,
     scheme_for,
+    scheme_name,
 )
 
 
@@ -42,6 +45,13 @@ def test_every_class_has_a_name_and_every_measure_a_scheme():
     assert {one.category for one in range_classes()} == set(CATEGORY_NAMES)
     for measure, _component in MEASURES.values():
         assert scheme_for(measure, profile="TW")
+
+
+@pytest.mark.parametrize(("language", "name"), [("zh-hant", "國民健康署（成人）"), ("zh-hans", "国民健康署（成人）")])
+def test_a_scheme_is_named_in_the_language_of_the_reader(language, name):
+    with translation.override(language):
+        assert scheme_name(scheme_for("bmi", profile="TW")) == name
+    assert set(SCHEME_NAMES) <= {one.scheme for one in range_classes()}
 
 
 @pytest.mark.parametrize("unit", ["mmHg", "mm Hg", "mm[Hg]", "MMHG", "mmhg "])

@@ -2,13 +2,15 @@
 
 import csv
 import json
+import zipfile
 from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import translation
 
-from careloop.integrations.tabular import loader, sheets
+from careloop.integrations.tabular import loader, mapping, sheets
 from careloop.integrations.tabular.inspection import Report, Verdict, inspect
 from careloop.integrations.tabular.reading import read_blocks
 
@@ -236,3 +238,65 @@ def test_synthea_tables_are_recognised_as_a_whole(tmp_path: Path) -> None:
     row = dict(zip(chunk.kind.names, chunk.rows[0], strict=True))
     assert source.tables[0].mapping.recognised == "Synthea conditions.csv"
     assert (row["clinical_status"], row["onset"], row["abatement"]) == ("resolved", "2013-12-18", "2014-03-09")
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"kind": "cat"}, "沒有「cat」這個種類"),
+        ({"kind": "patient", "columns": {"colour": "色"}}, "種類「patient」沒有「colour」這個欄位"),
+        ({"kind": "patient", "options": {"speed": 1}}, "沒有「speed」這個選項"),
+        ({"kind": "patient", "columns": {"name": "名號"}}, "表格中沒有「名號」這一欄"),
+    ],
+)
+def test_what_is_wrong_with_a_mapping_is_said_in_the_language_of_the_reader(tmp_path, document, words):
+    path = write(tmp_path, PLAIN)
+
+    with (
+        translation.override("zh-hant"),
+        pytest.raises(mapping.MappingRefused) as refusal,
+        loader.open_source(path, document=document) as source,
+    ):
+        next(loader.stream(source, zone=ZONE, today=TODAY))
+
+    with translation.override("zh-hant"):
+        assert words in str(refusal.value)
+
+
+def zipped(folder: Path) -> bytearray:
+    path = folder / "export.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("patients.csv", PLAIN)
+    return bytearray(path.read_bytes())
+
+
+def test_a_zip_compressed_in_another_way_is_not_called_damaged(tmp_path):
+    data = zipped(tmp_path)
+    # the way of compressing, in the member's head and in the directory at the end: 9 is Deflate64, as Windows writes it
+    for signature, offset in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        data[data.index(signature) + offset] = 9
+    path = write(tmp_path, bytes(data), "windows.zip")
+
+    with pytest.raises(loader.ArchiveRefused) as refusal, loader.open_source(path):
+        pass
+
+    for language, words in (
+        ("en", "not supported here"),
+        ("zh-hant", "重新壓縮成一般的 ZIP 檔"),
+        ("zh-hans", "重新压缩成普通的 ZIP 文件"),
+    ):
+        with translation.override(language):
+            assert words in str(refusal.value)
+
+
+def test_a_zip_whose_inside_is_broken_is_damaged(tmp_path):
+    data = zipped(tmp_path)
+    start = data.index(b"patients.csv") + len(b"patients.csv")
+    data[start : start + 8] = b"\xff" * 8
+    path = write(tmp_path, bytes(data), "broken.zip")
+
+    with pytest.raises(loader.ArchiveRefused) as refusal, loader.open_source(path):
+        pass
+
+    with translation.override("en"):
+        assert "damaged" in str(refusal.value)

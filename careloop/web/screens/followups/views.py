@@ -15,7 +15,7 @@ from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_GET, require_POST
 
 from careloop.accounts.access import requires
-from careloop.accounts.scope import location_ids
+from careloop.accounts.scope import at_home, current_location_ids
 from careloop.audit import services as audit
 from careloop.followups import selectors, services
 from careloop.followups.models import FollowUp
@@ -39,14 +39,6 @@ def end_of_day(now: datetime, zone: ZoneInfo) -> datetime:
     return datetime.combine(now.astimezone(zone).date(), time.max, zone)
 
 
-def _scope(request: HttpRequest) -> tuple[str, dict[str, Any]]:
-    """The condition that keeps a member limited to some locations to their patients."""
-    limit = location_ids(request.member)  # type: ignore[attr-defined]
-    if limit is None:
-        return "", {}
-    return " and p.home_location_id = any(%(scope)s)", {"scope": sorted(limit)}
-
-
 @requires("followups.view")
 @require_GET
 def worklist(request: HttpRequest) -> HttpResponse:
@@ -58,7 +50,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
     form = FilterForm(request.GET, staff=staff, locations=locations)
     filters = _filters(form, member)
     where, params = selectors.worklist_sql(filters, now=now, tonight=tonight)
-    scope, scoped = _scope(request)
+    here, limit = at_home("p.home_location_id")
     done = filters.when == "done"
     order = ("-closed_at", "-id") if done else ("priority", "comes_up_at", "id")
     keyset = Keyset(request, order=order, size=50)
@@ -68,15 +60,12 @@ def worklist(request: HttpRequest) -> HttpResponse:
         params[f"after_{number}"] = value
         beyond = beyond.replace("%s", f"%(after_{number})s", 1)
     rows = sql.rows(
-        f"select {selectors.COLUMNS} {selectors.FROM} where {where}{scope} and {beyond} "
+        f"select {selectors.COLUMNS} {selectors.FROM} where {where}{here} and {beyond} "
         f"order by {keyset.order_by(**{name: names[name] for name in keyset.columns})} limit %(limit)s",
-        {**params, **scoped, "limit": keyset.limit},
+        {**params, **limit, "limit": keyset.limit},
     )
     page = keyset.cut(rows)
-    limit = location_ids(member)
-    counts = selectors.counts(
-        now=now, tonight=tonight, me=member.user_id, locations=sorted(limit) if limit is not None else None
-    )
+    counts = selectors.counts(now=now, tonight=tonight, me=member.user_id, locations=current_location_ids())
     audit.record("follow_ups.listed", patients=[row["patient_id"] for row in page.rows], details={"when": filters.when})
     context = {
         "page": page, "rows": [shown(row, now, zone) for row in page.rows], "form": form, "staff": staff, "filters": filters,
@@ -155,10 +144,10 @@ def _age(born: date | None, today: date) -> str:
     return _("%(age)d years") % {"age": years}
 
 
-def _load(request: HttpRequest, follow_up_id: UUID) -> dict[str, Any]:
-    scope, scoped = _scope(request)
+def _load(follow_up_id: UUID) -> dict[str, Any]:
+    here, limit = at_home("p.home_location_id")
     row = sql.row(
-        f"select {selectors.COLUMNS} {selectors.FROM} where f.id = %(id)s{scope}", {"id": follow_up_id, **scoped}
+        f"select {selectors.COLUMNS} {selectors.FROM} where f.id = %(id)s{here}", {"id": follow_up_id, **limit}
     )
     if row is None:
         raise Http404
@@ -169,7 +158,7 @@ def _load(request: HttpRequest, follow_up_id: UUID) -> dict[str, Any]:
 def page(request: HttpRequest, follow_up_id: UUID) -> HttpResponse:
     """One follow-up: script, how to reach the patient, and the outcome in one form."""
     member: Any = request.member  # type: ignore[attr-defined]
-    row = _load(request, follow_up_id)
+    row = _load(follow_up_id)
     form = OutcomeForm(request.POST or None, initial={"version": row["version"]})
     refusal = ""
     if request.method == "POST":
@@ -240,7 +229,7 @@ def _origin_url(row: dict[str, Any]) -> str:
 def snooze(request: HttpRequest, follow_up_id: UUID) -> HttpResponse:
     """Put one off."""
     member: Any = request.member  # type: ignore[attr-defined]
-    row = _load(request, follow_up_id)
+    row = _load(follow_up_id)
     form = SnoozeForm(request.POST)
     if not form.is_valid():
         return _page(request, row, OutcomeForm(initial={"version": row["version"]}), form, "")
@@ -271,10 +260,10 @@ def assign(request: HttpRequest) -> HttpResponse:
     back = next_url(request, reverse("followups:list"))
     if not wanted:
         return redirect_to(request, back, message=_("Tick the follow-ups first."), tone="warning")
-    scope, scoped = _scope(request)
+    here, limit = at_home("p.home_location_id")
     ids = [
         row["id"]
-        for row in sql.rows(f"select f.id {selectors.FROM} where f.id = any(%(ids)s){scope}", {"ids": wanted, **scoped})
+        for row in sql.rows(f"select f.id {selectors.FROM} where f.id = any(%(ids)s){here}", {"ids": wanted, **limit})
     ]
     try:
         count = services.assign(follow_up_ids=ids, owner_id=owner, now=timezone.now(), by=member.user_id)
@@ -295,9 +284,9 @@ def new(request: HttpRequest) -> HttpResponse:
             request, reverse("patients:list"), message=_("Open the patient’s page first; a follow-up belongs to a patient."),
             tone="warning",
         )  # fmt: skip
-    scope, scoped = _scope(request)
+    here, limit = at_home("p.home_location_id")
     person = sql.row(
-        f"select p.id, p.name from patients_patient p where p.id = %(id)s{scope}", {"id": patient_id, **scoped}
+        f"select p.id, p.name from patients_patient p where p.id = %(id)s{here}", {"id": patient_id, **limit}
     )
     if person is None:
         raise Http404

@@ -20,6 +20,7 @@ from careloop.integrations.imports.models import ImportBatch, ImportFinding
 from careloop.integrations.tabular import loader
 from careloop.integrations.tabular import mapping as mappings
 from careloop.integrations.tabular.fields import OWN_COLUMN
+from careloop.integrations.tabular.inspection import Question
 from careloop.kernel.errors import DomainError
 from careloop.kernel.ids import uuid7
 from careloop.patients.models import Patient
@@ -151,7 +152,7 @@ def _describe(request: HttpRequest, batch: ImportBatch, path: Any, context: dict
         with loader.open_source(path, name=batch.file_name, document=given) as source:
             _use_saved(batch, source, given)
             context["notices"] = [notice.text for notice in source.notices]
-            context["questions"] = [question.text for table in source.tables for question in table.questions]
+            context["questions"] = [_question(one) for table in source.tables for one in table.questions]
             context["tables"] = [_table(table, zone) for table in source.tables]
     except DomainError as error:
         context["problem"] = str(error)
@@ -160,6 +161,12 @@ def _describe(request: HttpRequest, batch: ImportBatch, path: Any, context: dict
     if context["single"]:
         context["kinds"] = list(words.KINDS.items())
     return not context["questions"]
+
+
+def _question(one: Question) -> str:
+    """A question in words, with the field called as everywhere on the screen."""
+    field = one.values.get("field")
+    return reasons.sentence(one.code, one.values | {"field": words.FIELDS.get(field, field)}) if field else one.text
 
 
 def _only_options(document: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from careloop.accounts.access import requires
+from careloop.accounts.scope import at_home
 from careloop.audit import services as audit
 from careloop.followups.models import FollowUp
 from careloop.journeys import selectors, sentences, services
@@ -22,7 +23,7 @@ from careloop.messaging.models import Message
 from careloop.messaging.reasons import reason_label
 from careloop.messaging.words import answer_label
 from careloop.web.http import Keyset, clinic_zone, next_url, redirect_to, refuse, respond
-from careloop.web.screens.journeys.shared import ENROLLMENT_TONES, base, found, scope_of
+from careloop.web.screens.journeys.shared import ENROLLMENT_TONES, base, found
 
 STATES = dict(Enrollment.State.choices)
 MESSAGE_STATES = dict(Message.State.choices)
@@ -60,13 +61,13 @@ def listed(request: HttpRequest, journey_id: UUID) -> HttpResponse:
     wanted = FILTERS.get(form.cleaned_data.get("show", ""), "true")
     keyset = Keyset(request, order=("-entered_at", "-id"), size=50)
     beyond, values = keyset.where(entered_at="e.entered_at", id="e.id")
-    scope, params = scope_of(request)
+    here, params = at_home("p.home_location_id")
     for number, value in enumerate(values):
         params[f"after_{number}"] = value
         beyond = beyond.replace("%s", f"%(after_{number})s", 1)
     rows = sql.rows(
         f"""select {selectors.ENROLLMENT}, v.definition {selectors.ENROLLMENT_FROM}
-             where e.journey_id = %(journey)s and {wanted}{scope} and {beyond}
+             where e.journey_id = %(journey)s and {wanted}{here} and {beyond}
              order by {keyset.order_by(entered_at="e.entered_at", id="e.id")} limit %(limit)s""",
         {**params, "journey": journey_id, "limit": keyset.limit},
     )
@@ -100,10 +101,10 @@ def shown(row: dict[str, Any], known: sentences.Names | None = None) -> dict[str
 
 def _load(request: HttpRequest, enrollment_id: UUID) -> dict[str, Any]:
     member: Any = request.member  # type: ignore[attr-defined]
-    scope, params = scope_of(request)
+    here, limit = at_home("p.home_location_id")
     row = sql.row(
-        f"select {selectors.ENROLLMENT}, v.definition {selectors.ENROLLMENT_FROM} where e.id = %(id)s{scope}",
-        {"id": enrollment_id, **params},
+        f"select {selectors.ENROLLMENT}, v.definition {selectors.ENROLLMENT_FROM} where e.id = %(id)s{here}",
+        {"id": enrollment_id, **limit},
     )
     if row is None or not member.can("patients.view"):
         raise Http404

@@ -8,7 +8,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from careloop.accounts.scope import location_ids
 from careloop.journeys.models import Journey
 from careloop.tenancy.models import Organization
 
@@ -22,12 +21,6 @@ def found(journey_id: UUID) -> Journey:
     if journey is None:
         raise Http404
     return journey
-
-
-def scope_of(request: HttpRequest) -> tuple[str, dict[str, Any]]:
-    """The condition that keeps a member limited to some locations to their patients."""
-    limit = location_ids(request.member)  # type: ignore[attr-defined]
-    return ("", {}) if limit is None else (" and p.home_location_id = any(%(scope)s)", {"scope": sorted(limit)})
 
 
 def tabs(journey: Journey, current: str) -> list[dict[str, Any]]:

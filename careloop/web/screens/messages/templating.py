@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -72,8 +73,6 @@ def template(request: HttpRequest, template_id: UUID) -> HttpResponse:
     given: dict[str, Any] = version.texts if version else {}
     if request.method == "POST":
         if not member.can("messages.templates"):
-            from django.core.exceptions import PermissionDenied
-
             raise PermissionDenied("messages.templates")
         given = read_texts(request)
         try:
@@ -193,7 +192,8 @@ def _editing(given: dict[str, Any]) -> list[dict[str, Any]]:
     for language, label in LANGUAGES:
         entry = given.get(language) or {}
         taps = list(entry.get("quick_replies") or ())
-        taps += [{"label": "", "answer": ""}] * (MOST_TAPS - len(taps))
+        taps = [{**tap, "meaning": words.ANSWERS.get(tap["answer"], "")} for tap in taps]
+        taps += [{"label": "", "answer": "", "meaning": ""}] * (MOST_TAPS - len(taps))
         shown.append(
             {
                 "code": language,

@@ -71,7 +71,10 @@ def withdraw(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     page.load(request, patient_id)
     purpose, channel = request.POST.get("purpose", ""), request.POST.get("channel", "any")
     if purpose not in Purpose.values or channel not in words.CHANNELS:
-        raise Http404
+        return refuse(
+            request,
+            _("Nothing was withdrawn: the form did not say which purpose and which channel. Go back and choose again."),
+        )
     services.withdraw(
         patient_id=patient_id, purpose=purpose, channel=channel, source="desk", now=timezone.now(), by=_by(request)
     )

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from careloop.accounts.access import requires
+from careloop.accounts.scope import at_home
 from careloop.audit import services as audit
 from careloop.consent import selectors as consent_selectors
 from careloop.consent import services as consent
@@ -101,7 +102,7 @@ def register(request: HttpRequest) -> HttpResponse:
             ids = [UUID(one) for one in refusal.details["patients"]]
             similar = _similar(ids, now=now, request=request)
             form.add_error(None, str(refusal))
-            audit.record("patient.duplicates_shown", patients=ids)
+            audit.record("patient.duplicates_shown", patients=[one["id"] for one in similar if one["id"]])
         except DomainError as refusal:
             form.add_error(None, str(refusal))
         else:
@@ -159,15 +160,19 @@ def _texts(notices: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _similar(ids: list[UUID], *, now: datetime, request: HttpRequest) -> list[dict[str, Any]]:
+    """Those who look alike, as the page shows them; of one at a location this member does not see, only that there is one."""
     today = words.today_of(request, now)
-    phones = patient_selectors.masked_phones(ids)
+    here, limit = at_home("home_location_id")
     found = sql.rows(
-        "select id, name, sex, birth_date, birth_precision, chart_number from patients_patient where id = any(%s)",
-        [ids],
+        f"""select id, name, sex, birth_date, birth_precision, chart_number from patients_patient
+             where id = any(%(ids)s){here}""",
+        {"ids": ids, **limit},
     )
+    phones = patient_selectors.masked_phones([row["id"] for row in found])
+    elsewhere = {"id": None, "url": "", "name": _("A record at another location"), "chart_number": "", "person": ""}
     return [
         {
-            "url": patient_url(row["id"]), "name": row["name"], "chart_number": row["chart_number"],
+            "id": row["id"], "url": patient_url(row["id"]), "name": row["name"], "chart_number": row["chart_number"],
             "person": " · ".join(
                 part for part in (
                     words.word(words.SEX_SHORT, row["sex"]), words.birth(row["birth_date"], row["birth_precision"]),
@@ -176,7 +181,7 @@ def _similar(ids: list[UUID], *, now: datetime, request: HttpRequest) -> list[di
             ),
         }
         for row in found
-    ]  # fmt: skip
+    ] + [elsewhere] * (len(ids) - len(found))  # fmt: skip
 
 
 # -- the record -------------------------------------------------------------------------------------------------

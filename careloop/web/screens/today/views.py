@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from careloop.accounts.access import members_only, requires
-from careloop.accounts.scope import location_ids
+from careloop.accounts.scope import at_home, location_ids
 from careloop.audit import services as audit
 from careloop.followups import selectors as followups
 from careloop.followups.selectors import Filters
@@ -71,12 +71,11 @@ def _greeting(hour: int, name: str) -> str:
 def _tasks(member: Any, now: datetime, tonight: datetime, zone: Any) -> list[dict[str, Any]]:
     """The most pressing follow-ups: one's own and those of nobody."""
     where, params = followups.worklist_sql(Filters(), now=now, tonight=tonight)
-    limit = location_ids(member)
-    place = "" if limit is None else " and p.home_location_id = any(%(scope)s)"
+    here, limit = at_home("p.home_location_id")
     rows = sql.rows(
-        f"select {followups.COLUMNS} {followups.FROM} where {where}{place} and (f.owner_id is null or f.owner_id = %(me)s) "
+        f"select {followups.COLUMNS} {followups.FROM} where {where}{here} and (f.owner_id is null or f.owner_id = %(me)s) "
         f"order by f.priority, {followups.COMES_UP}, f.id limit %(few)s",
-        {**params, "me": member.user_id, "few": LISTED, "scope": sorted(limit or ())},
+        {**params, **limit, "me": member.user_id, "few": LISTED},
     )
     return [shown(row, now, zone) for row in rows]
 

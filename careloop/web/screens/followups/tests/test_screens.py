@@ -2,12 +2,15 @@
 
 import pytest
 
+from careloop.accounts.models import Membership
 from careloop.followups import selectors, services
 from careloop.followups.models import FollowUp
 from careloop.kernel import sql
 from careloop.kernel.ids import uuid7
+from careloop.patients.models import Patient
 from careloop.patients.tests import make
 from careloop.tenancy import context
+from careloop.tenancy.models import Location
 
 
 @pytest.fixture
@@ -124,6 +127,21 @@ def test_a_stranger_sees_nothing(task, other_organization, client_for):
     assert client.get(f"/follow-ups/{with_task}/").status_code == 404
     assert client.post(f"/follow-ups/{with_task}/snooze/", {"version": 1, "until": "3d"}).status_code == 404
     assert "打電話問候" not in client.get("/follow-ups/").content.decode()
+
+
+def test_a_member_limited_to_other_locations_sees_none_and_changes_none(task, client_for):
+    branch = Location.objects.create(name="板橋分院")
+    limited = client_for("nurse")
+    Membership.objects.get(user=limited.user).location_limits.create(location=branch)
+
+    assert "打電話問候" not in limited.get("/follow-ups/").content.decode()
+    assert limited.get(f"/follow-ups/{task.pk}/").status_code == 404
+    assert limited.get(f"/follow-ups/new/?patient={task.patient_id}").status_code == 404
+    limited.post("/follow-ups/assign/", {"follow_up": [str(task.pk)], "to": "me"})
+    assert FollowUp.objects.get(pk=task.pk).owner_id is None
+    Patient.objects.filter(pk=task.patient_id).update(home_location=branch)
+    assert "打電話問候" in limited.get("/follow-ups/").content.decode()
+    assert limited.get(f"/follow-ups/{task.pk}/").status_code == 200
 
 
 def test_the_list_costs_a_fixed_number_of_statements(task, client_for, now, django_assert_max_num_queries):

@@ -96,6 +96,20 @@ def test_a_file_that_cannot_be_imported_says_why(client_for: Callable[..., Clien
     assert "begins like a zip" in page.content.decode()
 
 
+@pytest.mark.parametrize(("language", "label"), [("en", "recognised as Name."), ("zh-hant", "「姓名」")])
+def test_a_column_that_is_missing_is_called_as_on_the_screen(
+    client_for: Callable[..., Client], language: str, label: str
+) -> None:
+    client = client_for("front_desk", language)
+    send(client, "病歷號,生日\n0001,79/3/5\n")
+
+    page = client.get(reverse("imports:prepare", args=[ImportBatch.objects.get().id])).content.decode()
+
+    assert label in page
+    assert "「name」" not in page
+    assert "recognised as name" not in page
+
+
 def test_a_role_without_the_permission_is_turned_away(client_for: Callable[..., Client]) -> None:
     assert client_for("marketing").get(reverse("imports:list")).status_code == 403
 

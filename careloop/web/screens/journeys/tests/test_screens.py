@@ -5,12 +5,15 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from careloop.accounts.models import Membership
 from careloop.journeys import library
 from careloop.journeys.models import Enrollment, Journey
 from careloop.journeys.tests.support import definition, enroll, open_line, person, run_all_due, started
 from careloop.kernel import sql
 from careloop.kernel.ids import uuid7
+from careloop.patients.models import Patient
 from careloop.tenancy import context
+from careloop.tenancy.models import Location
 
 STEPS = (
     {"kind": "message", "template": "recall"},
@@ -192,6 +195,19 @@ def test_who_may_only_look_cannot_change(journey, client_for):
     it = client_for("it")
     assert it.post(f"/journeys/{journey.pk}/end/").status_code == 403
     assert Journey.objects.get(pk=journey.pk).state == "ACTIVE"
+
+
+def test_a_member_limited_to_other_locations_sees_nobody_on_the_way(journey, client_for):
+    branch = Location.objects.create(name="板橋分院")
+    limited = client_for("nurse")
+    Membership.objects.get(user=limited.user).location_limits.create(location=branch)
+    enrollment = Enrollment.objects.get()
+
+    assert "王小明" not in limited.get(f"/journeys/{journey.pk}/patients/").content.decode()
+    assert limited.get(f"/journeys/enrollments/{enrollment.pk}/").status_code == 404
+    Patient.objects.filter(pk=enrollment.patient_id).update(home_location=branch)
+    assert "王小明" in limited.get(f"/journeys/{journey.pk}/patients/").content.decode()
+    assert limited.get(f"/journeys/enrollments/{enrollment.pk}/").status_code == 200
 
 
 def test_a_stranger_finds_nothing(journey, other_organization, client_for):

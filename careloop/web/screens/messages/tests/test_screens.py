@@ -157,6 +157,23 @@ def words(text="{{ greeting }}，新的內容。"):
     }  # fmt: skip
 
 
+def test_who_may_not_edit_templates_reads_the_words_without_a_form(client_for, clinic):
+    template = MessageTemplate.objects.get(key="recall")
+    address = f"/messages/templates/{template.pk}/"
+    text = template.versions.get().texts["zh-hant"]["text"].split("，")[-1]
+
+    read, written = (
+        client_for("front_desk").get(address).content.decode(),
+        client_for("nurse").get(address).content.decode(),
+    )
+
+    assert text in read
+    assert "zh-hant-text" not in read
+    assert 'class="cl-stack" method="post"' not in read
+    assert 'name="zh-hant-text"' in written
+    assert client_for("front_desk").post(address, words()).status_code == 403
+
+
 def test_a_template_is_drafted_previewed_and_published(client_for, clinic, now):
     nurse = client_for("nurse")
     made = nurse.post("/messages/templates/new/", {"name": "新範本", "description": "", "message_class": "CARE"})

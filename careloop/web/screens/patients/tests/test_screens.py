@@ -241,6 +241,15 @@ def test_consent_is_recorded_and_withdrawn_on_the_page(patient, client_for):
     ]
 
 
+@pytest.mark.parametrize("given", [{}, {"purpose": "NONSENSE"}, {"purpose": "MARKETING", "channel": "pigeon"}])
+def test_a_withdrawal_of_something_unknown_says_that_nothing_was_withdrawn(patient, client_for, given):
+    answer = client_for("front_desk").post(f"/patients/{patient}/consent/withdraw/", given)
+
+    assert answer.status_code == 422
+    assert "Nothing was withdrawn" in answer.content.decode()
+    assert sql.value("select count(*) from consent_consent") == 0
+
+
 def test_texts_are_written_published_and_never_changed(organization, client_for):
     client = client_for("privacy_officer")
     assert client.get("/settings/notices/").status_code == 200

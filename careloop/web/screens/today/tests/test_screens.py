@@ -5,10 +5,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from careloop.accounts.models import Membership
 from careloop.followups import services
 from careloop.journeys.tests.support import person
 from careloop.kernel import sql
+from careloop.patients.models import Patient
 from careloop.tenancy import context
+from careloop.tenancy.models import Location
 
 
 @pytest.fixture
@@ -54,6 +57,16 @@ def test_a_new_clinic_is_shown_the_first_steps(organization, client_for):
     page = client_for("owner").get("/").content.decode()
 
     assert "The first steps" in page
+
+
+def test_a_member_limited_to_other_locations_has_nothing_of_theirs_to_do(task, client_for):
+    branch = Location.objects.create(name="板橋分院")
+    limited = client_for("nurse")
+    Membership.objects.get(user=limited.user).location_limits.create(location=branch)
+
+    assert "打電話問候" not in limited.get("/").content.decode()
+    Patient.objects.filter(pk=task.patient_id).update(home_location=branch)
+    assert "打電話問候" in limited.get("/").content.decode()
 
 
 def test_a_stranger_sees_only_their_own_day(task, other_organization, client_for):
