@@ -155,17 +155,20 @@ def offer_in(session_id: UUID, *, now: datetime) -> int:
     return sum(_offer_to(entries[row["id"]], session_id=session_id, now=now) for row in waiting)
 
 
+@in_turn
 def expire(*, now: datetime) -> int:
     """End the offers nobody answered in time or whose place is gone; return how many. The places are free for the next."""
     over = sql.rows(
         """select o.id, o.answer_by <= %(now)s and a.state = 'proposed' as is_late from scheduling_waitlist_offer o
-             join scheduling_appointment a on a.id = o.appointment_id
+             join scheduling_appointment a on a.id = o.appointment_id join scheduling_waitlist_entry w on w.id = o.entry_id
             where o.state = 'OPEN' and (o.answer_by <= %(now)s or a.state <> 'proposed')
-            order by o.answer_by limit 500 for update of o skip locked""",
+            order by o.answer_by limit 500 for update of w skip locked""",
         {"now": now},
     )
     for row in over:
-        offer = WaitlistOffer.objects.select_related("entry").get(pk=row["id"])
+        offer = _locked_offer(row["id"])
+        if offer.state != "OPEN":
+            continue  # answered while this was looked for
         _end(offer, state="EXPIRED" if row["is_late"] else "WITHDRAWN", now=now)
         _set_state(offer.entry, "WAITING", now=now)
     return len(over)
@@ -292,16 +295,13 @@ def _locked_entry(entry_id: UUID) -> WaitlistEntry:
 
 
 def _locked_offer(offer_id: UUID) -> WaitlistOffer:
-    found = (
-        WaitlistOffer.objects.select_for_update(of=("self",))
-        .select_related("entry", "appointment")
-        .filter(pk=offer_id)
-        .first()
-    )
-    if found is None:
+    """Return the offer with its wish, both locked: the wish first, as whoever leaves the list does."""
+    entry_id = sql.value("select entry_id from scheduling_waitlist_offer where id = %s", [offer_id])
+    if entry_id is None:
         raise errors.OfferOver
-    # the wish too, so that leaving the list and taking the place exclude each other
-    found.entry = _locked_entry(found.entry_id)
+    entry = _locked_entry(entry_id)
+    found = WaitlistOffer.objects.select_for_update(of=("self",)).select_related("appointment").get(pk=offer_id)
+    found.entry = entry
     return found
 
 

@@ -49,8 +49,11 @@ def rush(organization_id: UUID, tries: list[list[Callable[[], Outcome]]]) -> Cou
     """Let each process do its tries, a dozen at a time as a web server does; return what came of them."""
 
     def attempt(one: Callable[[], Outcome]) -> Outcome:
-        with in_organization(organization_id):
-            return one()
+        try:
+            with in_organization(organization_id):
+                return one()
+        finally:
+            connections["default"].close()  # back to the pool, as at the end of a request
 
     def work(mine: list[Callable[[], Outcome]], file: Path) -> None:
         with ThreadPoolExecutor(THREADS) as pool:

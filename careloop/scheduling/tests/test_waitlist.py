@@ -273,7 +273,10 @@ def test_accepting_declining_and_expiring_at_once_ends_in_one_way(committed_orga
 
         return attempt
 
-    rush(committed_organization.id, [[tap(100 * seed + 10 * process + turn) for turn in range(10)] for process in range(4)])
+    rush(
+        committed_organization.id,
+        [[tap(100 * seed + 10 * process + turn) for turn in range(10)] for process in range(4)],
+    )
 
     with in_organization(committed_organization.id):
         winners = Appointment.objects.filter(session=held, state__in=HOLDS)
