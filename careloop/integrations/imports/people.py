@@ -12,18 +12,15 @@ from uuid import UUID
 import orjson
 
 from careloop.integrations.imports.preparing import (
-    NOTICED,
     STAGED,
     STAGED_AT,
-    STAGED_CONTACTS,
     TABLE,
     TEXTS,
-    Contact,
     Prepared,
     Preparer,
     identity_key,
-    warn,
 )
+from careloop.integrations.imports.reaching import NOTICED, STAGED_CONTACTS, Contact, render_contacts, warn
 from careloop.integrations.imports.references import LISTED, listed
 from careloop.integrations.imports.rendering import Rendered, bytea, render
 from careloop.integrations.imports.rows import PATIENT, Row, RowChunk
@@ -60,8 +57,9 @@ class Found:
     at: int
 
     @property
-    def contacts(self) -> list[Contact]:
-        return self.ready.contacts[self.at]
+    def contacts(self) -> list[tuple[Contact, str]]:
+        """The row's contact points with their values in clear."""
+        return self.ready.contacts.of(self.at)
 
 
 def write_patients(chunk: RowChunk, run: Run) -> Outcome:
@@ -77,9 +75,9 @@ def write_patients(chunk: RowChunk, run: Run) -> Outcome:
         found = [Found(row, ready.ids[at], True, ready, at) for at, row in enumerate(rows) if _tells_more(row)]
         outcome.patients.update(ready.ids)
         outcome.warned += [one for at in sorted(ready.warned) for one in ready.warned[at]]
-        staged, contacts = ready.text or render(STAGED, ready.rows), ready.contact_text
-        if ready.text is None:
-            contacts = _render_contacts([contact for one in ready.contacts for contact in one])
+        staged, contacts = ready.text, ready.contact_text
+        if staged is None:
+            staged, contacts = ready.rendered(), ready.contacts.rendered()
     else:
         found = _find(rows, ready, run, outcome, by_name, by_chart)
         if not found:
@@ -87,7 +85,7 @@ def write_patients(chunk: RowChunk, run: Run) -> Outcome:
         known = [UUID(one.patient) for one in found if not one.is_new]
         keys = {str(patient): key for patient, key in sealing.create_keys(known).items()} if known else {}
         staged = render(STAGED, _as_found(found, keys))
-        contacts = _render_contacts(_new_contacts(found, keys))
+        contacts = render_contacts(_new_contacts(found, keys))
     _write_patients(staged, run, outcome, known=len(keys))
     if contacts is not None:
         _write_contacts(contacts, run, disputed=bool(keys))
@@ -314,9 +312,13 @@ def _write_patients(staged: Rendered, run: Run, outcome: Outcome, *, known: int)
 
 
 def _given(staged: Rendered) -> dict[str, str]:
-    """Return each column of the staging table as it is read: one in which nothing stood was not staged."""
+    """Return each column of the staging table as it is read: one in which nothing stood was not staged.
+
+    Nor is it staged that a patient is new where all are.
+    """
     held = {name for name, _kind in staged.columns}
-    return {name: f's."{name}"' if name in held else f"null::{kind}" for name, kind in STAGED}
+    given = {name: f's."{name}"' if name in held else f"null::{kind}" for name, kind in STAGED}
+    return given if "is_new" in held else {**given, "is_new": "true"}
 
 
 def _addresses(keys: dict[str, bytes]) -> dict[str, str]:
@@ -363,7 +365,7 @@ def _insert_patients(run: Run, outcome: Outcome, given: dict[str, str]) -> None:
                coalesce({given["deceased"]}, false), {given["deceased_at"]}, coalesce({given["active"]}, true),
                {given["registered_on"]}, {given["address_sealed"]}, {given["name_grams"]}, coalesce({given["sex"]}, 'unknown'),
                {texts}, %(batch)s::uuid, %(now)s::timestamptz, %(now)s::timestamptz
-          from stage s where s.is_new
+          from stage s where {given["is_new"]}
         """,
         parameters,
     )
@@ -371,7 +373,7 @@ def _insert_patients(run: Run, outcome: Outcome, given: dict[str, str]) -> None:
         return
     sql.execute(
         f"""insert into patients_key (organization_id, patient_id, wrapped)
-            select %(organization)s::uuid, s.id, {given["wrapped"]} from stage s where s.is_new""",
+            select %(organization)s::uuid, s.id, {given["wrapped"]} from stage s where {given["is_new"]}""",
         parameters,
     )
     sql.execute(
@@ -381,7 +383,7 @@ def _insert_patients(run: Run, outcome: Outcome, given: dict[str, str]) -> None:
         select %(organization)s::uuid, (select pg_current_xact_id()::text::bigint), 'patient.registered', s.id,
                coalesce({given["registered_on"]}::timestamp at time zone %(zone)s, %(now)s::timestamptz), %(now)s::timestamptz,
                %(actor_kind)s, %(actor_id)s::uuid, %(source)s, %(batch)s::uuid, true, %(how)s::jsonb
-          from stage s where s.is_new
+          from stage s where {given["is_new"]}
         """,
         parameters,
     )
@@ -409,7 +411,7 @@ def _update_patients(run: Run, outcome: Outcome, known: int, given: dict[str, st
         with changed as materialized (
             select r.id, jsonb_build_object({pairs}, 'version', r.version) as before
               from stage s join patients_patient r on r.id = s.id
-             where not s.is_new and ({", ".join(new.values())}) is distinct from ({old})
+             where not {given["is_new"]} and ({", ".join(new.values())}) is distinct from ({old})
         ), updated as (
             update patients_patient r set {sets}, version = r.version + 1, updated_at = %(now)s
               from changed c join stage s on s.id = c.id where r.id = c.id
@@ -439,10 +441,6 @@ def _update_patients(run: Run, outcome: Outcome, known: int, given: dict[str, st
 # --- contact points, identifiers, keys, tags ------------------------------------------------------------------------
 
 
-def _render_contacts(contacts: list[Contact]) -> Rendered | None:
-    return render(STAGED_CONTACTS, contacts) if contacts else None
-
-
 def _new_contacts(found: list[Found], keys: dict[str, bytes]) -> list[Contact]:
     """Return the contact points that are not there yet, those of known patients sealed under their own key."""
     there: set[tuple[str, str, str]] = set()
@@ -457,9 +455,9 @@ def _new_contacts(found: list[Found], keys: dict[str, bytes]) -> list[Contact]:
     staged = []
     for one in found:
         if one.is_new:
-            staged += one.contacts
+            staged += [contact for contact, _value in one.contacts]
             continue
-        for contact, value in zip(one.contacts, one.ready.values[one.at], strict=True):
+        for contact, value in one.contacts:
             if (one.patient, contact.system, contact.hashed) in there:
                 continue
             place = f"{sealing.CONTACT_TABLE}.value_sealed.{contact.id}"
