@@ -6,6 +6,7 @@ national id, and last by name, birth date and phone together. What is sealed is 
 """
 
 from dataclasses import dataclass
+from operator import itemgetter, or_
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from careloop.integrations.imports.preparing import (
 )
 from careloop.integrations.imports.reaching import NOTICED, STAGED_CONTACTS, Contact, render_contacts, warn
 from careloop.integrations.imports.references import LISTED, listed
-from careloop.integrations.imports.rendering import Rendered, bytea, render
+from careloop.integrations.imports.rendering import Rendered, bytea, is_empty, render
 from careloop.integrations.imports.rows import PATIENT, Row, RowChunk
 from careloop.integrations.imports.staging import (
     Outcome,
@@ -72,7 +73,7 @@ def write_patients(chunk: RowChunk, run: Run) -> Outcome:
     by_name, by_chart = _by_external_id(rows, run), _by_chart_number(rows)
     keys: dict[str, bytes] = {}
     if not by_name and not by_chart and _all_strangers(rows):
-        found = [Found(row, ready.ids[at], True, ready, at) for at, row in enumerate(rows) if _tells_more(row)]
+        found = [Found(rows[at], ready.ids[at], True, ready, at) for at in _that_tell_more(rows)]
         outcome.patients.update(ready.ids)
         outcome.warned += [one for at in sorted(ready.warned) for one in ready.warned[at]]
         staged, contacts = ready.text, ready.contact_text
@@ -101,9 +102,12 @@ def write_patients(chunk: RowChunk, run: Run) -> Outcome:
 _NUMBER, _MORE_NUMBERS, _TAGS = (PATIENT.index[name] for name in ("national_id", "identifiers", "tags"))
 
 
-def _tells_more(row: Row) -> bool:
-    """Return whether a row has identifiers or tags, which have tables of their own."""
-    return bool(row[_NUMBER] or row[_MORE_NUMBERS] or row[_TAGS])
+def _that_tell_more(rows: list[Row]) -> list[int]:
+    """Return the places of rows with identifiers or tags, which have tables of their own."""
+    columns = [list(map(itemgetter(at), rows)) for at in (_NUMBER, _MORE_NUMBERS, _TAGS)]
+    if all(map(is_empty, columns)):
+        return []
+    return [at for at, given in enumerate(zip(*columns, strict=True)) if any(given)]
 
 
 # --- who is it ------------------------------------------------------------------------------------------------------
@@ -127,12 +131,13 @@ def _by_chart_number(rows: list[Row]) -> dict[str, tuple[str, str, str]]:
 
 def _all_strangers(rows: list[Row]) -> bool:
     """Return whether rows that nobody here answers to speak of as many patients: named, and no id or chart number twice."""
-    index = PATIENT.index
-    at_name, at_id, at_chart = index["name"], index["external_id"], index["chart_number"]
-    if not all(row[at_name] and (row[at_id] or row[at_chart]) for row in rows):
+    names, ids, charts = (
+        list(map(itemgetter(PATIENT.index[name]), rows)) for name in ("name", "external_id", "chart_number")
+    )
+    if not all(names) or not (all(charts) or all(map(or_, map(bool, ids), map(bool, charts)))):
         return False
-    for at in (at_id, at_chart):
-        given = [row[at] for row in rows if row[at]]
+    for column in (ids, charts):
+        given = [value for value in column if value]
         if len(given) != len(set(given)):
             return False
     return True
@@ -316,9 +321,15 @@ def _given(staged: Rendered) -> dict[str, str]:
 
     Nor is it staged that a patient is new where all are.
     """
-    held = {name for name, _kind in staged.columns}
-    given = {name: f's."{name}"' if name in held else f"null::{kind}" for name, kind in STAGED}
+    held = dict(staged.columns)
+    given = {name: _staged(name, kind, held.get(name)) for name, kind in STAGED}
     return given if "is_new" in held else {**given, "is_new": "true"}
+
+
+def _staged(name: str, kind: str, held_as: str | None) -> str:
+    if held_as is None:
+        return f"null::{kind}"
+    return f's."{name}"' if held_as == kind else f's."{name}"::{kind}'
 
 
 def _addresses(keys: dict[str, bytes]) -> dict[str, str]:

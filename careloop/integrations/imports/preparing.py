@@ -18,8 +18,9 @@ from uuid import UUID
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from careloop.integrations.imports.moments import Bad, moment_text
+from careloop.integrations.imports.packing import bytes_fields, packed, text_fields
 from careloop.integrations.imports.reaching import Contacts, Reacher, warn
-from careloop.integrations.imports.rendering import HEX, NULL, Rendered, is_empty, joined, texts_of
+from careloop.integrations.imports.rendering import Rendered, bytea, is_empty
 from careloop.integrations.imports.rows import PATIENT, Row, Warned
 from careloop.kernel import vault
 from careloop.kernel.ids import drawn, rising_uuid7s
@@ -43,8 +44,8 @@ STAGED: tuple[tuple[str, str], ...] = (
     *((name, "text") for name in TEXTS),
 )  # fmt: skip
 STAGED_AT = {name: place for place, (name, _kind) in enumerate(STAGED)}
-#: columns that are text for COPY already, without anything to escape
-_READY = frozenset({"id", "birth_date", "birth_precision", "address_sealed", "wrapped"})
+#: columns that are copied as bytes; everything else is copied as text
+_AS_BYTES = {"id": "uuid", "address_sealed": "bytea", "wrapped": "bytea"}
 _SEX = frozenset({"male", "female", "other", "unknown", None, ""})
 
 
@@ -53,6 +54,8 @@ class Prepared:
     """A chunk of patients' rows column by column, as they are staged if every patient is new."""
 
     ids: list[str]
+    #: the same ids as bytes
+    owners: list[bytes]
     keys: list[bytes]
     #: what is staged, by column; columns in which nothing stands are left out
     columns: dict[str, Sequence[Any]]
@@ -67,17 +70,26 @@ class Prepared:
     def rows(self) -> list[tuple[Any, ...]]:
         """The rows of the staging table (see `STAGED`), for chunks in which somebody is known already."""
         nothing = [None] * len(self.ids)
-        known = {**self.columns, "is_new": [True] * len(self.ids)}
+        known = {**self.columns, "id": self.ids, "is_new": [True] * len(self.ids)}
+        for name, kind in _AS_BYTES.items():
+            if kind == "bytea" and name in known:
+                known[name] = [value and bytea(value) for value in known[name]]
         return list(zip(*(known.get(name, nothing) for name, _kind in STAGED), strict=True))
 
     def rendered(self) -> Rendered:
         """Return the rows as COPY takes them; that all are new is not said in each."""
-        held = [(name, kind) for name, kind in STAGED if name in self.columns]
-        texts = [
-            [text or NULL for text in self.columns[name]] if name in _READY else texts_of(self.columns[name])
+        held = [
+            (name, _AS_BYTES.get(name) or (_C if kind == _C else "text"))
+            for name, kind in STAGED
+            if name == "id" or name in self.columns
+        ]
+        fields = [
+            bytes_fields(self.owners if name == "id" else self.columns[name])
+            if name in _AS_BYTES
+            else text_fields(self.columns[name])
             for name, _kind in held
         ]
-        return joined(held, texts)
+        return packed(held, map(b"".join, zip(*fields, strict=True)), len(self.ids))
 
 
 #: how many different names and birth dates are remembered at most
@@ -104,21 +116,26 @@ class Preparer:
     ) -> Prepared:
         """Return what the rows need, for new patients or under the ids and keys of patients made before."""
         made = list(zip(ids, [UUID(one).bytes for one in ids], strict=True)) if ids else rising_uuid7s(len(rows))
-        ids = [text for text, _owner in made]
+        ids, owners = [text for text, _owner in made], [owner for _text, owner in made]
         keys = keys or drawn(vault.KEY_BYTES, len(rows))
-        given = dict(zip(PATIENT.names, zip(*rows, strict=True), strict=True))
+        given: dict[str, Sequence[Any]] = dict(zip(PATIENT.names, zip(*rows, strict=True), strict=True))
         warned: dict[int, list[Warned]] = {}
         encrypts = [AESGCM(key).encrypt for key in keys]
         columns: dict[str, Sequence[Any]] = {
-            "id": ids, "external_id": self._external_ids(rows, given), "chart_number": given["chart_number"],
+            "external_id": self._external_ids(rows, given), "chart_number": given["chart_number"],
             **self._birth_dates(given["birth_date"]), **self._deaths(rows, given, warned), "active": given["active"],
             "registered_on": given["registered_on"], "address_sealed": _addresses(ids, encrypts, given["address"]),
-            "name_grams": self._name_grams(given["name"]), "wrapped": _wrapped(keys, [owner for _text, owner in made]),
+            "name_grams": self._name_grams(given["name"]), "wrapped": _wrapped(keys, owners),
             **{name: given[name] for name in TEXTS}, "sex": _sexes(rows, given["sex"], warned),
         }  # fmt: skip
-        contacts = self._reacher.contacts(rows, given, ids, encrypts, warned)
+        contacts = self._reacher.contacts(rows, given, made, encrypts, warned)
         return Prepared(
-            ids, keys, {name: values for name, values in columns.items() if not is_empty(values)}, contacts, warned
+            ids,
+            owners,
+            keys,
+            {name: values for name, values in columns.items() if not is_empty(values)},
+            contacts,
+            warned,
         )
 
     def _external_ids(self, rows: Sequence[Row], given: dict[str, Sequence[Any]]) -> Sequence[Any]:
@@ -171,27 +188,24 @@ def _refreshed(known: dict[Any, Any]) -> dict[Any, Any]:
 _ADDRESS_PLACE = f"{TABLE}.address_sealed.".encode()
 
 
-def _addresses(ids: list[str], encrypts: list[Any], addresses: Sequence[Any]) -> Sequence[str | None]:
+def _addresses(ids: list[str], encrypts: list[Any], addresses: Sequence[Any]) -> Sequence[bytes | None]:
     """Return each address sealed under its patient's key, bound to the patient's row."""
     if is_empty(addresses):
         return ()
     return [
-        HEX + (nonce + encrypt(nonce, str(address).encode(), _ADDRESS_PLACE + patient.encode())).hex()
-        if address
-        else None
+        nonce + encrypt(nonce, str(address).encode(), _ADDRESS_PLACE + patient.encode()) if address else None
         for patient, encrypt, address, nonce in zip(
             ids, encrypts, addresses, drawn(vault.NONCE_BYTES, len(ids)), strict=True
         )
     ]
 
 
-def _wrapped(keys: list[bytes], owners: list[bytes]) -> list[str]:
+def _wrapped(keys: list[bytes], owners: list[bytes]) -> list[bytes]:
     """Return each key wrapped for its patient, as `Keyring.wrap` does."""
     ring = vault.keyring()
     version, wrap = ring.current.to_bytes(4, "big"), AESGCM(ring.masters[ring.current]).encrypt
-    head = HEX + version.hex()
     return [
-        head + (nonce + wrap(nonce, key, owner)).hex()
+        version + nonce + wrap(nonce, key, owner)
         for key, owner, nonce in zip(keys, owners, drawn(vault.NONCE_BYTES, len(keys)), strict=True)
     ]
 

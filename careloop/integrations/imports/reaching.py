@@ -13,7 +13,8 @@ from uuid import UUID
 
 import orjson
 
-from careloop.integrations.imports.rendering import HEX, NULL, Rendered, texts_of
+from careloop.integrations.imports.packing import LENGTHS, NULL, UUID_LENGTH, packed, packed_field, text_fields
+from careloop.integrations.imports.rendering import Rendered, bytea, render
 from careloop.integrations.imports.rows import Row, Warned
 from careloop.kernel import vault
 from careloop.kernel.ids import drawn, rising_uuid7s
@@ -44,7 +45,7 @@ NOTICED = {
 
 
 class Contact(NamedTuple):
-    """A contact point ready to be copied: every field is text for COPY already, with bytes in PostgreSQL's hex form."""
+    """A contact point ready to be copied; bytes are in PostgreSQL's hex form."""
 
     id: str
     patient: str
@@ -52,33 +53,50 @@ class Contact(NamedTuple):
     use: str
     sealed: str
     hashed: str
-    last3: str
-    is_mobile: str
+    last3: str | None
+    is_mobile: bool
     warning: str
-    rank: str
+    rank: int
 
 
-#: a contact as typed, worked out once however many patients share it: the value, its hash, what is noticed about it, and the fields
-#: of `Contact` from `hashed` to `warning`; None for what cannot be read
-_Read = tuple[str, str, str, str] | None
+class _Read(NamedTuple):
+    """A contact as typed, worked out once however many patients share it."""
+
+    value: str
+    hashed: bytes
+    last3: bytes | None
+    is_mobile: bool
+    warning: str
+    #: the fields from the hash to the warning as COPY takes them
+    packed: bytes
+
+
+#: a contact point that is kept: the row's place, system, use, how it reads, and which of the row's it is
+_Kept = tuple[int, str, str, _Read, int]
 
 
 @dataclass
 class Contacts:
     """The contact points of a chunk in the order of its rows."""
 
-    #: each as a line of the staging table
-    lines: list[str]
-    #: the row each belongs to
-    places: list[int]
-    #: their values in clear, for patients who turn out to be known and have a key already
-    values: list[str]
+    kept: list[_Kept]
+    #: their own ids as text and bytes, and their sealed values
+    ids: list[tuple[str, bytes]]
+    sealed: list[bytes]
+    #: the ids of the patients, row by row
+    patients: list[tuple[str, bytes]]
 
     @cached_property
     def _by_place(self) -> dict[int, list[tuple[Contact, str]]]:
         found: dict[int, list[tuple[Contact, str]]] = {}
-        for place, line, value in zip(self.places, self.lines, self.values, strict=True):
-            found.setdefault(place, []).append((Contact(*line.split("\t")), value))
+        for (place, system, use, read, rank), (row_id, _raw), sealed in zip(
+            self.kept, self.ids, self.sealed, strict=True
+        ):
+            contact = Contact(
+                row_id, self.patients[place][0], system, use, bytea(sealed), bytea(read.hashed),
+                bytea(read.last3) if read.last3 else None, read.is_mobile, read.warning, rank,
+            )  # fmt: skip
+            found.setdefault(place, []).append((contact, read.value))
         return found
 
     def of(self, place: int) -> list[tuple[Contact, str]]:
@@ -86,25 +104,37 @@ class Contacts:
         return self._by_place.get(place, [])
 
     def rendered(self) -> Rendered | None:
-        return _rendered(self.lines)
+        """Return all as COPY takes them."""
+        if not self.kept:
+            return None
+        uses = {what: b"".join(text_fields(what)) for what in {(system, use) for _at, system, use, *_rest in self.kept}}
+        ranks = [packed_field(rank.to_bytes(4, "big")) for rank in range(max(one[4] for one in self.kept) + 1)]
+        patients = self.patients
+        rows = [
+            b"".join(
+                (
+                    UUID_LENGTH, raw, UUID_LENGTH, patients[place][1], uses[system, use], LENGTHS[len(sealed)], sealed,
+                    read.packed, ranks[rank],
+                )
+            )
+            for (place, system, use, read, rank), (_id, raw), sealed in zip(self.kept, self.ids, self.sealed, strict=True)
+        ]  # fmt: skip
+        return packed(list(STAGED_CONTACTS), rows, len(rows))
 
 
 def render_contacts(contacts: Sequence[Contact]) -> Rendered | None:
-    return _rendered(["\t".join(contact) for contact in contacts])
+    """Return contact points of patients some of whom were known already."""
+    return render(STAGED_CONTACTS, contacts) if contacts else None
 
 
-def _rendered(lines: list[str]) -> Rendered | None:
-    return Rendered(list(STAGED_CONTACTS), ("\n".join(lines) + "\n").encode(), len(lines)) if lines else None
-
-
-class _LastDigits(dict[str, str]):
+class _LastDigits(dict[str, bytes]):
     """Three last digits → the blind index of phones that end in them: there are a thousand."""
 
     def __init__(self, index: Callable[[str], bytes]) -> None:
         self.index = index
 
-    def __missing__(self, digits: str) -> str:
-        made = self[digits] = HEX + self.index(digits).hex()
+    def __missing__(self, digits: str) -> bytes:
+        made = self[digits] = self.index(digits)
         return made
 
 
@@ -126,7 +156,7 @@ class Reacher:
         self,
         rows: Sequence[Row],
         given: dict[str, Sequence[Any]],
-        ids: list[str],
+        ids: list[tuple[str, bytes]],
         encrypts: list[Any],
         warned: dict[int, list[Warned]],
     ) -> Contacts:
@@ -134,69 +164,70 @@ class Reacher:
 
         Args:
             given: the rows' columns by name.
-            ids: the patients' ids.
+            ids: the patients' ids as text and bytes.
             encrypts: the patients' keys as functions that encrypt (nonce, text, place).
             warned: gets what is odd, by row.
         """
-        kept: list[tuple[int, str, str, str, int]] = []
+        kept: list[_Kept] = []
         last, rank = -1, 0
-        hashes: list[str] = []
-        for place, what, read in self._given(given):
+        hashes: list[bytes] = []
+        for place, system, use, read in self._given(given):
             if place != last:
                 last, rank, hashes = place, 0, []
             rank += 1
-            value, hashed, noticed, told = read or ("", "", "row.phone_unreadable", "")
-            if noticed:
-                system, _tab, use = what.partition("\t")
-                name = system if not read or use == NULL else use
-                warned.setdefault(place, []).append(warn(rows[place], name, noticed))
-            if not read:
+            if read is None:
+                warned.setdefault(place, []).append(warn(rows[place], system, "row.phone_unreadable"))
                 continue
-            if hashed in hashes:  # a hash is of one system only: each has a key of its own
+            if read.warning:
+                noticed = NOTICED.get(read.warning, read.warning)
+                warned.setdefault(place, []).append(warn(rows[place], use or system, noticed))
+            if read.hashed in hashes:  # a hash is of one system only: each has a key of its own
                 continue
-            hashes.append(hashed)
-            kept.append((place, what, value, told, rank))
-        lines = [
-            f"{row_id}\t{ids[place]}\t{what}\t{HEX}{(nonce + encrypts[place](nonce, value.encode(), _PLACE + row_id.encode())).hex()}"
-            f"\t{told}\t{rank}"
-            for (place, what, value, told, rank), (row_id, _raw), nonce in zip(
-                kept, rising_uuid7s(len(kept)), drawn(vault.NONCE_BYTES, len(kept)), strict=True
+            hashes.append(read.hashed)
+            kept.append((place, system, use, read, rank))
+        own = rising_uuid7s(len(kept))
+        sealed = [
+            nonce + encrypts[place](nonce, read.value.encode(), _PLACE + row_id.encode())
+            for (place, _system, _use, read, _rank), (row_id, _raw), nonce in zip(
+                kept, own, drawn(vault.NONCE_BYTES, len(kept)), strict=True
             )
         ]
-        return Contacts(lines, [one[0] for one in kept], [one[2] for one in kept])
+        return Contacts(kept, own, sealed, ids)
 
-    def _given(self, given: dict[str, Sequence[Any]]) -> list[tuple[int, str, _Read]]:
-        """Return what the contact columns hold, row by row, in the order of the columns: (place, system and use, how it reads)."""
-        found: list[tuple[int, str, _Read]] = []
+    def _given(self, given: dict[str, Sequence[Any]]) -> list[tuple[int, str, str, _Read | None]]:
+        """Return what the contact columns hold, row by row, in the order of the columns: (place, system, use, how it reads)."""
+        found: list[tuple[int, str, str, _Read | None]] = []
         for name, system, use in _SYSTEMS:
             column = given[name]
             if texts := set(column) - _NOTHING:
-                reads, what = self._readings(system, texts), f"{system}\t{use or NULL}"
-                found += [(place, what, reads[text]) for place, text in enumerate(column) if text]
+                reads = self._readings(system, texts)
+                found += [(place, system, use, reads[text]) for place, text in enumerate(column) if text]
         more = given["contacts"]
         for place, told in enumerate(more) if not _NOTHING.issuperset(more) else ():
             for system, use, text in _told(str(told)) if told else ():
-                found.append((place, f"{system}\t{texts_of([use])[0]}", self._readings(system, [text])[text]))
+                found.append((place, system, use, self._readings(system, [text])[text]))
         # each column is in the order of the rows already: merging them is quick
         return sorted(found, key=itemgetter(0))
 
-    def _readings(self, system: str, texts: Iterable[Any]) -> dict[Any, _Read]:
+    def _readings(self, system: str, texts: Iterable[Any]) -> dict[Any, _Read | None]:
         """Return how different texts read."""
-        index, last3 = self._indexers[system], self._last3
-        reads: dict[Any, _Read] = {}
+        index, last3_of = self._indexers[system], self._last3
+        reads: dict[Any, _Read | None] = {}
         for text in texts:
             try:
                 value, indexed, digits, is_mobile, warning = read_contact(system, str(text))
             except ValueError:
                 reads[text] = None
                 continue
-            hashed = HEX + index(indexed).hex()
-            end = last3[digits[-3:]] if digits else NULL
-            told = f"{hashed}\t{end}\t{'t' if is_mobile else 'f'}\t{warning or NULL}"
-            reads[text] = (value, hashed, NOTICED.get(warning, warning), told)
+            hashed = index(indexed)
+            last3 = last3_of[digits[-3:]] if digits else None
+            told = LENGTHS[len(hashed)] + hashed + (LENGTHS[len(last3)] + last3 if last3 else NULL) + _MOBILE[is_mobile]
+            told += text_fields([warning])[0] if warning else NULL
+            reads[text] = _Read(value, hashed, last3, is_mobile, warning, told)
         return reads
 
 
+_MOBILE = {True: packed_field(b"\1"), False: packed_field(b"\0")}
 _NOTHING = frozenset({None, ""})
 
 

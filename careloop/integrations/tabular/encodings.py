@@ -21,6 +21,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
+_WIDE = re.compile("[\u3000-\U0010ffff]")
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
 _LATIN_SUPPLEMENT = re.compile(r"[\u0080-\u00ff]")
 _PRIVATE_USE = re.compile(r"[\ue000-\uf8ff]")
@@ -156,10 +157,10 @@ def _scan_utf8(path: Path, found: Encoding) -> int:
         except UnicodeDecodeError as error:
             found.bad_from = offset - pending + error.start
             good = error.object[: error.start]
-            wide += sum(1 for character in good.decode("utf-8", "ignore") if character >= "\u3000")
+            wide += len(_WIDE.findall(good.decode("utf-8", "ignore")))
         else:
             if wide < 3 and not text.isascii():
-                wide += sum(1 for character in text if character >= "\u3000")
+                wide += len(_WIDE.findall(text))
         pending = len(decoder.getstate()[0])
         offset += len(block)
     if found.bad_from < 0 and pending:
