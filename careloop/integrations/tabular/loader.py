@@ -37,10 +37,11 @@ LARGEST_UNPACKED = 20 * 1024**3
 LARGEST_RATIO = 200
 SMALL = 10 * 1024 * 1024
 
-#: a patient is a hundred times the work of a visit: smaller chunks let sealing and writing overlap, and the first is smaller yet,
-#: because the database waits for it
+#: a patient is a hundred times the work of a visit: smaller chunks let sealing and writing overlap
 PATIENT_ROWS = 5_000
+#: the first chunk is smaller, because the database waits for it
 FIRST_PATIENT_ROWS = 625
+FIRST_ROWS = 2_500
 
 
 class SourceRefused(DomainError):
@@ -260,7 +261,7 @@ def table_chunks(
 ) -> Iterator[RowChunk]:
     """Yield the rows of one table in canonical form."""
     convert = converter(table, zone=zone, today=today)
-    first = 0
+    first = FIRST_ROWS
     if table.mapping.kind == "patient":
         size, first = min(size, PATIENT_ROWS), FIRST_PATIENT_ROWS
     for block in blocks(table, size=size, first=first, limit=limit):
