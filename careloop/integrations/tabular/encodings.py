@@ -8,6 +8,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 BLOCK = 1 << 20
@@ -144,7 +145,7 @@ def _blocks(path: Path, *, skip: int = 0) -> Iterator[bytes]:
 
 
 def _scan_utf8(path: Path, found: Encoding) -> int:
-    """Note zero bytes and the first byte that is not UTF-8; return how many wide characters were read before it."""
+    """Note zero bytes and the first byte that is not UTF-8; return how many wide characters stand before it: three are enough."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     wide, offset = 0, found.bom
     pending = 0
@@ -157,10 +158,10 @@ def _scan_utf8(path: Path, found: Encoding) -> int:
         except UnicodeDecodeError as error:
             found.bad_from = offset - pending + error.start
             good = error.object[: error.start]
-            wide += len(_WIDE.findall(good.decode("utf-8", "ignore")))
+            wide += _wide_in(good.decode("utf-8", "ignore"))
         else:
             if wide < 3 and not text.isascii():
-                wide += len(_WIDE.findall(text))
+                wide += _wide_in(text)
         pending = len(decoder.getstate()[0])
         offset += len(block)
     if found.bad_from < 0 and pending:
@@ -169,6 +170,11 @@ def _scan_utf8(path: Path, found: Encoding) -> int:
     elif found.bad_from >= 0 and found.size - found.bad_from <= 3 and wide:
         found.cut_off = True
     return wide
+
+
+def _wide_in(text: str) -> int:
+    """Return how many wide characters a text holds, three at most."""
+    return sum(1 for _found in islice(_WIDE.finditer(text), 3))
 
 
 def _utf16_without_mark(sample: bytes) -> str:
