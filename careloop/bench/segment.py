@@ -203,9 +203,8 @@ def _make_data(organization: UUID, options: argparse.Namespace, say: Say) -> Non
             ),
             # everything that takes long happens before the table joins the log: the clinic must not wait
             "set maintenance_work_mem = '1GB'",
-            f"alter table {PARTITION} add primary key (id, recorded_at)",
-            f"create index on {PARTITION} (organization_id, patient_id, occurred_at desc, id desc)",
-            f"create index on {PARTITION} (organization_id, xid, id)",
+            f"alter table {PARTITION} add primary key (organization_id, xid, id, recorded_at)",
+            f"create index on {PARTITION} (patient_id, occurred_at desc, id desc)",
             f"create index on {PARTITION} (organization_id, kind, occurred_at)",
             f"alter table {PARTITION} add constraint month check "
             f"(recorded_at >= timestamptz '{MONTH[0]}' and recorded_at < timestamptz '{MONTH[1]}')",

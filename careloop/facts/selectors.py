@@ -22,11 +22,13 @@ def stage_counts() -> dict[Stage, int]:
 
 def reader_is_past(event: Published, *, reader: str) -> bool:
     """Whether the facts' reader has already worked on this event."""
+    # found among the patient's events: the log has no index of ids alone
+    whose = "e.patient_id = %s" if event.patient_id else "e.patient_id is null and %s::uuid is null"
     return bool(
         sql.value(
-            """select (p.xid, p.event_id) >= (e.xid, e.id)
-                 from events_position as p join events_event as e on e.id = %s and e.recorded_at = %s
-                where p.reader = %s""",
-            [event.id, event.recorded_at, reader],
+            f"""select (p.xid, p.event_id) >= (e.xid, e.id)
+                  from events_position as p join events_event as e on e.id = %s and e.recorded_at = %s and {whose}
+                 where p.reader = %s""",
+            [event.id, event.recorded_at, event.patient_id, reader],
         )
     )

@@ -12,6 +12,8 @@ from careloop.kernel.taiwan import IdKind, normalise_id, read_id
 from careloop.kernel.text import clean, normalise
 
 EMAIL = re.compile(r"[^@\s,;<>()\"]{1,64}@[^@\s,;<>()\"]{1,250}\.[^@\s.,;<>()\"]{2,}")
+#: the usual e-mail address: nothing in it that `clean` or `normalise` would change but its case
+PLAIN_EMAIL = re.compile(r"[!#-'*+\-./0-9=?A-Z^_`a-z{|}~]{1,64}@[A-Za-z0-9.-]{1,180}\.[A-Za-z0-9-]{2,9}")
 LINE_ID = re.compile(r"U[0-9a-f]{32}")
 LONGEST = 254
 
@@ -40,6 +42,8 @@ def read_contact(system: str, text: str) -> ReadContact:
     """
     if system == "phone":
         return _read_phone(text)
+    if system == "email" and PLAIN_EMAIL.fullmatch(text):
+        return ReadContact(text, text.lower(), "", False, "")
     value = clean(text)[:LONGEST]
     if system == "email":
         indexed = normalise(value).replace(" ", "")

@@ -134,10 +134,11 @@ class Identifier(TenantModel):
         db_table = "patients_identifier"
         constraints = [
             models.UniqueConstraint(
-                fields=["organization", "patient", "kind", "system", "value_index"], name="identifier_once"
+                fields=["patient", "kind", "system", "value_index", "organization"], name="identifier_once"
             ),
         ]
-        indexes = [models.Index(fields=["organization", "value_index"], name="identifier_by_value")]
+        # the hash is made with a key of the organization: it needs no organization before it
+        indexes = [models.Index(fields=["value_index"], name="identifier_by_value")]
 
 
 class ContactPoint(TenantModel):
@@ -181,13 +182,14 @@ class ContactPoint(TenantModel):
         db_table = "patients_contact_point"
         constraints = [
             models.UniqueConstraint(
-                fields=["organization", "patient", "system", "value_index"], name="contact_point_once"
+                fields=["patient", "system", "value_index", "organization"], name="contact_point_once"
             ),
         ]
+        # the hashes are made with keys of the organization: they need no organization before them
         indexes = [
-            models.Index(fields=["organization", "value_index"], name="contact_point_by_value"),
+            models.Index(fields=["value_index"], name="contact_point_by_value"),
             models.Index(
-                fields=["organization", "last3_index"], name="contact_point_by_last3",
+                fields=["last3_index"], name="contact_point_by_last3",
                 condition=models.Q(last3_index__isnull=False),
             ),
         ]  # fmt: skip

@@ -22,6 +22,16 @@ def test_notes_are_numbered_without_gaps_and_chained(organization):
     assert bytes(second.previous) == bytes(first.hash)
 
 
+def test_an_event_names_a_patient_once(organization):
+    patient, other = uuid4(), uuid4()
+
+    record("patients.listed", patients=[patient, str(patient), other, patient])
+    run_before_commit()
+
+    assert AuditEvent.objects.get().patients == [patient, other]
+    assert sql.value("select count(*) from audit_patient where patient_id = %s", [patient]) == 1
+
+
 def test_a_list_of_fifty_patients_costs_one_statement(organization):
     record("patients.listed", patients=[uuid4() for _ in range(50)])
 

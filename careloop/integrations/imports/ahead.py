@@ -1,7 +1,7 @@
 """Read ahead: the loader makes the next chunk while the database writes this one.
 
 A loader only computes and the writer mostly waits for the database, so one thread beside the writer hides most
-of the reading. Order and content stay the same; at most `chunks` wait, so memory stays bounded.
+of the reading. Order and content stay the same; at most `chunks` with `MOST_ROWS` rows wait, so memory stays bounded.
 """
 
 import threading
@@ -18,6 +18,8 @@ from careloop.integrations.imports.rows import RowChunk
 from careloop.integrations.imports.targets import TARGETS
 
 _END = object()
+#: rows that may wait at once, with all that was made of them: what bounds the memory of an import
+MOST_ROWS = 30_000
 
 
 def ahead(source: Iterable[RowChunk], *, chunks: int = 16) -> Generator[RowChunk, None, None]:
@@ -34,8 +36,15 @@ def ahead(source: Iterable[RowChunk], *, chunks: int = 16) -> Generator[RowChunk
     """
     waiting: Queue[object] = Queue(maxsize=chunks)
     stopped = threading.Event()
+    room = threading.Condition()
+    held = 0
 
     def put(found: object) -> bool:
+        nonlocal held
+        with room:
+            while held and held + _rows_of(found) > MOST_ROWS and not stopped.is_set():
+                room.wait(0.2)
+            held += _rows_of(found)
         while not stopped.is_set():
             try:
                 waiting.put(found, timeout=0.2)
@@ -66,6 +75,9 @@ def ahead(source: Iterable[RowChunk], *, chunks: int = 16) -> Generator[RowChunk
     try:
         while True:
             found = waiting.get()
+            with room:
+                held -= _rows_of(found)
+                room.notify()
             if found is _END:
                 return
             if isinstance(found, BaseException):
@@ -75,6 +87,10 @@ def ahead(source: Iterable[RowChunk], *, chunks: int = 16) -> Generator[RowChunk
         stopped.set()
         _drain(waiting)
         thread.join()
+
+
+def _rows_of(found: object) -> int:
+    return len(found.rows) if isinstance(found, RowChunk) else 0
 
 
 def prepared(chunks: Iterable[RowChunk], organization_id: UUID, zone: tzinfo, currency: str) -> Iterator[RowChunk]:

@@ -5,27 +5,23 @@ national id, and last by name, birth date and phone together. What is sealed is 
 `preparing`): no plain telephone number or national id reaches a staging table.
 """
 
-from dataclasses import dataclass
+from operator import itemgetter, or_
 from typing import Any
 from uuid import UUID
 
-import orjson
-
+from careloop.integrations.imports.attached import Found, new_contacts, write_contacts, write_identifiers, write_tags
 from careloop.integrations.imports.preparing import (
-    NOTICED,
     STAGED,
     STAGED_AT,
-    STAGED_CONTACTS,
     TABLE,
     TEXTS,
-    Contact,
     Prepared,
     Preparer,
     identity_key,
-    warn,
 )
+from careloop.integrations.imports.reaching import render_contacts, warn
 from careloop.integrations.imports.references import LISTED, listed
-from careloop.integrations.imports.rendering import Rendered, bytea, render
+from careloop.integrations.imports.rendering import Rendered, bytea, is_empty, render
 from careloop.integrations.imports.rows import PATIENT, Row, RowChunk
 from careloop.integrations.imports.staging import (
     Outcome,
@@ -35,33 +31,10 @@ from careloop.integrations.imports.staging import (
     limits,
     note_growth,
     refused,
-    stage,
     stage_rendered,
 )
 from careloop.kernel import sql, vault
-from careloop.kernel.ids import uuid7
 from careloop.patients import sealing
-from careloop.patients.contacts import read_identifier
-
-_IDENTIFIER_KINDS = {
-    "PPN": "passport", "NNTWN": "national_id", "NI": "national_id", "PRC": "resident_certificate", "NIIP": "insurance_card",
-    "HC": "insurance_card",
-}  # fmt: skip
-
-
-@dataclass(slots=True)
-class Found:
-    """A row with the patient it speaks of, and where it stands in what was prepared."""
-
-    row: Row
-    patient: str
-    is_new: bool
-    ready: Prepared
-    at: int
-
-    @property
-    def contacts(self) -> list[Contact]:
-        return self.ready.contacts[self.at]
 
 
 def write_patients(chunk: RowChunk, run: Run) -> Outcome:
@@ -74,12 +47,12 @@ def write_patients(chunk: RowChunk, run: Run) -> Outcome:
     by_name, by_chart = _by_external_id(rows, run), _by_chart_number(rows)
     keys: dict[str, bytes] = {}
     if not by_name and not by_chart and _all_strangers(rows):
-        found = [Found(row, ready.ids[at], True, ready, at) for at, row in enumerate(rows) if _tells_more(row)]
+        found = [Found(rows[at], ready.ids[at], True, ready, at) for at in _that_tell_more(rows)]
         outcome.patients.update(ready.ids)
         outcome.warned += [one for at in sorted(ready.warned) for one in ready.warned[at]]
-        staged, contacts = ready.text or render(STAGED, ready.rows), ready.contact_text
-        if ready.text is None:
-            contacts = _render_contacts([contact for one in ready.contacts for contact in one])
+        staged, contacts = ready.text, ready.contact_text
+        if staged is None:
+            staged, contacts = ready.rendered(), ready.contacts.rendered()
     else:
         found = _find(rows, ready, run, outcome, by_name, by_chart)
         if not found:
@@ -87,12 +60,12 @@ def write_patients(chunk: RowChunk, run: Run) -> Outcome:
         known = [UUID(one.patient) for one in found if not one.is_new]
         keys = {str(patient): key for patient, key in sealing.create_keys(known).items()} if known else {}
         staged = render(STAGED, _as_found(found, keys))
-        contacts = _render_contacts(_new_contacts(found, keys))
+        contacts = render_contacts(new_contacts(found, keys))
     _write_patients(staged, run, outcome, known=len(keys))
     if contacts is not None:
-        _write_contacts(contacts, run, disputed=bool(keys))
-    _write_identifiers(found, run, keys, outcome)
-    _write_tags(found, run)
+        write_contacts(contacts, run, disputed=bool(keys))
+    write_identifiers(found, run, keys, outcome)
+    write_tags(found, run)
     drop("stage")
     for table in (TABLE, sealing.CONTACT_TABLE):
         note_growth(run, table, outcome.created)
@@ -103,9 +76,12 @@ def write_patients(chunk: RowChunk, run: Run) -> Outcome:
 _NUMBER, _MORE_NUMBERS, _TAGS = (PATIENT.index[name] for name in ("national_id", "identifiers", "tags"))
 
 
-def _tells_more(row: Row) -> bool:
-    """Return whether a row has identifiers or tags, which have tables of their own."""
-    return bool(row[_NUMBER] or row[_MORE_NUMBERS] or row[_TAGS])
+def _that_tell_more(rows: list[Row]) -> list[int]:
+    """Return the places of rows with identifiers or tags, which have tables of their own."""
+    columns = [list(map(itemgetter(at), rows)) for at in (_NUMBER, _MORE_NUMBERS, _TAGS)]
+    if all(map(is_empty, columns)):
+        return []
+    return [at for at, given in enumerate(zip(*columns, strict=True)) if any(given)]
 
 
 # --- who is it ------------------------------------------------------------------------------------------------------
@@ -129,12 +105,13 @@ def _by_chart_number(rows: list[Row]) -> dict[str, tuple[str, str, str]]:
 
 def _all_strangers(rows: list[Row]) -> bool:
     """Return whether rows that nobody here answers to speak of as many patients: named, and no id or chart number twice."""
-    index = PATIENT.index
-    at_name, at_id, at_chart = index["name"], index["external_id"], index["chart_number"]
-    if not all(row[at_name] and (row[at_id] or row[at_chart]) for row in rows):
+    names, ids, charts = (
+        list(map(itemgetter(PATIENT.index[name]), rows)) for name in ("name", "external_id", "chart_number")
+    )
+    if not all(names) or not (all(charts) or all(map(or_, map(bool, ids), map(bool, charts)))):
         return False
-    for at in (at_id, at_chart):
-        given = [row[at] for row in rows if row[at]]
+    for column in (ids, charts):
+        given = [value for value in column if value]
         if len(given) != len(set(given)):
             return False
     return True
@@ -314,9 +291,19 @@ def _write_patients(staged: Rendered, run: Run, outcome: Outcome, *, known: int)
 
 
 def _given(staged: Rendered) -> dict[str, str]:
-    """Return each column of the staging table as it is read: one in which nothing stood was not staged."""
-    held = {name for name, _kind in staged.columns}
-    return {name: f's."{name}"' if name in held else f"null::{kind}" for name, kind in STAGED}
+    """Return each column of the staging table as it is read: one in which nothing stood was not staged.
+
+    Nor is it staged that a patient is new where all are.
+    """
+    held = dict(staged.columns)
+    given = {name: _staged(name, kind, held.get(name)) for name, kind in STAGED}
+    return given if "is_new" in held else {**given, "is_new": "true"}
+
+
+def _staged(name: str, kind: str, held_as: str | None) -> str:
+    if held_as is None:
+        return f"null::{kind}"
+    return f's."{name}"' if held_as == kind else f's."{name}"::{kind}'
 
 
 def _addresses(keys: dict[str, bytes]) -> dict[str, str]:
@@ -363,7 +350,7 @@ def _insert_patients(run: Run, outcome: Outcome, given: dict[str, str]) -> None:
                coalesce({given["deceased"]}, false), {given["deceased_at"]}, coalesce({given["active"]}, true),
                {given["registered_on"]}, {given["address_sealed"]}, {given["name_grams"]}, coalesce({given["sex"]}, 'unknown'),
                {texts}, %(batch)s::uuid, %(now)s::timestamptz, %(now)s::timestamptz
-          from stage s where s.is_new
+          from stage s where {given["is_new"]}
         """,
         parameters,
     )
@@ -371,7 +358,7 @@ def _insert_patients(run: Run, outcome: Outcome, given: dict[str, str]) -> None:
         return
     sql.execute(
         f"""insert into patients_key (organization_id, patient_id, wrapped)
-            select %(organization)s::uuid, s.id, {given["wrapped"]} from stage s where s.is_new""",
+            select %(organization)s::uuid, s.id, {given["wrapped"]} from stage s where {given["is_new"]}""",
         parameters,
     )
     sql.execute(
@@ -381,7 +368,7 @@ def _insert_patients(run: Run, outcome: Outcome, given: dict[str, str]) -> None:
         select %(organization)s::uuid, (select pg_current_xact_id()::text::bigint), 'patient.registered', s.id,
                coalesce({given["registered_on"]}::timestamp at time zone %(zone)s, %(now)s::timestamptz), %(now)s::timestamptz,
                %(actor_kind)s, %(actor_id)s::uuid, %(source)s, %(batch)s::uuid, true, %(how)s::jsonb
-          from stage s where s.is_new
+          from stage s where {given["is_new"]}
         """,
         parameters,
     )
@@ -409,7 +396,7 @@ def _update_patients(run: Run, outcome: Outcome, known: int, given: dict[str, st
         with changed as materialized (
             select r.id, jsonb_build_object({pairs}, 'version', r.version) as before
               from stage s join patients_patient r on r.id = s.id
-             where not s.is_new and ({", ".join(new.values())}) is distinct from ({old})
+             where not {given["is_new"]} and ({", ".join(new.values())}) is distinct from ({old})
         ), updated as (
             update patients_patient r set {sets}, version = r.version + 1, updated_at = %(now)s
               from changed c join stage s on s.id = c.id where r.id = c.id
@@ -434,151 +421,3 @@ def _update_patients(run: Run, outcome: Outcome, known: int, given: dict[str, st
     )[0][0]  # fmt: skip
     outcome.updated += changed
     outcome.unchanged += known - changed
-
-
-# --- contact points, identifiers, keys, tags ------------------------------------------------------------------------
-
-
-def _render_contacts(contacts: list[Contact]) -> Rendered | None:
-    return render(STAGED_CONTACTS, contacts) if contacts else None
-
-
-def _new_contacts(found: list[Found], keys: dict[str, bytes]) -> list[Contact]:
-    """Return the contact points that are not there yet, those of known patients sealed under their own key."""
-    there: set[tuple[str, str, str]] = set()
-    if keys:
-        there = {
-            (str(patient), system, bytea(bytes(value)))
-            for patient, system, value in fetch(
-                "select patient_id, system, value_index from patients_contact_point where patient_id = any(%s::uuid[])",
-                [list(keys)],
-            )
-        }
-    staged = []
-    for one in found:
-        if one.is_new:
-            staged += one.contacts
-            continue
-        for contact, value in zip(one.contacts, one.ready.values[one.at], strict=True):
-            if (one.patient, contact.system, contact.hashed) in there:
-                continue
-            place = f"{sealing.CONTACT_TABLE}.value_sealed.{contact.id}"
-            sealed = bytea(vault.seal(keys[one.patient], value, place=place))
-            staged.append(contact._replace(patient=one.patient, sealed=sealed))
-    return staged
-
-
-def _write_contacts(staged: Rendered, run: Run, *, disputed: bool) -> None:
-    """Insert contact points; `disputed` where others may be writing to the same patients."""
-    stage_rendered("stage_contacts", staged, joined=[])
-    held = {name for name, _kind in staged.columns}
-    given = {
-        name: f's."{name}"' if name in held else "false" if kind == "boolean" else f"null::{kind}"
-        for name, kind in STAGED_CONTACTS
-    }
-    given |= {name: f"coalesce({given[name]}, '')" for name in ("use", "warning")}
-    # nobody else writes to patients who are made in this very transaction
-    with_others = "on conflict do nothing" if disputed else ""
-    sql.execute(
-        f"""insert into patients_contact_point (organization_id, {", ".join(given)}, reach, batch_id)
-            select %s::uuid, {", ".join(given.values())}, 'unknown', %s from stage_contacts s {with_others}""",
-        [run.organization_id, run.batch_id],
-    )
-    drop("stage_contacts")
-
-
-def _write_identifiers(found: list[Found], run: Run, keys: dict[str, bytes], outcome: Outcome) -> None:
-    index = PATIENT.index
-    at_number, at_more, at_sex = index["national_id"], index["identifiers"], index["sex"]
-    if not any(one.row[at_number] or one.row[at_more] for one in found):
-        return
-    there: set[tuple[str, str, str, bytes]] = set()
-    if keys:
-        there = {
-            (str(patient), kind, system, bytes(value))
-            for patient, kind, system, value in fetch(
-                "select patient_id, kind, system, value_index from patients_identifier where patient_id = any(%s::uuid[])",
-                [list(keys)],
-            )
-        }
-    index_key = vault.keyring().index_key(run.organization_id, "identifier")
-    staged = []
-    for one in found:
-        row, patient = one.row, one.patient
-        key = one.ready.keys[one.at] if one.is_new else keys[patient]
-        given: list[tuple[str, str, str]] = []
-        if row[at_number]:
-            given.append(("national_id", "", str(row[at_number])))
-        if row[at_more]:
-            for entry in orjson.loads(str(row[at_more])):
-                if entry.get("value"):
-                    kind = str(entry.get("type") or "")
-                    given.append(
-                        (
-                            _IDENTIFIER_KINDS.get(kind, "other"),
-                            str(entry.get("system") or kind)[:160],
-                            str(entry["value"]),
-                        )
-                    )
-        for kind, system, text in given:
-            try:
-                read = read_identifier(kind, text)
-            except ValueError:
-                continue
-            if read.warning:
-                outcome.warned.append(warn(row, "national_id", NOTICED.get(read.warning, read.warning)))
-            elif read.sex and row[at_sex] in {"male", "female"} and read.sex != row[at_sex]:
-                outcome.warned.append(warn(row, "sex", "row.sex_contradicts_id"))
-            hashed = vault.blind_index(index_key, read.value)
-            if (patient, read.kind, system, hashed) in there:
-                continue
-            there.add((patient, read.kind, system, hashed))
-            row_id = uuid7()
-            sealed = vault.seal(key, read.value, place=f"{sealing.IDENTIFIER_TABLE}.value_sealed.{row_id}")
-            staged.append((row_id, patient, read.kind, system, bytea(sealed), bytea(hashed), read.warning))
-    if not staged:
-        return
-    names = ("id", "patient_id", "kind", "system", "value_sealed", "value_index", "warning")
-    kinds = ("uuid", "uuid", "text", "text", "bytea", "bytea", "text")
-    stage("stage_identifiers", list(zip(names, kinds, strict=True)), staged, joined=False)
-    fetch(
-        f"""with new as (insert into patients_identifier ({", ".join(names)}, batch_id)
-            select id, patient_id, kind, coalesce(system, ''), value_sealed, value_index, coalesce(warning, ''), %s
-              from stage_identifiers on conflict do nothing returning 1) select count(*) from new""",
-        [run.batch_id],
-    )
-    drop("stage_identifiers")
-
-
-def _write_tags(found: list[Found], run: Run) -> None:
-    at = PATIENT.index["tags"]
-    pairs = [
-        (one.patient, word.strip()[:40])
-        for one in found
-        if one.row[at]
-        for word in str(one.row[at]).replace("、", "|").replace(";", "|").split("|")
-        if word.strip()
-    ]
-    if not pairs:
-        return
-    words = sorted({word for _patient, word in pairs})
-    fetch(
-        """with given as (select word, row_number() over (order by word) as place from unnest(%s::text[]) as w (word)
-                           where not exists (select 1 from patients_tag t where t.name = w.word)),
-                new as (insert into patients_tag (id, name, color, number, is_archived)
-                        select careloop_new_id(), word, 'teal', (select coalesce(max(number), 0) from patients_tag) + place, false
-                          from given on conflict do nothing returning 1)
-           select count(*) from new""",
-        [words],
-    )
-    fetch(
-        """with new as (insert into patients_patient_tag (patient_id, tag_id, given_at, batch_id)
-                select distinct g.patient_id, t.id, %(now)s::timestamptz, %(batch)s::uuid
-                  from unnest(%(patients)s::uuid[], %(words)s::text[]) as g (patient_id, word)
-                  join patients_tag t on t.name = g.word on conflict do nothing returning 1)
-           select count(*) from new""",
-        {
-            "now": run.now, "batch": run.batch_id, "patients": [patient for patient, _word in pairs],
-            "words": [word for _patient, word in pairs],
-        },
-    )  # fmt: skip

@@ -117,8 +117,9 @@ def run(
             if number < batch.chunks_done:
                 continue
             with in_organization(organization_id), audit.acting_as(actor):
-                # a chunk lost in a power cut is written again: its number is lost with it
-                sql.execute("set local synchronous_commit = off")
+                # a chunk lost in a power cut is written again: its number is lost with it. The planner needs a rough idea of
+                # what grows; autovacuum gives it a better one soon after.
+                sql.execute("set local synchronous_commit = off; set local default_statistics_target = 10")
                 _lock(batch, number)
                 learnt = _context(batch, organization_id, actor, now(), learnt)
                 after = _copy(tally)

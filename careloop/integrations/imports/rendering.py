@@ -15,11 +15,13 @@ _ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"), ("\0", 
 
 @dataclass(slots=True)
 class Rendered:
-    """Rows as text for COPY, and which columns are in it."""
+    """Rows as COPY takes them, and which columns are in them."""
 
     columns: list[tuple[str, str]]
     text: bytes
     rows: int
+    #: whether `text` is COPY's binary form (see `packing`)
+    binary: bool = False
 
 
 def render(

@@ -78,7 +78,8 @@ def stage_rendered(table: str, rendered: Rendered, *, joined: Sequence[str]) -> 
     names = ", ".join(f'"{name}"' for name, _kind in rendered.columns)
     with connection.cursor() as cursor:
         cursor.execute(f"create temp table {table} ({kinds}) on commit drop")
-        with cursor.copy(f"copy {table} ({names}) from stdin") as copy:
+        form = "with (format binary)" if rendered.binary else ""
+        with cursor.copy(f"copy {table} ({names}) from stdin {form}") as copy:
             copy.write(rendered.text)
         if joined:
             cursor.execute(f"analyze {table} ({', '.join(joined)})")

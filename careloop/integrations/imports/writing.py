@@ -30,7 +30,7 @@ from careloop.integrations.imports.targets import CAST, TARGETS, Target
 
 #: what a staged column is, where it is no text; times stay text until they are written
 _STAGED_AS = {
-    "n": "int", "patient_id": "uuid", "encounter_id": "uuid", "practitioner_id": "uuid", "day_only": "boolean",
+    "n": "int", "id": "uuid", "patient_id": "uuid", "encounter_id": "uuid", "practitioner_id": "uuid", "day_only": "boolean",
 }  # fmt: skip
 _TEXT = 'text collate "C"'
 
@@ -254,7 +254,7 @@ def _insert(kind: Kind, target: Target, run: Run, outcome: Outcome, held: set[st
     table = target.table
     columns = {name: _value(name, how, table, held) for name, (_source, how) in target.columns.items()}
     columns |= {
-        "patient_id": "s.patient_id", "natural_key": "left(s.natural_key, 200)", "external_id": "coalesce(left(s.external_id, 200), '')",
+        "id": "s.id", "patient_id": "s.patient_id", "natural_key": "left(s.natural_key, 200)", "external_id": "coalesce(left(s.external_id, 200), '')",
         "source": "%(source)s", "batch_id": "%(batch)s", "recorded_at": "%(now)s", "organization_id": "%(organization)s::uuid",
     }  # fmt: skip
     if kind.name != "encounter":

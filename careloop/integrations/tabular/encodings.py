@@ -8,6 +8,7 @@ import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 BLOCK = 1 << 20
@@ -21,6 +22,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
+_WIDE = re.compile("[\u3000-\U0010ffff]")
 _HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff]")
 _LATIN_SUPPLEMENT = re.compile(r"[\u0080-\u00ff]")
 _PRIVATE_USE = re.compile(r"[\ue000-\uf8ff]")
@@ -143,7 +145,7 @@ def _blocks(path: Path, *, skip: int = 0) -> Iterator[bytes]:
 
 
 def _scan_utf8(path: Path, found: Encoding) -> int:
-    """Note zero bytes and the first byte that is not UTF-8; return how many wide characters were read before it."""
+    """Note zero bytes and the first byte that is not UTF-8; return how many wide characters stand before it: three are enough."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     wide, offset = 0, found.bom
     pending = 0
@@ -156,10 +158,10 @@ def _scan_utf8(path: Path, found: Encoding) -> int:
         except UnicodeDecodeError as error:
             found.bad_from = offset - pending + error.start
             good = error.object[: error.start]
-            wide += sum(1 for character in good.decode("utf-8", "ignore") if character >= "\u3000")
+            wide += _wide_in(good.decode("utf-8", "ignore"))
         else:
             if wide < 3 and not text.isascii():
-                wide += sum(1 for character in text if character >= "\u3000")
+                wide += _wide_in(text)
         pending = len(decoder.getstate()[0])
         offset += len(block)
     if found.bad_from < 0 and pending:
@@ -168,6 +170,11 @@ def _scan_utf8(path: Path, found: Encoding) -> int:
     elif found.bad_from >= 0 and found.size - found.bad_from <= 3 and wide:
         found.cut_off = True
     return wide
+
+
+def _wide_in(text: str) -> int:
+    """Return how many wide characters a text holds, three at most."""
+    return sum(1 for _found in islice(_WIDE.finditer(text), 3))
 
 
 def _utf16_without_mark(sample: bytes) -> str:

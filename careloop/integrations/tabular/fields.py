@@ -7,7 +7,7 @@ spelling is one more word in a line. Headers are compared in a normal form (see 
 import re
 import unicodedata
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 #: kind → field → words, the likeliest first. A word may stand under several kinds; the kind that explains most columns wins.
 WORDS: dict[str, dict[str, str]] = {
@@ -163,6 +163,12 @@ def _index() -> dict[str, list[tuple[str, str]]]:
     return found
 
 
+@cache
+def _long_words() -> tuple[str, ...]:
+    """The words that mean something inside a longer header too."""
+    return tuple(word for word in _index() if len(word) >= 2 and (not word.isascii() or len(word) >= 4))
+
+
 def meanings(header: str) -> list[Meaning]:
     """Return what a column header may mean, each kind at most once, the surest first.
 
@@ -182,14 +188,13 @@ def meanings(header: str) -> list[Meaning]:
         for kind, field in _index().get(word, ()):
             found.setdefault(kind, Meaning(kind, field, confidence))
     if not found and len(outside) >= 2:
-        for word, targets in _index().items():
-            if len(word) >= 2 and (not word.isascii() or len(word) >= 4) and (word in outside):
-                for kind, field in targets:
-                    if kind not in found or found[kind].confidence < 0.6:
-                        found.setdefault(kind, Meaning(kind, field, 0.6))
+        for word in [word for word in _long_words() if word in outside]:
+            for kind, field in _index()[word]:
+                found.setdefault(kind, Meaning(kind, field, 0.6))
     return sorted(found.values(), key=lambda meaning: -meaning.confidence)
 
 
+@lru_cache(maxsize=4096)
 def is_known(header: str) -> bool:
     """Return whether a text is a word for a column (used to tell a header row from a title or from data)."""
     return any(meaning.confidence >= 0.9 for meaning in meanings(header))

@@ -39,7 +39,11 @@ LARGEST_UNPACKED = 20 * 1024**3
 LARGEST_RATIO = 200
 SMALL = 10 * 1024 * 1024
 
-PATIENT_ROWS = 2_500
+#: a patient is a hundred times the work of a visit: smaller chunks let sealing and writing overlap
+PATIENT_ROWS = 5_000
+#: the first chunk is smaller, because the database waits for it
+FIRST_PATIENT_ROWS = 625
+FIRST_ROWS = 2_500
 
 #: What an archive with broken insides raises, depending on who unpacks it.
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)
@@ -267,20 +271,20 @@ def table_chunks(
 ) -> Iterator[RowChunk]:
     """Yield the rows of one table in canonical form."""
     convert = converter(table, zone=zone, today=today)
+    first = FIRST_ROWS
     if table.mapping.kind == "patient":
-        # a patient is a hundred times the work of a visit: smaller chunks let sealing and writing overlap
-        size = min(size, PATIENT_ROWS)
-    for block in blocks(table, size=size, limit=limit):
+        size, first = min(size, PATIENT_ROWS), FIRST_PATIENT_ROWS
+    for block in blocks(table, size=size, first=first, limit=limit):
         yield convert(block)
 
 
-def blocks(table: Table, *, size: int = BLOCK_ROWS, limit: int = 0) -> Iterator[Block]:
+def blocks(table: Table, *, size: int = BLOCK_ROWS, first: int = 0, limit: int = 0) -> Iterator[Block]:
     """Yield the raw rows of a table, CSV or sheet alike."""
     report = table.report
     if report.verdict == Verdict.REJECT:
         return
     if report.format == "csv":
-        yield from read_blocks(table.path, report.layout, part=table.name, size=size, limit=limit)
+        yield from read_blocks(table.path, report.layout, part=table.name, size=size, first=first, limit=limit)
         return
     try:
         cells, first_row = sheets.read_sheet(sheets.open_workbook(table.path), report.sheet)

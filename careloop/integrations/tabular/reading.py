@@ -88,7 +88,7 @@ class _Source:
 
 
 def read_blocks(
-    path: Path, layout: Layout, *, part: str = "", size: int = BLOCK_ROWS, limit: int = 0
+    path: Path, layout: Layout, *, part: str = "", size: int = BLOCK_ROWS, first: int = 0, limit: int = 0
 ) -> Iterator[Block]:
     """Yield the data rows of a text table.
 
@@ -96,6 +96,7 @@ def read_blocks(
         layout: encoding, delimiter, where the data begins, how many cells a row has.
         part: the name under which rows are reported (the file inside an archive).
         size: rows in a block.
+        first: rows in the first block, where it should be shorter; each block is twice the one before, up to `size`.
         limit: stop after about so many rows (a preview); 0 reads everything.
     """
     with path.open("rb") as raw:
@@ -108,16 +109,18 @@ def read_blocks(
         reader = _reader(lines, layout)
         seen = 0
         ended = False
+        wanted = min(first or size, size)
         while not ended:
             source.next_block()
             started = reader.line_num
             broken = False
             rows: list[list[str]] = []
             try:
-                rows = list(islice(reader, size))
+                rows = list(islice(reader, wanted))
             except csv.Error:
                 broken = True
-            ended = broken or len(rows) < size
+            ended = broken or len(rows) < wanted
+            wanted = min(wanted * 2, size)
             if not source.kept:
                 return
             plain = not broken and reader.line_num - started == len(rows)

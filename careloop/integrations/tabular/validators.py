@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
+from functools import lru_cache
+from operator import ne
 from typing import Any
 
 from careloop.integrations.imports.rows import Type
@@ -17,6 +19,8 @@ from careloop.kernel import dates, text
 Value = str | int | float | bool | None
 
 LONGEST = 100_000
+#: how many different birth dates are remembered
+MOST_REMEMBERED = 50_000
 
 
 class Problem(Exception):
@@ -50,7 +54,9 @@ class Checked:
 
 
 def check_column(cells: Sequence[str], reader: Reader) -> Checked:
-    """Read every cell of a column; equal cells are read once."""
+    """Read every cell of a column; equal cells are read once, and a column that may stay as it is not cell by cell."""
+    if (whole := _WHOLE.get(reader)) and (values := whole(cells)) is not None:
+        return Checked(values)
     known: dict[str, Any] = {"": None}
     plain = True
     for cell in set(cells):
@@ -100,6 +106,27 @@ def read_code(cell: str) -> Value:
         return cell.strip() or None
     return unicodedata.normalize("NFKC", cell.replace("\0", "")).strip() or None
 
+
+def _texts(cells: Sequence[str]) -> list[Value] | None:
+    """Return a column of texts of which `read_text` would change none, or None."""
+    whole = "".join(cells)
+    # printable: no control character, no white space but the blank, no half of a character
+    if not whole.isprintable() or max(map(len, cells), default=0) > LONGEST:
+        return None
+    if " " in whole and any(map(ne, cells, map(str.strip, cells))):
+        return None
+    if not whole.isascii() and not unicodedata.is_normalized("NFC", "\n".join(cells)):
+        return None
+    return [cell or None for cell in cells]
+
+
+def _codes(cells: Sequence[str]) -> list[Value] | None:
+    """Return a column of plain codes as `read_code` would, or None."""
+    return [cell.strip() or None for cell in cells] if "".join(cells).isascii() else None
+
+
+#: readers that can look at a whole column at once
+_WHOLE: dict[Reader, Callable[[Sequence[str]], list[Value] | None]] = {read_text: _texts, read_code: _codes}
 
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:,\d{3})*|\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?")
 
@@ -236,6 +263,8 @@ def moment_reader(*, zone: tzinfo, order: dates.PartOrder = "MDY", latest: date 
         return known or _offset(datetime.fromisoformat(moment), zone)
 
     def read(cell: str) -> Value | Doubtful:
+        if len(cell) == 9 and (roc := _plain_roc(cell)) and (latest is None or roc <= latest):
+            return roc.isoformat()
         if _ISO_MOMENT.fullmatch(cell):
             if not _is_moment(cell):
                 raise Problem("row.impossible_date")
@@ -316,7 +345,8 @@ def reader_for(
     elif name.endswith("_amount"):
         reader = read_amount
     elif name == "birth_date":
-        reader = moment_reader(zone=zone, order=order, latest=today)
+        # the same days come again in every block
+        reader = lru_cache(maxsize=MOST_REMEMBERED)(moment_reader(zone=zone, order=order, latest=today))
     elif kind == Type.DATE:
         reader = date_reader(order=order)
     elif kind == Type.DATETIME:

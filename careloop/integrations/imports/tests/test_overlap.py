@@ -15,7 +15,7 @@ from careloop.integrations.imports.pipeline import Tally
 from careloop.integrations.imports.rows import RowChunk
 from careloop.integrations.imports.tests.test_imports import bring_in, write
 from careloop.integrations.tabular import loader
-from careloop.integrations.tabular.loader import PATIENT_ROWS
+from careloop.integrations.tabular.loader import FIRST_PATIENT_ROWS
 from careloop.kernel import sql
 from careloop.patients import sealing
 from careloop.patients.models import Patient
@@ -102,7 +102,7 @@ def test_one_number_typed_twice_is_one_contact_point(committed_organization: Any
 def test_what_goes_wrong_while_reading_is_said_and_what_was_written_stays(
     committed_organization: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write(tmp_path, many(PATIENT_ROWS * 2))
+    path = write(tmp_path, many(FIRST_PATIENT_ROWS * 3))
     whole = loader.stream
 
     def broken(*arguments: Any, **options: Any) -> Iterator[RowChunk]:
@@ -116,13 +116,13 @@ def test_what_goes_wrong_while_reading_is_said_and_what_was_written_stays(
     with in_organization(committed_organization.id):
         batch = ImportBatch.objects.get()
         assert (batch.state, batch.chunks_done, batch.error) == ("FAILED", 1, "OSError")
-        assert Patient.objects.count() == PATIENT_ROWS
+        assert Patient.objects.count() == FIRST_PATIENT_ROWS
 
 
 def test_an_import_stops_behind_its_chunk_and_goes_on_without_doing_one_twice(
     committed_organization: Any, tmp_path: Path
 ) -> None:
-    path = write(tmp_path, many(PATIENT_ROWS * 3))
+    path = write(tmp_path, many(FIRST_PATIENT_ROWS * 7))
     with in_organization(committed_organization.id):
         batch = services.create_batch(
             kind="csv",
@@ -143,14 +143,16 @@ def test_an_import_stops_behind_its_chunk_and_goes_on_without_doing_one_twice(
         batch, path, organization_id=committed_organization.id, clock=timezone.now, actor=commands.COMMAND,
         progress=ask_to_stop,
     )  # fmt: skip
-    assert (batch.state, batch.chunks_done, batch.rows_read) == ("STOPPED", 1, PATIENT_ROWS)
+    assert (batch.state, batch.chunks_done, batch.rows_read) == ("STOPPED", 1, FIRST_PATIENT_ROWS)
 
     services.run_batch(
         batch, path, organization_id=committed_organization.id, clock=timezone.now, actor=commands.COMMAND
     )
 
-    assert (batch.state, batch.chunks_done, batch.counts["created"]) == ("DONE", 3, {"Patient": PATIENT_ROWS * 3})
+    assert (batch.state, batch.chunks_done, batch.counts["created"]) == ("DONE", 3, {"Patient": FIRST_PATIENT_ROWS * 7})
     with in_organization(committed_organization.id):
-        assert Patient.objects.count() == PATIENT_ROWS * 3
-        assert sql.value("select count(*) from events_event where kind = 'patient.registered'") == PATIENT_ROWS * 3
-        assert sql.value("select count(distinct patient_id) from audit_patient") == PATIENT_ROWS * 3
+        assert Patient.objects.count() == FIRST_PATIENT_ROWS * 7
+        assert (
+            sql.value("select count(*) from events_event where kind = 'patient.registered'") == FIRST_PATIENT_ROWS * 7
+        )
+        assert sql.value("select count(distinct patient_id) from audit_patient") == FIRST_PATIENT_ROWS * 7
