@@ -15,6 +15,7 @@ from html import escape
 from threading import RLock
 from typing import Any
 
+from django.conf import settings
 from django.template import Template
 from django.template.base import (
     FilterExpression,
@@ -24,6 +25,7 @@ from django.template.base import (
     Variable,
     VariableDoesNotExist,
     VariableNode,
+    render_value_in_context,
 )
 from django.template.context import Context
 from django.template.library import SimpleNode
@@ -32,6 +34,7 @@ from django.template.loaders import cached
 from django.template.smartif import TokenBase
 from django.templatetags.i18n import TranslateNode
 from django.templatetags.static import StaticNode
+from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
@@ -200,7 +203,7 @@ class QuickExpression(FilterExpression):
 
 
 class QuickVariableNode(VariableNode):
-    """Text is escaped and written; numbers, dates and whatever else there is are Django's."""
+    """Text is escaped and written, whole numbers are written; dates and whatever else there is are Django's."""
 
     def render(self, context: Context) -> Any:
         try:
@@ -210,9 +213,14 @@ class QuickVariableNode(VariableNode):
         kind = type(output)
         if kind is SafeString:
             return output
+        if kind is int and not settings.USE_THOUSAND_SEPARATOR:
+            return str(output)
+        if isinstance(output, Promise):
+            output = str(output)
+            kind = type(output)
         if kind is str:
             return escape(output) if context.autoescape else output
-        return super().render(context)
+        return render_value_in_context(output, context)
 
 
 class QuickTranslateNode(TranslateNode):
