@@ -17,6 +17,10 @@ SESSION_KEY = "organization"
 # pages that work in an organization of their own choice: an invitation leads into one the visitor is not in yet, a patient's
 # page belongs to the clinic that wrote the message
 OUTSIDE = ("/invitation/", "/p/")
+ENTER = """
+    select id, organization_id, role, title, created_at, locations, workplaces, organization
+      from accounts_enter(%s::uuid, %s::text)
+"""
 
 
 class OrganizationMiddleware:
@@ -57,7 +61,7 @@ def enter_as(user_id: UUID, wanted: str | None) -> Membership | None:
     `wanted` is the organization chosen last; without it (or when the membership has ended) the oldest active
     membership counts. One statement: the function looks across organizations, because none is known yet.
     """
-    found: dict[str, Any] | None = sql.row("select * from accounts_enter(%s, %s)", [user_id, wanted])
+    found: dict[str, Any] | None = sql.start(ENTER, [user_id, wanted])
     if found is None or found["id"] is None:
         return None
     member = Membership(

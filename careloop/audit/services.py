@@ -111,10 +111,15 @@ def forget_since(mark: int) -> None:
 
 
 def write_notes() -> None:
-    """Append the waiting notes to the chain: one statement, one short lock on the organization's head."""
+    """Append the waiting notes to the chain: one statement, one short lock on the organization's head.
+
+    The lock is held until the commit, and everybody else who reads in this organization waits for it: so the commit travels
+    with the statement.
+    """
     scope = context.current_scope()
     if scope is None or not scope.notes:
         return
     rows = [note.row() for note in scope.notes]
     scope.notes.clear()
-    sql.value("select audit_append(%s::jsonb)", [orjson.dumps(rows).decode()])
+    run = sql.finish if scope.is_last_step else sql.execute
+    run("select audit_append(%s::jsonb)", [orjson.dumps(rows).decode()])

@@ -7,10 +7,12 @@ from uuid import UUID
 import orjson
 import psycopg
 from django.db import connection
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
 Params = Sequence[Any] | Mapping[str, Any] | None
 JSON_TYPES = (114, 3802)
+IDLE = TransactionStatus.IDLE
 
 
 def rows(statement: str, params: Params = None, *, planned: bool = False) -> list[dict[str, Any]]:
@@ -46,6 +48,40 @@ def execute(statement: str, params: Params = None) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
         return cursor.rowcount
+
+
+def start(statement: str, params: Params = None) -> dict[str, Any] | None:
+    """Run the first statement of a transaction and return its first row; the transaction begins in the same round trip.
+
+    Inside another transaction, or when something was asked already, only run it.
+    """
+    connection.ensure_connection()
+    raw: Any = connection.connection
+    begins_here = connection.in_atomic_block and raw.pgconn.transaction_status == IDLE
+    with connection.cursor() as cursor:
+        if begins_here:
+            # the driver would begin by itself, a round trip before the statement; it ends what we begin
+            raw._autocommit = True
+            try:
+                cursor.execute(f"begin; {statement}", params)
+            finally:
+                raw._autocommit = False
+            cursor.nextset()
+        else:
+            cursor.execute(statement, params)
+        return next(iter(_dicts(cursor, cursor.fetchmany(1))), None)
+
+
+def finish(statement: str, params: Params = None) -> None:
+    """Run the last statement of a transaction and commit it, in one round trip; inside another transaction only run it.
+
+    Nothing may follow but the end of the block: what is asked of the database after this is a transaction of its own.
+    Where a rollback is due Django refuses the statement.
+    """
+    ends_here = connection.in_atomic_block and not connection.savepoint_ids
+    with connection.cursor() as cursor:
+        # the driver's own commit, which follows, finds nothing left to do
+        cursor.execute(f"{statement}; commit" if ends_here else statement, params)
 
 
 def batch(statement: str, params: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -45,6 +45,8 @@ class Panel:
     `place`: `tab` has an address of its own and is fetched when it is opened; `next` stands in the column of what to do next and
     `overview` on the first tab: both are drawn with the page, so they must be one cheap query. `render` returns a template and
     its context, or None when there is nothing to show (not for tabs).
+    `shows_when`: SQL over `p` (patients_patient) that says whether there is something to show; it is asked with the page's own
+    statement, and a panel with nothing to show is not drawn and asks nothing.
     `order`: overview 0, visits 10, medication 20, results 30, spend 40, messages 60, tasks 70, family 80, consent 90.
     """
 
@@ -55,6 +57,7 @@ class Panel:
     permission: str = "patients.view"
     place: Place = "tab"
     icon: str = ""
+    shows_when: str = ""
 
 
 _panels: dict[tuple[Place, str], Panel] = {}
@@ -69,6 +72,11 @@ def panels(place: Place, member: Any) -> list[Panel]:
     """Return the panels of one place that this member may see, in order."""
     found = [panel for panel in _panels.values() if panel.place == place and member.can(panel.permission)]
     return sorted(found, key=lambda panel: (panel.order, panel.name))
+
+
+def drawn_with_page(member: Any) -> list[Panel]:
+    """Return the panels that stand on the page itself, as this member may see them."""
+    return [panel for place in ("next", "overview") for panel in panels(place, member)]  # type: ignore[arg-type]
 
 
 def panel(name: str, member: Any) -> Panel | None:

@@ -20,6 +20,7 @@ class Scope:
 
     organization_id: UUID
     before_commit: list[Callable[[], None]] = field(default_factory=list)
+    is_last_step: bool = False  # the step that runs now is the last, and the commit follows it
     notes: list[Any] = field(default_factory=list)  # the audit slice keeps its waiting entries here
 
 
@@ -104,4 +105,7 @@ def run_before_commit(scope: Scope | None = None) -> None:
     """Run and forget the waiting steps; whoever owns the transaction calls this before it ends."""
     scope = scope or _scope.get()
     while scope is not None and scope.before_commit:
-        scope.before_commit.pop(0)()
+        step = scope.before_commit.pop(0)
+        scope.is_last_step = not scope.before_commit
+        step()
+        scope.is_last_step = False

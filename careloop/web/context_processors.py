@@ -4,7 +4,7 @@ from functools import cached_property
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import get_script_prefix
 from django.utils.translation import get_language
 
 from careloop.accounts import selectors
@@ -77,7 +77,7 @@ class Shell:
     def accent_url(self) -> str:
         """The style sheet with the organization's colour."""
         colour = getattr(self.organization, "accent_color", "") or DEFAULT_ACCENT
-        return reverse("web:accent", args=[colour.lstrip("#").lower()])
+        return frame.accent_url(colour.lstrip("#").lower(), get_script_prefix())
 
     @property
     def language_tag(self) -> str:

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
-from django.urls import get_script_prefix
+from django.urls import get_script_prefix, reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
@@ -63,6 +63,12 @@ def words() -> SafeString:
 @lru_cache(maxsize=16)
 def _words(_language: str) -> SafeString:
     return render_to_string("web/_words.html")
+
+
+@lru_cache(maxsize=64)
+def accent_url(colour: str, _prefix: str) -> str:
+    """The address of the style sheet with a clinic's colour."""
+    return reverse("web:accent", args=[colour])
 
 
 Plain = tuple[str, str, str, bool, int]

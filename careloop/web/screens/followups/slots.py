@@ -31,5 +31,14 @@ def next_to_do(request: HttpRequest, patient: PatientHead) -> tuple[str, dict[st
 
 panels.register(Panel("tasks", _("Follow-ups"), tab, order=70, permission="followups.view", icon="checklist"))
 panels.register(
-    Panel("tasks", _("Follow-ups"), next_to_do, order=10, permission="followups.view", place="next", icon="checklist")
+    Panel(
+        "tasks",
+        _("Follow-ups"),
+        next_to_do,
+        order=10,
+        permission="followups.view",
+        place="next",
+        icon="checklist",
+        shows_when="exists (select 1 from followups_follow_up f where f.patient_id = p.id and f.state = 'OPEN')",
+    )
 )

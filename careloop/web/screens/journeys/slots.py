@@ -24,5 +24,14 @@ def now_on(request: HttpRequest, patient: PatientHead) -> tuple[str, dict[str, A
 
 panels.register(Panel("journeys", _("Care journeys"), tab, order=75, permission="journeys.view", icon="route"))
 panels.register(
-    Panel("journeys", _("Care journeys"), now_on, order=75, permission="journeys.view", place="overview", icon="route")
+    Panel(
+        "journeys",
+        _("Care journeys"),
+        now_on,
+        order=75,
+        permission="journeys.view",
+        place="overview",
+        icon="route",
+        shows_when="exists (select 1 from journeys_enrollment e where e.patient_id = p.id and e.state = 'ACTIVE')",
+    )
 )

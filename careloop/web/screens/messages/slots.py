@@ -26,4 +26,14 @@ def render_next(request: HttpRequest, patient: PatientHead) -> Rendered:
 
 
 register(Panel("messages", _("Messages"), render_messages, order=60, permission="messages.view", icon="messages"))
-register(Panel("messages", _("Messages"), render_next, order=10, permission="messages.view", place="next"))
+register(
+    Panel(
+        "messages",
+        _("Messages"),
+        render_next,
+        order=10,
+        permission="messages.view",
+        place="next",
+        shows_when="exists (select 1 from messaging_conversation c where c.patient_id = p.id and c.unread > 0)",
+    )
+)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -125,7 +125,7 @@ def _years_before(day: date, years: int) -> date:
         return date(day.year - years, 3, 1)
 
 
-ROW = """p.id, p.name, p.sex, p.birth_date, p.birth_precision, p.chart_number, p.deceased, p.active, p.updated_at,
+ROW = """p.id, p.name, p.sex, p.birth_date, p.birth_precision, p.chart_number, p.deceased, p.active, p.updated_at::text,
          f.stage, f.last_visit_on, f.visits_12m, f.reach, f.tags, f.open_follow_ups"""
 
 
@@ -147,6 +147,9 @@ def page_of(request: HttpRequest, filters: Filters, *, today: date) -> tuple[Pag
         filters.params | named,
         planned=True,
     )
+    # only the cursors need times, of the rows at the ends; making fifty from text is a twentieth of the page
+    for one in {id(one): one for one in (*found[:1], *found[PAGE_SIZE - 1 : PAGE_SIZE], *found[-1:])}.values():
+        one["updated_at"] = datetime.fromisoformat(one["updated_at"])
     return keyset.cut(found), found[0]["counted"] if found else 0
 
 

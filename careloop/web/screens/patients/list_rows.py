@@ -54,19 +54,19 @@ def _row(
     reaches: Sequence[tuple[str, int]], today: date, *, may_tick: bool,
 ) -> str:  # fmt: skip
     chart, born, stage, last, visits, reach, tag = labels
-    name, precision = escape(row["name"]), row["birth_precision"]
+    one, name, precision = str(row["id"]), escape(row["name"]), row["birth_precision"]
     age = words.age(row["birth_date"], today=today, precision=precision)
     person = escape(" · ".join(part for part in (sexes.get(row["sex"], ""), age) if part))
     reached = " ".join(label for label, bit in reaches if (row["reach"] or 0) & bit)
     given = " ".join(badges[number] for number in row["tags"] or () if number in badges)
     box = (
-        f'<td class="is-check"><input type="checkbox" class="form-check-input" name="patient" value="{row["id"]}" '
+        f'<td class="is-check"><input type="checkbox" class="form-check-input" name="patient" value="{one}" '
         f'aria-label="{name}"></td>'
         if may_tick
         else ""
     )
     return (
-        f'<tr>{box}<th scope="row"><a href="/patients/{row["id"]}/">{name}</a> <span class="cl-muted cl-nowrap">{person}</span></th>'
+        f'<tr>{box}<th scope="row"><a href="/patients/{one}/">{name}</a> <span class="cl-muted cl-nowrap">{person}</span></th>'
         f'<td data-label="{chart}">{escape(row["chart_number"])}</td>'
         f'<td data-label="{born}" class="cl-nowrap">{words.day(row["birth_date"], precision=precision)}</td>'
         f'<td data-label="{stage}">{stages.get(row["stage"], "")}</td>'

@@ -6,15 +6,14 @@ from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from careloop.facts.models import Stage
 from careloop.patients import panels
 from careloop.patients import selectors as patient_selectors
-from careloop.patients.panels import PatientHead
 from careloop.records.rules import RefillState, refill_window
+from careloop.web.addresses import address
 from careloop.web.http import clinic_zone
 from careloop.web.screens.patients import words
 from careloop.web.screens.patients.page_data import PageData
@@ -63,8 +62,8 @@ def overview(request: HttpRequest, data: PageData) -> Context:
         "figures": figures,
         "notes": _health_notes(row) if clinical or member.can("patients.edit") else [],
         "todo": todo(request, data, [warning for one in secrets if (warning := one.warning)]),
-        "next_panels": drawn(request, data.head, "next"),
-        "overview_panels": drawn(request, data.head, "overview"),
+        "next_panels": drawn(request, data, "next"),
+        "overview_panels": drawn(request, data, "overview"),
         "can_reveal": member.can("patients.reveal"),
     }  # fmt: skip
 
@@ -124,7 +123,7 @@ def todo(request: HttpRequest, data: PageData, warnings: list[str]) -> list[dict
     """What the record itself says should be done next, most pressing first."""
     member: Any = request.member  # type: ignore[attr-defined]
     row, found = data.row, []
-    base = reverse("patients:page", args=[row["id"]])
+    base = address("patients:page", row["id"])
     if row["deceased"] or not row["active"]:
         return []
     if not row["has_seen_notice"]:
@@ -168,11 +167,13 @@ def _record_warnings(row: dict[str, Any]) -> list[str]:
     return [word for code in codes if (word := words.word(words.WARNINGS, code)) != code]
 
 
-def drawn(request: HttpRequest, patient: PatientHead, place: panels.Place) -> list[dict[str, Any]]:
-    """Draw the panels that slices above put on the page."""
+def drawn(request: HttpRequest, data: PageData, place: panels.Place) -> list[dict[str, Any]]:
+    """Draw the panels that slices above put on the page, without those that have nothing to show."""
     member: Any = request.member  # type: ignore[attr-defined]
-    found = []
+    patient, found = data.head, []
     for one in panels.panels(place, member):
+        if one in data.empty_panels:
+            continue
         rendered = one.render(request, patient)
         if rendered is not None:
             template, context = rendered

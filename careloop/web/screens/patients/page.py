@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -15,7 +14,7 @@ from careloop.accounts.access import requires
 from careloop.audit import services as audit
 from careloop.facts.rules import Reach
 from careloop.patients import panels
-from careloop.patients.panels import Panel, PatientHead
+from careloop.web.addresses import address
 from careloop.web.http import respond
 from careloop.web.screens.patients import page_data, words
 from careloop.web.screens.patients.list_rows import STAGE_TONES
@@ -56,7 +55,10 @@ def load(request: HttpRequest, patient_id: UUID, *, overview: bool = False) -> P
     """Return the patient for a page; 404 for a stranger's and for nobody's."""
     member: Any = request.member  # type: ignore[attr-defined]
     today = words.today_of(request, timezone.now())
-    data = page_data.load(patient_id, today=today, clinical=member.can("records.view"), overview=overview)
+    data = page_data.load(
+        patient_id, today=today, clinical=member.can("records.view"), overview=overview,
+        panels=panels.drawn_with_page(member) if overview else (),
+    )  # fmt: skip
     if data is None:
         raise Http404
     return data
@@ -92,25 +94,17 @@ def base_context(request: HttpRequest, data: PageData, tab: str) -> dict[str, An
 def tabs(request: HttpRequest, patient_id: UUID, current: str) -> list[dict[str, Any]]:
     """Every tab this member may open, the slices' own among ours by their order."""
     member: Any = request.member  # type: ignore[attr-defined]
-    mine = [
-        Panel(name, one.label, _nothing, one.order, one.permission)
-        for name, one in OWN_TABS.items()
-        if member.can(one.permission)
-    ]
-    found = sorted([*mine, *panels.panels("tab", member)], key=lambda one: one.order)
-    base = reverse("patients:page", args=[patient_id])
+    mine = [(one.order, name, one.label) for name, one in OWN_TABS.items() if member.can(one.permission)]
+    others = [(one.order, one.name, one.label) for one in panels.panels("tab", member)]
+    base = address("patients:page", patient_id)
     return [
         {
-            "label": one.label,
-            "url": base if one.name == "overview" else f"{base}{one.name}/",
-            "is_current": one.name == current,
+            "label": label,
+            "url": base if name == "overview" else f"{base}{name}/",
+            "is_current": name == current,
         }
-        for one in found
+        for _order, name, label in sorted([*mine, *others], key=lambda one: one[0])
     ]
-
-
-def _nothing(_request: HttpRequest, _patient: PatientHead) -> None:
-    return None
 
 
 def lights(data: PageData) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Everything a patient's page needs at once, in one statement."""
 
 from base64 import b64decode
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -12,7 +13,7 @@ from careloop.kernel import sql
 from careloop.kernel.masking import mask_address, mask_id
 from careloop.patients import sealing
 from careloop.patients.models import Patient
-from careloop.patients.panels import PatientHead
+from careloop.patients.panels import Panel, PatientHead
 from careloop.patients.selectors import Secret, mask
 
 Row = dict[str, Any]
@@ -64,7 +65,7 @@ OVERVIEW = """,
 
 COLUMNS = ", ".join(f"p.{one.column}" for one in Patient._meta.concrete_fields if one.column != "name_grams")
 PART = HEAD.replace("{columns}", COLUMNS).replace("{overview}", "")
-WHOLE = HEAD.replace("{columns}", COLUMNS).replace("{overview}", OVERVIEW)
+WHOLE = HEAD.replace("{columns}", COLUMNS).replace("{overview}", OVERVIEW + "{panels}")
 
 
 @dataclass
@@ -79,6 +80,7 @@ class PageData:
     consents: list[Row] = field(default_factory=list)
     facts: Row = field(default_factory=dict)
     allergies: list[Row] = field(default_factory=list)
+    empty_panels: frozenset[Panel] = frozenset()
 
     @property
     def head(self) -> PatientHead:
@@ -146,20 +148,29 @@ class PageData:
         return bool((self.facts.get("reach") or 0) & bit)
 
 
-def load(patient_id: UUID, *, today: date, clinical: bool, overview: bool) -> PageData | None:
-    """Return one patient for their page: one statement. None when there is no such patient here."""
+def load(
+    patient_id: UUID, *, today: date, clinical: bool, overview: bool, panels: Sequence[Panel] = ()
+) -> PageData | None:
+    """Return one patient for their page: one statement. None when there is no such patient here.
+
+    Args:
+        panels: what slices above put on the overview; the statement finds out which of them have nothing to show.
+    """
+    asked = [one for one in panels if one.shows_when]
+    shown = "".join(f", {one.shows_when} as panel_{number}" for number, one in enumerate(asked))
     row = sql.row(
-        WHOLE if overview else PART,
+        WHOLE.replace("{panels}", shown) if overview else PART,
         {"patient": patient_id, "clinical": clinical},
         planned=True,
     )
     if row is None:
         return None
     wrapped = row.pop("wrapped")
+    empty = frozenset(one for number, one in enumerate(asked) if overview and not row.pop(f"panel_{number}"))
     data = PageData(
         row, sealing.open_key(patient_id, wrapped) if wrapped else None, today,
         tags=row.pop("tags") or [], consents=row.pop("consents") or [], facts=row.pop("facts") or {},
-        allergies=row.pop("allergies") or [],
+        allergies=row.pop("allergies") or [], empty_panels=empty,
     )  # fmt: skip
     data.read_contacts()
     return data
