@@ -1,5 +1,7 @@
 """What scheduling refuses, in words."""
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
@@ -26,13 +28,18 @@ class UnknownService(DomainError):
 
 
 class NoPlace(DomainError):
-    """The wanted place is not to be had. `alternatives` are free places near it, for the page that shows the refusal."""
+    """The wanted place is not to be had; `alternatives` are free places near it, for the page that shows the refusal.
 
-    alternatives: list[Any]
+    They are looked for when asked for, inside the same organization: a refusal that nobody shows costs nothing.
+    """
 
-    def __init__(self, *, alternatives: list[Any] | None = None, **details: Any) -> None:
+    def __init__(self, *, near: Callable[[], list[Any]] | None = None, **details: Any) -> None:
         super().__init__(**details)
-        self.alternatives = alternatives or []
+        self._near = near
+
+    @cached_property
+    def alternatives(self) -> list[Any]:
+        return self._near() if self._near is not None else []
 
 
 class PlaceTaken(NoPlace):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -49,6 +50,7 @@ class Wish:
     is_first_visit: bool
     is_offered: bool
     is_away: bool
+    is_taken: bool
     rule: rules.OnlineRules
     zone: ZoneInfo
 
@@ -60,7 +62,7 @@ class Wish:
         }  # fmt: skip
 
 
-def read_wish(place: Place, *, service_id: UUID, patient_id: UUID, moving: UUID | None = None) -> Wish:
+def read_wish(place: Place, *, service_id: UUID, patient_id: UUID, now: datetime, moving: UUID | None = None) -> Wish:
     """Read all that a booking needs to know in one statement."""
     found = sql.row(
         """select s.id, s.practitioner_id, s.location_id, s.room_id, s.starts_at, s.ends_at, s.mode, s.slot_minutes, s.numbers,
@@ -77,13 +79,22 @@ def read_wish(place: Place, *, service_id: UUID, patient_id: UUID, moving: UUID 
                              and case when %(starts_at)s::timestamptz is null
                                       then b.starts_at <= s.starts_at and b.ends_at >= s.ends_at
                                       else b.starts_at < %(starts_at)s::timestamptz + make_interval(mins => v.minutes)
-                                       and b.ends_at > %(starts_at)s::timestamptz end) as is_away
+                                       and b.ends_at > %(starts_at)s::timestamptz end) as is_away,
+                  exists (select from scheduling_appointment a
+                           where a.session_id = s.id and a.number is null and a.state = any(%(holds)s)
+                             and (a.held_until is null or a.held_until > %(now)s) and a.id is distinct from %(moving)s
+                             and a.starts_at < %(starts_at)s::timestamptz + make_interval(mins => v.minutes)
+                             and a.ends_at > %(starts_at)s::timestamptz) as is_taken
              from scheduling_session s join records_practitioner p on p.id = s.practitioner_id
              join tenancy_organization o on o.id = s.organization_id
              left join scheduling_service v on v.id = %(service)s
             where s.id = %(session)s""",
-        {"session": place.session_id, "service": service_id, "patient": patient_id, "starts_at": place.starts_at},
-    )
+        {
+            "session": place.session_id, "service": service_id, "patient": patient_id, "starts_at": place.starts_at, "now": now,
+            "moving": moving, "holds": list(HOLDS),
+        },
+        planned=True,
+    )  # fmt: skip
     if found is None:
         raise errors.UnknownSession
     if found["name"] is None or not (found["is_active"] or moving):
@@ -99,7 +110,8 @@ def read_wish(place: Place, *, service_id: UUID, patient_id: UUID, moving: UUID 
     )
     return Wish(
         session=found, service_id=service_id, service=found["name"], practitioner=found["practitioner"], minutes=minutes,
-        is_first_visit=first, is_offered=found["is_offered"], is_away=found["is_away"], zone=ZoneInfo(found["time_zone"]),
+        is_first_visit=first, is_offered=found["is_offered"], is_away=found["is_away"],
+        is_taken=found["is_taken"] and not by_number, zone=ZoneInfo(found["time_zone"]),
         rule=_rule(found),
     )  # fmt: skip
 
@@ -123,10 +135,11 @@ def rules_of(service_id: UUID) -> rules.OnlineRules:
 
 def check(wish: Wish, place: Place, *, now: datetime, online: bool, more_days: int = 0) -> None:
     session = wish.session
+    near = partial(availability.near, session["id"], wish.service_id, now=now, around=place.starts_at)
     if not wish.is_offered:
         raise errors.NotOffered
     if session["state"] != "OPEN":
-        raise errors.SessionClosed(alternatives=availability.near(session["id"], wish.service_id, now=now))
+        raise errors.SessionClosed(near=near)
     if session["mode"] == "SLOTS":
         at = place.starts_at
         if (
@@ -138,13 +151,15 @@ def check(wish: Wish, place: Place, *, now: datetime, online: bool, more_days: i
     else:
         at = session["starts_at"]
     if wish.is_away:
-        raise errors.PractitionerAway(alternatives=availability.near(session["id"], wish.service_id, now=now))
+        raise errors.PractitionerAway(near=near)
     if online:
         rules.check_may_book(wish.rule, starts_at=at, now=now, is_first_visit=wish.is_first_visit, more_days=more_days)
 
 
 def take(wish: Wish, place: Place, *, values: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Take the place or say why not. The session's row is locked, so it cannot be closed meanwhile."""
+    if wish.is_taken:
+        raise _why_not(wish, place, values, now=now)
     taking = _take_number if wish.session["mode"] == "NUMBERS" else _take_time
     taken = taking(wish, place, values)
     if taken is None and release_holds(now=now, session_id=wish.session["id"]):
@@ -157,8 +172,8 @@ def take(wish: Wish, place: Place, *, values: dict[str, Any], now: datetime) -> 
 FREE_EQUIPMENT = """(select e.resource_id from scheduling_service_equipment e join scheduling_resource r on r.id = e.resource_id
     where e.service_id = %(service)s and r.is_active and r.location_id = s.location_id and not exists (
         select from scheduling_appointment x
-         where x.equipment_id = e.resource_id and x.state = any(%(holds)s) and x.id is distinct from %(id)s
-           and tstzrange(x.starts_at, x.ends_at) && tstzrange(%(starts_at)s, %(ends_at)s))
+         where x.equipment_id = e.resource_id and x.state = any(%(holds)s::text[]) and x.id is distinct from %(id)s::uuid
+           and tstzrange(x.starts_at, x.ends_at) && tstzrange(%(starts_at)s::timestamptz, %(ends_at)s::timestamptz))
     order by r.name limit 1)"""
 
 
@@ -222,12 +237,13 @@ def _write(given: dict[str, Any]) -> dict[str, Any] | None:
                     equipment_id, starts_at, ends_at, number, pool, state, held_until, is_first_visit, source, note, key,
                     arrived_at, created_at, changed_at)
                 select %(patient)s, s.id, %(service)s, s.practitioner_id, s.location_id, s.room_id, {FREE_EQUIPMENT},
-                       %(starts_at)s, %(ends_at)s, %(number)s, %(pool)s, %(state)s, %(held_until)s, %(first)s, %(source)s,
-                       %(note)s, %(key)s, case when %(state)s in ('arrived', 'checked-in') then %(now)s::timestamptz end,
-                       %(now)s, %(now)s
+                       %(starts_at)s::timestamptz, %(ends_at)s::timestamptz, %(number)s::int, %(pool)s, %(state)s::text,
+                       %(held_until)s::timestamptz, %(first)s::boolean, %(source)s, %(note)s, %(key)s, case when %(state)s::text in ('arrived', 'checked-in') then %(now)s::timestamptz end,
+                       %(now)s::timestamptz, %(now)s::timestamptz
                   from scheduling_session s where s.id = %(session)s and {EQUIPMENT_TO_BE_HAD}
                 on conflict do nothing returning {COLUMNS}""",
             given,
+            planned=True,
         )
     try:
         with transaction.atomic():
@@ -254,10 +270,10 @@ EQUIPMENT_TO_BE_HAD = f"""(not exists (select from scheduling_service_equipment 
 def _why_not(wish: Wish, place: Place, values: dict[str, Any], *, now: datetime) -> errors.DomainError:
     """Say which rule stood in the way of somebody who did not get the place."""
     session = wish.session
-    near = availability.near(session["id"], wish.service_id, now=now, around=place.starts_at)
+    near = partial(availability.near, session["id"], wish.service_id, now=now, around=place.starts_at)
     state = sql.value("select state from scheduling_session where id = %s", [session["id"]])
     if state != "OPEN":
-        return errors.SessionClosed(alternatives=near)
+        return errors.SessionClosed(near=near)
     patient = values.get("patient") or sql.value(
         "select patient_id from scheduling_appointment where id = %s", [values.get("id")]
     )
@@ -273,8 +289,8 @@ def _why_not(wish: Wish, place: Place, values: dict[str, Any], *, now: datetime)
     if busy:
         return errors.PatientBusy()
     if session["mode"] == "SLOTS" or place.number is not None:
-        return errors.PlaceTaken(alternatives=near)
-    return errors.SessionFull(alternatives=near)
+        return errors.PlaceTaken(near=near)
+    return errors.SessionFull(near=near)
 
 
 def release_holds(*, now: datetime, session_id: UUID | None = None) -> int:

@@ -5,7 +5,7 @@ free places near the wanted one. Every change names the `version` it saw, so two
 """
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -47,7 +47,7 @@ def book(
 
     if earlier := _by_key(key):
         return earlier
-    wish = read_wish(place, service_id=service_id, patient_id=patient_id)
+    wish = read_wish(place, service_id=service_id, patient_id=patient_id, now=now)
     check(wish, place, now=now, online=online, more_days=more_days)
     values = {
         "patient": patient_id, "state": state, "held_until": held_until, "source": source, "key": key,
@@ -64,7 +64,7 @@ def book(
     if made["arrived_at"]:
         _publish(facts.AppointmentArrived, made, wish.words(made), now=now)
     audit.record(f"appointment.{WORDS_OF[state]}", patients=[patient_id], target=("appointment", made["id"]), now=now)
-    return Appointment.objects.get(pk=made["id"])
+    return _model(made)
 
 
 WORDS_OF = {"booked": "booked", "pending": "held", "proposed": "offered", "arrived": "booked", "checked-in": "booked"}
@@ -86,7 +86,7 @@ def keep(
     """
     found = _locked(appointment_id)
     if found["state"] == "booked":
-        return Appointment.objects.get(pk=appointment_id)
+        return _model(found)
     if found["state"] not in ("pending", "proposed"):
         raise errors.HoldExpired
     sealed = _sealed_answers(found, answers) if answers else None
@@ -99,7 +99,7 @@ def keep(
     assert changed is not None
     _publish(facts.AppointmentBooked, changed, _words(changed), now=now)
     audit.record("appointment.booked", patients=[found["patient_id"]], target=("appointment", appointment_id), now=now)
-    return Appointment.objects.get(pk=appointment_id)
+    return _model(changed)
 
 
 @in_turn
@@ -119,7 +119,11 @@ def move(
     if found["state"] != "booked":
         raise errors.NotInThisState(state=Appointment.State(found["state"]).label)
     wish = read_wish(
-        place, service_id=service_id or found["service_id"], patient_id=found["patient_id"], moving=appointment_id
+        place,
+        service_id=service_id or found["service_id"],
+        patient_id=found["patient_id"],
+        now=now,
+        moving=appointment_id,
     )
     if online:
         rules.check_may_change(wish.rule, starts_at=found["starts_at"], now=now)
@@ -131,7 +135,7 @@ def move(
     _publish(facts.AppointmentMoved, changed, {**words, "before": before, "what": "time"}, now=now)
     free_place(left, now=now)
     audit.record("appointment.moved", patients=[found["patient_id"]], target=("appointment", appointment_id), now=now)
-    return Appointment.objects.get(pk=appointment_id)
+    return _model(changed)
 
 
 @in_turn
@@ -150,7 +154,7 @@ def cancel(
     """
     found = _locked(appointment_id)
     if found["state"] == "cancelled":
-        return Appointment.objects.get(pk=appointment_id)
+        return _model(found)
     _check_version(found, version)
     _check_next(found, "cancelled")
     if online and found["state"] == "booked":
@@ -164,7 +168,7 @@ def cancel(
     free_place(found["session_id"], now=now)
     audit.record("appointment.cancelled", patients=[found["patient_id"]], target=("appointment", appointment_id),
                  details={"reason": reason}, now=now)  # fmt: skip
-    return Appointment.objects.get(pk=appointment_id)
+    return _model(changed)
 
 
 @in_turn
@@ -182,7 +186,7 @@ def confirm(*, appointment_id: UUID, now: datetime, by: UUID | None, sequence: i
     if sequence is not None and found["sequence"] != sequence:
         raise errors.ChangedMeanwhile
     if found["confirmed_at"] and found["state"] in HOLDS:
-        return Appointment.objects.get(pk=appointment_id)
+        return _model(found)
     if found["state"] != "booked":
         raise errors.NotInThisState(state=Appointment.State(found["state"]).label)
     changed = _set(found, now=now, confirmed_at=now)
@@ -190,7 +194,7 @@ def confirm(*, appointment_id: UUID, now: datetime, by: UUID | None, sequence: i
     audit.record(
         "appointment.confirmed", patients=[found["patient_id"]], target=("appointment", appointment_id), now=now
     )
-    return Appointment.objects.get(pk=appointment_id)
+    return _model(changed)
 
 
 @in_turn
@@ -204,14 +208,14 @@ def arrive(
     """
     found = _locked(appointment_id)
     if found["state"] == state:
-        return Appointment.objects.get(pk=appointment_id)
+        return _model(found)
     _check_version(found, version)
     _check_next(found, state)
     changed = _set(found, now=now, state=state, arrived_at=found["arrived_at"] or now)
     if found["arrived_at"] is None:
         _publish(facts.AppointmentArrived, changed, _words(changed), now=now)
     audit.record("appointment.arrived", patients=[found["patient_id"]], target=("appointment", appointment_id), now=now)
-    return Appointment.objects.get(pk=appointment_id)
+    return _model(changed)
 
 
 @in_turn
@@ -223,7 +227,7 @@ def fulfil(*, appointment_id: UUID, now: datetime, by: UUID | None, version: int
     """
     found = _locked(appointment_id)
     if found["state"] == "fulfilled":
-        return Appointment.objects.get(pk=appointment_id)
+        return _model(found)
     _check_version(found, version)
     _check_next(found, "fulfilled")
     changed = _set(found, now=now, state="fulfilled", arrived_at=found["arrived_at"] or now)
@@ -231,7 +235,7 @@ def fulfil(*, appointment_id: UUID, now: datetime, by: UUID | None, version: int
     audit.record(
         "appointment.fulfilled", patients=[found["patient_id"]], target=("appointment", appointment_id), now=now
     )
-    return Appointment.objects.get(pk=appointment_id)
+    return _model(changed)
 
 
 @in_turn
@@ -243,7 +247,7 @@ def miss(*, appointment_id: UUID, now: datetime, by: UUID | None, version: int |
     """
     found = _locked(appointment_id)
     if found["state"] == "noshow":
-        return Appointment.objects.get(pk=appointment_id)
+        return _model(found)
     _check_version(found, version)
     _check_next(found, "noshow")
     if not sql.value(
@@ -253,7 +257,7 @@ def miss(*, appointment_id: UUID, now: datetime, by: UUID | None, version: int |
     changed = _set(found, now=now, state="noshow")
     _publish(facts.AppointmentMissed, changed, _words(changed), now=now)
     audit.record("appointment.noshow", patients=[found["patient_id"]], target=("appointment", appointment_id), now=now)
-    return Appointment.objects.get(pk=appointment_id)
+    return _model(changed)
 
 
 @in_turn
@@ -267,7 +271,7 @@ def mark_entered_in_error(
     """
     found = _locked(appointment_id)
     if found["state"] == "entered-in-error":
-        return Appointment.objects.get(pk=appointment_id)
+        return _model(found)
     _check_version(found, version)
     _check_next(found, "entered-in-error")
     changed = _set(found, now=now, state="entered-in-error", cancel_note=clean(note)[:200], significant=True)
@@ -276,7 +280,7 @@ def mark_entered_in_error(
     audit.record(
         "appointment.entered_in_error", patients=[found["patient_id"]], target=("appointment", appointment_id), now=now
     )
-    return Appointment.objects.get(pk=appointment_id)
+    return _model(changed)
 
 
 # -- inside ------------------------------------------------------------------------------------------------------
@@ -289,6 +293,11 @@ def _sealed_answers(appointment: dict[str, Any], answers: str) -> bytes:
 
 def _by_key(key: str) -> Appointment | None:
     return Appointment.objects.filter(key=key).first() if key else None
+
+
+def _model(row: dict[str, Any]) -> Appointment:
+    """Return a row just read or written as the model; what it does not hold is read when asked for."""
+    return cast(Appointment, Appointment.from_db("default", list(row), list(row.values())))
 
 
 def _locked(appointment_id: UUID) -> dict[str, Any]:
