@@ -133,7 +133,7 @@ class NoShowTooEarly(DomainError):
 class BadTemplate(DomainError):
     code: ClassVar[str] = "scheduling.bad_template"
     status: ClassVar[int] = 422
-    message = _("%(problem)s")
+    message = "%(problem)s"  # said by the rule that was broken, in words already translated
 
 
 class OverlappingTemplate(DomainError):
