@@ -155,7 +155,7 @@ class Message(TenantModel):
 
     A message about a visit is bound to it: `appointment_sequence` names the time it speaks of, `appointment_state` the state
     in which it is true. It dies with them. Messages with the same `together` go to one address about one day, as one;
-    `carried_by` is the one whose words said it for the others.
+    `carried_by` names, on each of them, the one whose words said it for all.
     """
 
     class State(models.TextChoices):
@@ -252,6 +252,8 @@ class Message(TenantModel):
                          condition=models.Q(accepted_at__isnull=False)),
             models.Index(fields=["organization", "together"], name="message_together",
                          condition=models.Q(state="planned") & ~models.Q(together="")),
+            models.Index(fields=["organization", "carried_by"], name="message_carried",
+                         condition=models.Q(carried_by__isnull=False)),
         ]  # fmt: skip
 
 

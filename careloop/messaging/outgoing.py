@@ -110,9 +110,9 @@ select k.id, k.patient_id, k.related_person_id, k.contact_point_id, k.template_v
 
 _TAKE = """
 update messaging_message m
-   set state = 'claimed', carried_by = nullif(g.carrier, m.id), reason = '', details = '{}', lease_id = %(lease)s, lease_until = %(until)s, handed_at = null,
+   set state = 'claimed', carried_by = case when g.in_group then g.carrier end, reason = '', details = '{}', lease_id = %(lease)s, lease_until = %(until)s, handed_at = null,
        attempts = attempts + 1, first_tried_at = coalesce(first_tried_at, %(now)s), closed_at = null
-  from unnest(%(ids)s::uuid[], %(carriers)s::uuid[]) as g(id, carrier) where m.id = g.id
+  from unnest(%(ids)s::uuid[], %(carriers)s::uuid[], %(in_groups)s::boolean[]) as g(id, carrier, in_group) where m.id = g.id
 """
 
 _CHANGED = f"""
@@ -251,12 +251,12 @@ def claim(account: Account, *, lease: UUID, now: datetime, limit: int = BATCH) -
             joined = {member.outgoing.key for _row, member in family[1:]}
             ready = [one for one in ready if one.outgoing.key not in joined]
     if ready:
-        carriers = [one.outgoing.key for one in ready for _id in one.ids]
+        carriers = [one for one in ready for _id in one.ids]
         sql.batch(
             _TAKE,
             {
-                "ids": sql.uuid_array(ids_of(ready)), "carriers": sql.uuid_array(carriers), "lease": lease, "until": now + LEASE,
-                "now": now,
+                "ids": sql.uuid_array(ids_of(ready)), "carriers": sql.uuid_array(one.outgoing.key for one in carriers),
+                "in_groups": [bool(one.members) for one in carriers], "lease": lease, "until": now + LEASE, "now": now,
             },
         )  # fmt: skip
     if staying:

@@ -57,4 +57,12 @@ class Migration(migrations.Migration):
                 name="message_together",
             ),
         ),
+        migrations.AddIndex(
+            "message",
+            models.Index(
+                condition=models.Q(("carried_by__isnull", False)),
+                fields=["organization", "carried_by"],
+                name="message_carried",
+            ),
+        ),
     ]
