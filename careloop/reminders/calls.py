@@ -15,6 +15,9 @@ from careloop.reminders.models import ReminderSettings
 from careloop.reminders.planning import ORIGIN
 from careloop.reminders.rules import risk_on
 
+MARKS = {"when": "[when]", "practitioner": "[practitioner]"}
+"""What a title has where the statement puts in each visit's own."""
+
 # one condition a factor of data/risk.toml; `a` is the appointment, `l` its local times, `x` the patient
 FACTORS = {
     "earlier_no_show": """exists (select from scheduling_appointment n where n.patient_id = a.patient_id and n.state = 'noshow'
@@ -42,7 +45,7 @@ def call_unsure(*, wanted: ReminderSettings, now: datetime) -> int:
     score = " + ".join(f"case when {FACTORS[name]} then {points} else 0 end" for name, points in rule.points.items())
     query = f"""
         select a.patient_id, a.id || ':' || a.sequence || ':call' as origin_id,
-               format(%(title)s, to_char(l.at, 'MM/DD HH24:MI'), p.name) as title
+               replace(replace(%(title)s, '[when]', to_char(l.at, 'MM/DD HH24:MI')), '[practitioner]', p.name) as title
           from scheduling_appointment a
           join tenancy_organization o on o.id = a.organization_id
           join scheduling_session s on s.id = a.session_id
@@ -58,7 +61,7 @@ def call_unsure(*, wanted: ReminderSettings, now: datetime) -> int:
                 query,
                 {
                     "from": tomorrow, "until": tomorrow + timedelta(days=1), "look_back": rule.look_back_days,
-                    "threshold": rule.threshold, "title": _("Ask whether they are coming: %s, %s"),
+                    "threshold": rule.threshold, "title": _("Ask whether they are coming: %(when)s, %(practitioner)s") % MARKS,
                 },
                 has_titles=True,
             ),
@@ -109,14 +112,18 @@ def win_back(appointment_ids: Sequence[UUID], *, now: datetime) -> int:
         return followups.create_many(
             wanted=Wanted(
                 """select a.patient_id, a.id || ':noshow' as origin_id,
-                          format(%(title)s, to_char(a.starts_at at time zone o.time_zone, 'MM/DD HH24:MI'), p.name) as title
+                          replace(replace(%(title)s, '[when]', to_char(a.starts_at at time zone o.time_zone, 'MM/DD HH24:MI')),
+                                  '[practitioner]', p.name) as title
                      from scheduling_appointment a join tenancy_organization o on o.id = a.organization_id
                      join records_practitioner p on p.id = a.practitioner_id
                      join patients_patient x on x.id = a.patient_id and not x.deceased and x.merged_into_id is null
                     where a.id = any(%(visits)s) and a.state = 'noshow'
                       and not exists (select from scheduling_appointment n
                                        where n.patient_id = a.patient_id and n.state = 'booked' and n.starts_at > %(now)s)""",
-                {"visits": list(appointment_ids), "title": _("Did not come, find a new time: %s, %s")},
+                {
+                    "visits": list(appointment_ids),
+                    "title": _("Did not come, find a new time: %(when)s, %(practitioner)s") % MARKS,
+                },
                 has_titles=True,
             ),
             title=_("Did not come, find a new time"),
