@@ -196,7 +196,7 @@ def drop_stale(*, appointment_ids: Sequence[UUID], now: datetime) -> int:
         f"""update messaging_message m set state = 'cancelled', reason = 'version', closed_at = %(now)s
               from messaging_message k left join scheduling_appointment v on v.id = k.appointment_id
              where m.id = k.id and m.state = 'planned' and k.state = 'planned' and k.origin = 'appointment'
-               and k.origin_id = any(%(visits)s) and {planning.STALE.format(message="k")}""",
+               and k.origin_id = any(%(visits)s) and k.origin_id <> '' and {planning.STALE.format(message="k")}""",
         {"now": now, "visits": [str(one) for one in appointment_ids]},
     )
 

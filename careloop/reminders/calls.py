@@ -29,7 +29,7 @@ FACTORS = {
     "evening": "s.part = 'EVENING'",
     "saturday": "extract(isodow from l.at) = 6",
     "booked_online": "a.source in ('portal', 'line', 'link')",
-    "not_reached": """not exists (select from messaging_message m where m.origin = 'appointment' and m.origin_id = a.id::text
+    "not_reached": """not exists (select from messaging_message m where m.origin = 'appointment' and m.origin_id = a.id::text and m.origin_id <> ''
                        and m.state = 'accepted')""",
 }  # fmt: skip
 

@@ -133,7 +133,7 @@ select a.patient_id, 'appointment:' || a.id || ':' || w.sequence || ':' || said.
   left join lateral (
     select (m.params ->> 'visit_date')::timestamptz as at, m.params ->> 'practitioner' as practitioner
       from messaging_message m
-     where m.origin = 'appointment' and m.origin_id = w.id::text and m.appointment_state = 'booked'
+     where m.origin = 'appointment' and m.origin_id = w.id::text and m.origin_id <> '' and m.appointment_state = 'booked'
        and m.state in ('accepted', 'unknown', 'claimed') order by m.planned_at desc limit 1) as told on true
   left join lateral (
     select (m.params ->> 'before_date')::timestamptz as at from messaging_message m
