@@ -45,7 +45,7 @@ def call_unsure(*, wanted: ReminderSettings, now: datetime) -> int:
     score = " + ".join(f"case when {FACTORS[name]} then {points} else 0 end" for name, points in rule.points.items())
     query = f"""
         select a.patient_id, a.id || ':' || a.sequence || ':call' as origin_id,
-               replace(replace(%(title)s, '[when]', to_char(l.at, 'MM/DD HH24:MI')), '[practitioner]', p.name) as title
+               replace(replace(%(words)s, '[when]', to_char(l.at, 'MM/DD HH24:MI')), '[practitioner]', p.name) as title
           from scheduling_appointment a
           join tenancy_organization o on o.id = a.organization_id
           join scheduling_session s on s.id = a.session_id
@@ -61,7 +61,7 @@ def call_unsure(*, wanted: ReminderSettings, now: datetime) -> int:
                 query,
                 {
                     "from": tomorrow, "until": tomorrow + timedelta(days=1), "look_back": rule.look_back_days,
-                    "threshold": rule.threshold, "title": _("Ask whether they are coming: %(when)s, %(practitioner)s") % MARKS,
+                    "threshold": rule.threshold, "words": _("Ask whether they are coming: %(when)s, %(practitioner)s") % MARKS,
                 },
                 has_titles=True,
             ),
@@ -112,7 +112,7 @@ def win_back(appointment_ids: Sequence[UUID], *, now: datetime) -> int:
         return followups.create_many(
             wanted=Wanted(
                 """select a.patient_id, a.id || ':noshow' as origin_id,
-                          replace(replace(%(title)s, '[when]', to_char(a.starts_at at time zone o.time_zone, 'MM/DD HH24:MI')),
+                          replace(replace(%(words)s, '[when]', to_char(a.starts_at at time zone o.time_zone, 'MM/DD HH24:MI')),
                                   '[practitioner]', p.name) as title
                      from scheduling_appointment a join tenancy_organization o on o.id = a.organization_id
                      join records_practitioner p on p.id = a.practitioner_id
@@ -122,7 +122,7 @@ def win_back(appointment_ids: Sequence[UUID], *, now: datetime) -> int:
                                        where n.patient_id = a.patient_id and n.state = 'booked' and n.starts_at > %(now)s)""",
                 {
                     "visits": list(appointment_ids),
-                    "title": _("Did not come, find a new time: %(when)s, %(practitioner)s") % MARKS,
+                    "words": _("Did not come, find a new time: %(when)s, %(practitioner)s") % MARKS,
                 },
                 has_titles=True,
             ),

@@ -11,6 +11,7 @@ from careloop.messaging import inbound, links
 from careloop.messaging.models import Message
 from careloop.messaging.services import receive
 from careloop.messaging.tests.support import phone_of
+from careloop.patients import sealing
 from careloop.reminders import services
 from careloop.scheduling.models import Appointment
 
@@ -135,6 +136,8 @@ def test_a_child_without_a_phone_is_told_of_together_with_the_mother(story):
         services.save(given={"confirmation": False, "early": False, "same_day": False}, now=story.now, by=None)
     mother = story.patient(line=True, name="陳美玲")
     child = story.patient(guardian=mother, name="王小明")
+    with story.inside():
+        sealing.create_keys([child])
     session = story.session(days=3)
     booked = story.book(session, mother)
     story.book(session, child, at=session.starts_at + HALF)

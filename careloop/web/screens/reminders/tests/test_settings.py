@@ -15,7 +15,7 @@ def test_choices_are_kept(client_for, role):
     client = client_for(role)
     assert client.get("/settings/reminders/").status_code == 200
 
-    assert client.post("/settings/reminders/", GIVEN).status_code == 302
+    assert client.post("/settings/reminders/", GIVEN).status_code == 303
 
     kept = services.current()
     assert (kept.early_from_days, kept.day_before, kept.hour, kept.call_hour, kept.rebook) == (4, False, 9, 15, False)
