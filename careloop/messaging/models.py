@@ -234,7 +234,8 @@ class Message(TenantModel):
             models.CheckConstraint(
                 condition=models.Q(appointment_id__isnull=True, appointment_sequence__isnull=True, appointment_state="")
                 | models.Q(
-                    appointment_id__isnull=False, appointment_sequence__isnull=False,
+                    appointment_id__isnull=False,
+                    appointment_sequence__isnull=False,
                     appointment_state__in=["booked", "cancelled"],
                 ),
                 name="message_bound_to_visit",

@@ -21,7 +21,15 @@ from careloop.kernel.masking import mask_name
 from careloop.kernel.vault import VaultError
 from careloop.messaging import links, planning, rendering, sealing
 from careloop.messaging.ports import (
-    Ambiguous, Capabilities, ChannelError, Outgoing, QuickReply, Reason, Result, Sent, refusal,
+    Ambiguous,
+    Capabilities,
+    ChannelError,
+    Outgoing,
+    QuickReply,
+    Reason,
+    Result,
+    Sent,
+    refusal,
 )  # fmt: skip
 from careloop.messaging.preview import given_by_clinic, given_by_person
 from careloop.messaging.rules import MARKETING_CAP_DAYS, UNKNOWN_IS_LEFT, UNKNOWN_SETTLED_AFTER, next_try
@@ -370,7 +378,9 @@ class Workshop:
             self._judge(words.text, row["message_class"])
         layout = self._layout(row, words, language=language)
         dressed = layout.fill(words, token=token, tap=tap)
-        if channel == "email" or (token and (token in dressed.text or any(token in one.url for one in dressed.buttons))):
+        if channel == "email" or (
+            token and (token in dressed.text or any(token in one.url for one in dressed.buttons))
+        ):
             self._links.append((token_hash(token), message_id))
         outgoing = Outgoing(
             id=message_id, key=message_id, to=to, text=dressed.text, subject=subject or dressed.subject, html=dressed.html,
@@ -404,9 +414,7 @@ class Workshop:
             said = rendering.context_of({}, orjson.loads(its["params"]), language=language, zone=self.zone)
             name = mask_name(its["name"])
             lines.append(rendering.visit_line(name, said, language=language))
-            door = links.doors_at(
-                self._base, token=tokens[one.outgoing.key], tap=self._keeper.tap(one.outgoing.key)
-            )
+            door = links.doors_at(self._base, token=tokens[one.outgoing.key], tap=self._keeper.tap(one.outgoing.key))
             if channel != "sms":
                 lines.append(door.visit)
             if channel != "email":
@@ -421,7 +429,13 @@ class Workshop:
         except rendering.RenderProblem:
             return False
         page = rendering.email_html(
-            words.text, [], [], [], language=language, clinic=self.organization.name, color=self.organization.accent_color
+            words.text,
+            [],
+            [],
+            [],
+            language=language,
+            clinic=self.organization.name,
+            color=self.organization.accent_color,
         )
         together = replace(
             carrier.outgoing, text=words.text, subject=words.subject, html=page if carrier.outgoing.html else "",
@@ -431,7 +445,9 @@ class Workshop:
             return False
         carrier.outgoing = together
         for _row, member in family[1:]:
-            member.outgoing = replace(together, id=member.outgoing.id, key=member.outgoing.key, patient_id=member.patient_id)
+            member.outgoing = replace(
+                together, id=member.outgoing.id, key=member.outgoing.key, patient_id=member.patient_id
+            )
             carrier.members.append(member)
         self._links += [(token_hash(token), found) for found, token in tokens.items()]
         return True

@@ -298,7 +298,9 @@ def run(what: What, audience: Audience, *, now: datetime, dry_run: bool = False)
         due_at="coalesce(a.due_at, %(due_at)s)" if "due_at" in audience.columns else "%(due_at)s::timestamptz",
         params="coalesce(a.params, '{}'::jsonb)" if "params" in audience.columns else "'{}'::jsonb",
         origin_id="coalesce(a.origin_id, %(origin_id)s)" if "origin_id" in audience.columns else "%(origin_id)s::text",
-        expires_at="coalesce(a.expires_at, %(expires_at)s)" if "expires_at" in audience.columns else "%(expires_at)s::timestamptz",
+        expires_at="coalesce(a.expires_at, %(expires_at)s)"
+        if "expires_at" in audience.columns
+        else "%(expires_at)s::timestamptz",
         at_once="(%(may_hurry)s and a.at_once)" if "at_once" in audience.columns else "%(at_once)s",
         together="a.together" if "together" in audience.columns else "''",
         **_binding("appointment_id" in audience.columns),

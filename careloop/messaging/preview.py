@@ -17,7 +17,10 @@ from careloop.tenancy.context import current_organization_id
 from careloop.tenancy.models import Organization
 
 EXAMPLE_DOORS = rendering.Doors(
-    "https://…/p/m/…/", "https://…/p/u/…/", "https://…/p/c/…/", "m=00000000000000000000000000000000.0",
+    "https://…/p/m/…/",
+    "https://…/p/u/…/",
+    "https://…/p/c/…/",
+    "m=00000000000000000000000000000000.0",
     "https://…/p/a/…/",
 )
 

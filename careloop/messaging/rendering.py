@@ -209,7 +209,9 @@ def visit_line(name: str, said: Mapping[str, Any], *, language: str) -> str:
     parts = [name, said.get("visit_time", ""), said.get("practitioner", "")]
     if number:
         parts.append(NUMBER[language].format(number=number))
-    return ("- " if language == "en" else "・") + (", " if language == "en" else "　").join(part for part in parts if part)
+    return ("- " if language == "en" else "・") + (", " if language == "en" else "　").join(
+        part for part in parts if part
+    )
 
 
 ANSWER_HERE = {"zh-hant": "請點這裡回覆", "zh-hans": "请点这里回复", "en": "Answer here"}

@@ -30,7 +30,9 @@ UNTOLD = ("hold-expired", "declined")
 
 
 @reader(
-    "reminders", kinds=(BOOKED, MOVED, CANCELLED, CONFIRMED, MISSED, WRONG, *HERE, *NOT_SENT, RECEIVED, CLOSED), batch_size=1000
+    "reminders",
+    kinds=(BOOKED, MOVED, CANCELLED, CONFIRMED, MISSED, WRONG, *HERE, *NOT_SENT, RECEIVED, CLOSED),
+    batch_size=1000,
 )
 def follow_events(batch: list[Published]) -> None:
     """Tell patients of what happened to their visits, and act on their answers. A closed session's patients have events of their own."""

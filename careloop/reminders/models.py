@@ -27,7 +27,9 @@ class ReminderSettings(TenantModel):
     same_day = models.BooleanField(_("Reminder on the day itself"), default=True)
     hour = models.PositiveSmallIntegerField(_("Reminders on earlier days leave at"), default=10)
     same_day_hour = models.PositiveSmallIntegerField(_("The reminder on the day itself leaves at"), default=8)
-    call_list = models.BooleanField(_("Call patients who have not confirmed and are likely to miss the visit"), default=True)
+    call_list = models.BooleanField(
+        _("Call patients who have not confirmed and are likely to miss the visit"), default=True
+    )
     call_hour = models.PositiveSmallIntegerField(_("Calls are put on the worklist on the day before at"), default=14)
     rebook = models.BooleanField(_("Follow up with patients who did not come"), default=True)
     changed_at = models.DateTimeField(null=True)

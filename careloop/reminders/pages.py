@@ -153,7 +153,11 @@ def free_places(
 
 
 def _is_allowed(rule: rules.OnlineRules, one: Free, visit: Visit, *, now: datetime) -> bool:
-    if one.starts_at == visit.starts_at and one.practitioner_id == visit.practitioner_id and visit.how in ("booked", "moved"):
+    if (
+        one.starts_at == visit.starts_at
+        and one.practitioner_id == visit.practitioner_id
+        and visit.how in ("booked", "moved")
+    ):
         return False
     try:
         rules.check_may_book(rule, starts_at=one.starts_at, now=now, is_first_visit=rule.who == "FIRST")

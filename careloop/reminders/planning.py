@@ -197,7 +197,9 @@ TOLD_OF = {
 def plan_notices(notices: Sequence[Notice], *, now: datetime) -> int:
     """Tell patients of what happened to their visits; return how many messages. Set-wise, safe to repeat."""
     planned = 0
-    templates = dict.fromkeys(template for what in dict.fromkeys(one.what for one in notices) for template in TOLD_OF[what])
+    templates = dict.fromkeys(
+        template for what in dict.fromkeys(one.what for one in notices) for template in TOLD_OF[what]
+    )
     params = {
         "ids": [one.appointment_id for one in notices], "sequences": [one.sequence for one in notices],
         "whats": [one.what for one in notices], "befores": [one.before for one in notices],
@@ -225,5 +227,3 @@ def tell_one(
 def forget_stale(appointment_ids: Sequence[UUID], *, now: datetime) -> int:
     """Cancel planned messages about these visits that are no longer right; the claim would do so later."""
     return messaging.drop_stale(appointment_ids=list(appointment_ids), now=now) if appointment_ids else 0
-
-

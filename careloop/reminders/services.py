@@ -35,7 +35,11 @@ def save(*, given: Mapping[str, Any], now: datetime, by: UUID | None) -> Reminde
     kept, _is_new = ReminderSettings.objects.update_or_create(
         defaults={**values, "changed_at": now}, create_defaults={**values, "changed_at": now}
     )
-    off = [which for which, is_on in (("early", kept.early), ("day", kept.day_before), ("today", kept.same_day)) if not is_on]
+    off = [
+        which
+        for which, is_on in (("early", kept.early), ("day", kept.day_before), ("today", kept.same_day))
+        if not is_on
+    ]
     _withdraw(off, now=now)
     audit.record("reminders.changed", target=("reminders_settings", kept.pk), now=now)
     return kept
@@ -93,16 +97,17 @@ def move(*, appointment_id: UUID, sequence: int, place: Place, now: datetime) ->
     """
     with transaction.atomic():
         found = Appointment.objects.select_for_update().get(pk=appointment_id)
-        if found.sequence == sequence + 1 and found.session_id == place.session_id and found.state == "booked" and (
-            place.starts_at is None or found.starts_at == place.starts_at
+        if (
+            found.sequence == sequence + 1
+            and found.session_id == place.session_id
+            and found.state == "booked"
+            and (place.starts_at is None or found.starts_at == place.starts_at)
         ):  # the same click, a moment ago
             return found
         if found.sequence != sequence:
             raise errors.ChangedMeanwhile
         version = found.version
-    return scheduling.move(
-        appointment_id=appointment_id, place=place, version=version, now=now, by=None, online=True
-    )
+    return scheduling.move(appointment_id=appointment_id, place=place, version=version, now=now, by=None, online=True)
 
 
 def book_again(*, appointment_id: UUID, place: Place, now: datetime) -> Appointment:

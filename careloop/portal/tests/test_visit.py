@@ -174,8 +174,9 @@ def test_the_place_taken_meanwhile_is_said_and_others_are_offered(page):
     place = page.first_place()
     session_id, _bar, at = place.partition("|")
     with page.story.inside():
-        from careloop.scheduling.models import Session
         from datetime import datetime
+
+        from careloop.scheduling.models import Session
 
         held = Session.objects.get(pk=session_id)
         other = patient(now=page.story.now, phone=True)

@@ -82,7 +82,9 @@ class Story:
         with self.inside():
             one.refresh_from_db()
             place = Place(session.pk, starts_at=(at or session.starts_at) if session.mode == "SLOTS" else None)
-            return scheduling.move(appointment_id=one.pk, place=place, version=one.version, now=self.now, by=None, **more)
+            return scheduling.move(
+                appointment_id=one.pk, place=place, version=one.version, now=self.now, by=None, **more
+            )
 
     def cancel(self, one, reason="patient", **more):
         with self.inside():

@@ -108,9 +108,9 @@ def test_a_move_while_it_is_handed_over_is_told_after_it(story, monkeypatch):
 
 def test_a_whole_batch_waiting_for_its_turn_is_asked_again(story, monkeypatch):
     """On a channel that cannot tell copies apart a batch leaves in small parts; a session closed meanwhile stops the rest."""
-    from careloop.integrations.channels.sandbox import adapter
     from dataclasses import replace
 
+    from careloop.integrations.channels.sandbox import adapter
     from careloop.scheduling import sessions
 
     monkeypatch.setitem(adapter.PLAYS, "line", replace(adapter.PLAYS["line"], deduplicates=False))
@@ -161,9 +161,7 @@ def test_two_dispatchers_and_a_family_still_send_one_message(story):
     story.now = booked[0].starts_at - timedelta(hours=23)
     story.plan()
     others = [Dispatcher(clock=lambda: story.now, batch=1) for _n in range(3)]
-    threads = [
-        threading.Thread(target=_pass, args=(one, story.organization.id)) for one in others
-    ]
+    threads = [threading.Thread(target=_pass, args=(one, story.organization.id)) for one in others]
     for thread in threads:
         thread.start()
     for thread in threads:

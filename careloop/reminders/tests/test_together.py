@@ -122,7 +122,9 @@ def test_by_sms_one_link_leads_to_a_page_with_all_of_them(story, client):
     (one,) = deliveries(story)
     with story.inside():
         (said,) = phone_of(one.patient_id)
-        own = {message.patient_id: links.token_of(story.organization.id, message.pk) for message in Message.objects.all()}
+        own = {
+            message.patient_id: links.token_of(story.organization.id, message.pk) for message in Message.objects.all()
+        }
         sql.execute("update messaging_answer_link set expires_at = now() + interval '1 day'")
     assert said["text"].count("/p/a/") == 1
     assert visits  # the page is the portal's

@@ -16,7 +16,9 @@ HOURS = [(hour, f"{hour:02d}:00") for hour in range(24)]
 class SettingsForm(forms.ModelForm):  # type: ignore[type-arg]
     """Reminders as a clinic wants them; hours outside the quiet ones, because nothing leaves then."""
 
-    hour = forms.TypedChoiceField(choices=HOURS, coerce=int, label=ReminderSettings._meta.get_field("hour").verbose_name)
+    hour = forms.TypedChoiceField(
+        choices=HOURS, coerce=int, label=ReminderSettings._meta.get_field("hour").verbose_name
+    )
     same_day_hour = forms.TypedChoiceField(
         choices=HOURS, coerce=int, label=ReminderSettings._meta.get_field("same_day_hour").verbose_name,
         help_text=_("Nobody is reminded less than half an hour before the visit."),
