@@ -40,7 +40,8 @@ def test_every_factor_of_the_rule_is_known_and_says_where_it_is_from():
     rule = risk_on(date(2026, 3, 16))
 
     assert set(rule.points) <= set(FACTORS)
-    assert all(rule.why.values()) and "Tsai2019" in rule.source
+    assert all(rule.why.values())
+    assert "Tsai2019" in rule.source
 
 
 def test_an_unconfirmed_first_visit_booked_long_ago_is_called_the_afternoon_before(story):
@@ -51,7 +52,8 @@ def test_an_unconfirmed_first_visit_booked_long_ago_is_called_the_afternoon_befo
 
     (call,) = calls(story)
     assert (call.kind, call.state, call.patient_id) == ("CALL", "OPEN", booked.patient_id)
-    assert "03/26 09:00" in call.title and call.script
+    assert "03/26 09:00" in call.title
+    assert call.script
     story.turn(hours=2)
     assert len(calls(story)) == 1
 
@@ -101,7 +103,8 @@ def test_an_earlier_no_show_is_enough_for_a_call_and_is_followed_up_once(story):
         sessions.finish(session_id=missed.pk, now=story.now, by=None)
     story.turn(minutes=1)
     (again,) = calls(story, kind="VISIT")
-    assert again.state == "OPEN" and "03/17" in again.title
+    assert again.state == "OPEN"
+    assert "03/17" in again.title
 
     story.turn(minutes=1)
     assert len(calls(story, kind="VISIT")) == 1

@@ -280,7 +280,7 @@ class Lives:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)  # 40 s on two free cores; ten times that where others use them too
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_nothing_wrong_nothing_twice_nothing_missing(committed_organization, chunk):
     lives = Lives(committed_organization, seed=20260316 + chunk, count=LIVES // CHUNKS)

@@ -58,7 +58,9 @@ def test_the_words_name_time_place_and_practitioner_and_the_cost_but_never_the_s
     assert service not in said["text"]
     assert [tap["label"] for tap in said["buttons"]] == ["我會到", "改時間", "不能來"]
     confirm, move, cancel = said["buttons"]
-    assert confirm["data"] and "/p/a/" in move["url"] and cancel["url"].endswith("?a=CANCEL")
+    assert confirm["data"]
+    assert "/p/a/" in move["url"]
+    assert cancel["url"].endswith("?a=CANCEL")
 
 
 @pytest.mark.parametrize("way", ["phone", "email"])
@@ -117,7 +119,9 @@ def test_two_moves_before_anybody_was_told_are_told_as_one_from_the_time_the_pat
 
     assert story.said(booked) == ["booked", "moved"]
     last = texts_of(story, someone)[-1]
-    assert "3月26日（四）" in last and "3月28日（六）" in last and "3月27日" not in last
+    assert "3月26日（四）" in last
+    assert "3月28日（六）" in last
+    assert "3月27日" not in last
 
 
 def test_a_move_there_and_back_says_how_it_is_and_no_old_time(story):

@@ -43,7 +43,7 @@ def deliveries(story):
 
 
 def test_one_message_tells_all_with_masked_names_and_a_tap_for_each(story):
-    people, booked = family(story)
+    _people, booked = family(story)
     story.until(booked[0].starts_at)
 
     (one,) = deliveries(story)
@@ -55,7 +55,8 @@ def test_one_message_tells_all_with_masked_names_and_a_tap_for_each(story):
         assert sql.value("select count(*) from events_event where kind = 'message.sent'") == 3
     for name in ("王○明", "王○美", "王○華"):
         assert name in said["text"]
-    assert "王大明" not in said["text"] and "洗牙" not in said["text"]
+    assert "王大明" not in said["text"]
+    assert "洗牙" not in said["text"]
     assert [tap["label"] for tap in said["quick_replies"]] == ["王○明會到", "王○美會到", "王○華會到"]
     assert said["text"].count("/p/a/") == 3
     assert story.said() == ["day"] * 3
@@ -97,7 +98,8 @@ def test_who_moved_is_left_out_of_the_one_message(story):
     assert {one.patient_id for one in said} == {people[0], people[2]}
     with story.inside():
         texts = [each["text"] for person in people for each in phone_of(person) if "王○明" in each["text"]]
-    assert len(texts) == 1 and "王○美" not in texts[0]
+    assert len(texts) == 1
+    assert "王○美" not in texts[0]
 
 
 def test_a_refusal_is_one_persons_own(story):
@@ -148,7 +150,8 @@ def test_a_child_without_a_phone_is_told_of_together_with_the_mother(story):
     (one,) = deliveries(story)
     with story.inside():
         (said,) = phone_of(one.patient_id)
-    assert "陳○玲" in said["text"] and "王○明" in said["text"]
+    assert "陳○玲" in said["text"]
+    assert "王○明" in said["text"]
 
 
 def test_two_phones_are_two_messages(story):
