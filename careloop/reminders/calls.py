@@ -92,7 +92,7 @@ def tell_by_phone(message_ids: Sequence[UUID], *, now: datetime) -> int:
                       and a.state = m.appointment_state and a.starts_at > %(now)s
                     where m.id = any(%(messages)s) and m.reason not in ('deceased', 'merged', 'inactive')
                       and split_part(m.key, ':', 4) in ('moved', 'substitute', 'cancelled', 'closed')
-                      and a.cancel_reason <> 'patient'""",
+                      and a.cancel_reason not in ('patient', 'replaced')""",
                 {"messages": list(message_ids)},
             ),
             title=_("Tell the patient that their visit changed: no message reached them"),

@@ -43,7 +43,7 @@ class Visit:
     is_confirmed: bool
     may_change: bool
     may_book: bool
-    cancel_reason: str
+    is_the_clinics: bool
     others: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -74,7 +74,8 @@ def _shown(appointment_id: UUID, message: Message, *, now: datetime) -> Visit | 
         sequence=row["sequence"], starts_at=row["starts_at"], practitioner=row["practitioner"],
         practitioner_id=row["practitioner_id"], place=row["place"], phone=row["phone"], number=row["number"],
         service_id=row["service_id"], is_confirmed=row["confirmed_at"] is not None,
-        may_change=_may_change(row, now=now), may_book=row["is_online"] and row["is_active"], cancel_reason=row["cancel_reason"],
+        may_change=_may_change(row, now=now), may_book=row["is_online"] and row["is_active"] and row["cancel_reason"] != "replaced",
+        is_the_clinics=row["cancel_reason"] in ("clinic", "session-closed"),
         others=_family(message),
     )  # fmt: skip
 

@@ -155,7 +155,7 @@ select a.patient_id, 'appointment:' || a.id || ':' || w.sequence || ':' || said.
        when said.which = 'moved' then 'visit-moved'
        when said.which = 'substitute' then 'visit-substitute'
        when w.what = 'closed' then 'visit-closed'
-       when w.what = 'cancelled' and a.cancel_reason = 'patient' then 'visit-cancelled-patient'
+       when w.what = 'cancelled' and a.cancel_reason in ('patient', 'replaced') then 'visit-cancelled-patient'
        else 'visit-cancelled-clinic' end
    and (w.what not in ('cancelled', 'closed') or a.source in ('import', 'api') or exists (
         select from events_event b2 where b2.patient_id = a.patient_id and b2.kind = 'appointment.booked'

@@ -139,9 +139,9 @@ def test_a_move_there_and_back_says_how_it_is_and_no_old_time(story):
 
 
 @pytest.mark.parametrize(
-    ("reason", "word", "has_again"), [("clinic", "很抱歉", True), ("patient", "已為您取消", True)]
+    ("reason", "word"), [("clinic", "很抱歉"), ("patient", "已為您取消"), ("replaced", "已為您取消")]
 )  # fmt: skip
-def test_a_cancelled_visit_is_told_and_nothing_else_any_more(story, reason, word, has_again):
+def test_a_cancelled_visit_is_told_and_nothing_else_any_more(story, reason, word):
     someone = story.patient()
     booked = story.book(story.session(days=10), someone)
     story.turn()
