@@ -160,6 +160,7 @@ _WORDS: dict[str, dict[str, str | Promise]] = {
     },
     "settings": {
         "organization.changed": _("changed the organization’s settings"),
+        "reminders.changed": _("changed which appointment messages go, and when"),
         "location.added": _("added a location"),
         "location.changed": _("changed a location"),
         "location.closed": _("took a location out of use"),

@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "careloop.messaging",
     "careloop.segments",
     "careloop.journeys",
+    "careloop.reminders",
     "careloop.insights",
     "careloop.integrations",
     "careloop.integrations.channels",

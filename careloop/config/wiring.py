@@ -9,7 +9,7 @@ from django.conf import settings
 DECLARATIONS = ("events", "handlers", "slots")
 SLICES = (
     "events", "audit", "accounts", "policy", "patients", "consent", "records", "followups", "scheduling", "facts", "messaging", "segments",
-    "journeys", "insights", "integrations", "integrations.imports", "integrations.channels", "portal", "api", "web",
+    "journeys", "reminders", "insights", "integrations", "integrations.imports", "integrations.channels", "portal", "api", "web",
 )  # fmt: skip
 
 

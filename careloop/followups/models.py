@@ -13,7 +13,7 @@ from careloop.tenancy.models import Location, NewId, TenantModel
 class FollowUp(TenantModel):
     """A to-do for staff about one patient [FHIR Task]: due, owner, script, outcome.
 
-    `origin` says what asked for it (`journey`, `message`, `staff`), `origin_id` which one; a journey step asks once.
+    `origin` says what asked for it (`journey`, `message`, `appointment`, `staff`), `origin_id` which one; a journey step asks once.
     """
 
     class Kind(models.TextChoices):

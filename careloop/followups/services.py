@@ -70,10 +70,14 @@ def create(
 
 @dataclass(frozen=True)
 class Wanted:
-    """Whom a set of follow-ups is for: a query with `patient_id uuid` and `origin_id text`; its parameters."""
+    """Whom a set of follow-ups is for: a query with `patient_id uuid` and `origin_id text`; its parameters.
+
+    With `has_titles` the query also gives a `title text` for each.
+    """
 
     query: str
     params: Mapping[str, Any] = field(default_factory=dict)
+    has_titles: bool = False
 
 
 def create_many(
@@ -82,12 +86,13 @@ def create_many(
 ) -> int:  # fmt: skip
     """Open one follow-up per row of `wanted` in one statement; return how many are new. Repeating it changes nothing."""
     actor = audit.current_actor()
+    title_of = f"left(w.title, {LONGEST_TITLE})" if wanted.has_titles else "%(title)s"
     return int(
         sql.value(
             f"""with wanted as ({wanted.query}), made as (
                 insert into followups_follow_up (patient_id, kind, title, script, priority, due_at, location_id, origin,
                                                  origin_id, created_at, created_by_id)
-                select w.patient_id, %(kind)s, %(title)s, %(script)s, %(priority)s, %(due_at)s, p.home_location_id,
+                select w.patient_id, %(kind)s, {title_of}, %(script)s, %(priority)s, %(due_at)s, p.home_location_id,
                        %(origin)s, w.origin_id, %(now)s, %(by)s
                   from wanted w join patients_patient p on p.id = w.patient_id
                 on conflict (organization_id, origin, origin_id) where origin_id <> '' do nothing

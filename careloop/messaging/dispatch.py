@@ -146,13 +146,17 @@ class Dispatcher:
                 ready, results = [], []
             if self.stopping.is_set() and waiting:
                 with in_organization(organization_id):
-                    outgoing.release([one.outgoing.key for one in waiting], lease=self.lease)
+                    outgoing.release(outgoing.ids_of(waiting), lease=self.lease)
                 waiting = []
             chunk = waiting[: self.hand_over] if marks else waiting
             rest = bool(ready) and self._rests(organization_id, account, results, give_back=waiting)
             if rest:
                 chunk, waiting, finished = [], [], True
             waiting = waiting[len(chunk) :]
+            if any(one.appointment_id is not None for one in chunk):
+                # it waited since it was claimed; the visit may have been moved meanwhile
+                with in_organization(organization_id):
+                    chunk = outgoing.without_changed(chunk, lease=self.lease, now=self.clock())
             if chunk and not marks:
                 # a repeat would be harmless, so nothing has to be noted first: it leaves while the last batch is recorded
                 leaving = self._leave(organization_id, account, chunk)
@@ -161,7 +165,7 @@ class Dispatcher:
                     if ready:
                         tally.add(outgoing.record(ready, results, lease=self.lease, now=self.clock()))
                     if chunk and marks:
-                        outgoing.hand_over([one.outgoing.key for one in chunk], lease=self.lease, now=self.clock())
+                        outgoing.hand_over(outgoing.ids_of(chunk), lease=self.lease, now=self.clock())
             if chunk and marks:
                 leaving = self._leave(organization_id, account, chunk)
             if not chunk and (finished or self.stopping.is_set()):
@@ -187,7 +191,7 @@ class Dispatcher:
                 ChannelAccount.objects.filter(pk=account.pk).exclude(pause_reason="staff").update(
                     paused_until=now + pause, pause_reason=shown
                 )
-                outgoing.release([one.outgoing.key for one in give_back], lease=self.lease)
+                outgoing.release(outgoing.ids_of(give_back), lease=self.lease)
             log.warning(
                 "dispatch.paused", organization=str(organization_id), account=str(account.pk), reason=str(reason)
             )

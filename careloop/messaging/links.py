@@ -71,7 +71,11 @@ def base_url() -> str:
 def doors_at(base: str, *, token: str, tap: str) -> Doors:
     """Return the doors of the message with this token and tap."""
     return Doors(
-        answer=f"{base}/p/m/{token}/", unsubscribe=f"{base}/p/u/{token}/", preferences=f"{base}/p/c/{token}/", tap=tap
+        answer=f"{base}/p/m/{token}/",
+        unsubscribe=f"{base}/p/u/{token}/",
+        preferences=f"{base}/p/c/{token}/",
+        tap=tap,
+        visit=f"{base}/p/a/{token}/",
     )
 
 

@@ -152,6 +152,10 @@ class Message(TenantModel):
     `key` says what it is for and is unique: planning it again changes nothing. `id` is the key given to channels that
     deduplicate. A planned message whose `due_at` has come is due. `handed_at` is set before the first byte leaves on a
     channel that cannot deduplicate: a claimed message without it was certainly not sent.
+
+    A message about a visit is bound to it: `appointment_sequence` names the time it speaks of, `appointment_state` the state
+    in which it is true. It dies with them. Messages with the same `together` go to one address about one day, as one;
+    `carried_by` names, on each of them, the one whose words said it for all.
     """
 
     class State(models.TextChoices):
@@ -169,6 +173,7 @@ class Message(TenantModel):
         REPLY = "reply", pgettext_lazy("message origin", "automatic answer")
         CAMPAIGN = "campaign", pgettext_lazy("message origin", "campaign")
         API = "api", pgettext_lazy("message origin", "programming interface")
+        APPOINTMENT = "appointment", pgettext_lazy("message origin", "appointment")
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
     key = models.CharField(max_length=200, db_collation="C")
@@ -195,7 +200,7 @@ class Message(TenantModel):
     first_tried_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
     provider_id = models.CharField(max_length=200, blank=True, db_default="", db_collation="C")
-    origin = models.CharField(max_length=10, choices=Origin, default=Origin.STAFF, db_default="staff")
+    origin = models.CharField(max_length=20, choices=Origin, default=Origin.STAFF, db_default="staff")
     origin_id = models.CharField(max_length=120, blank=True, db_default="", db_collation="C")
     planned_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
@@ -205,6 +210,12 @@ class Message(TenantModel):
     closed_at = models.DateTimeField(null=True, help_text="failed, unknown, cancelled or blocked since")
     answered_at = models.DateTimeField(null=True)
     answer = models.CharField(max_length=40, blank=True, db_default="")
+    # no foreign key: appointments are never deleted, and a message about none is as stale as one about an old time
+    appointment_id = models.UUIDField(null=True)
+    appointment_sequence = models.PositiveIntegerField(null=True)
+    appointment_state = models.CharField(max_length=10, blank=True, db_default="", db_collation="C")
+    together = models.CharField(max_length=140, blank=True, db_default="", db_collation="C")
+    carried_by = models.UUIDField(null=True)
 
     class Meta:
         db_table = "messaging_message"
@@ -220,6 +231,15 @@ class Message(TenantModel):
                 condition=~models.Q(state__in=["blocked", "failed", "unknown", "cancelled"]) | ~models.Q(reason=""),
                 name="message_says_why_not",
             ),
+            models.CheckConstraint(
+                condition=models.Q(appointment_id__isnull=True, appointment_sequence__isnull=True, appointment_state="")
+                | models.Q(
+                    appointment_id__isnull=False,
+                    appointment_sequence__isnull=False,
+                    appointment_state__in=["booked", "cancelled"],
+                ),
+                name="message_bound_to_visit",
+            ),
         ]
         indexes = [
             models.Index(fields=["organization", "account", "due_at", "id"], name="message_due", condition=models.Q(state="planned")),
@@ -231,6 +251,10 @@ class Message(TenantModel):
             models.Index(fields=["organization", "origin", "origin_id"], name="message_by_origin", condition=~models.Q(origin_id="")),
             models.Index(fields=["organization", "account", "accepted_at"], name="message_by_account_sent",
                          condition=models.Q(accepted_at__isnull=False)),
+            models.Index(fields=["organization", "together"], name="message_together",
+                         condition=models.Q(state="planned") & ~models.Q(together="")),
+            models.Index(fields=["organization", "carried_by"], name="message_carried",
+                         condition=models.Q(carried_by__isnull=False)),
         ]  # fmt: skip
 
 

@@ -4,8 +4,8 @@
 channel said. A claimed message carries a lease: when its process dies, `recover` decides what may be sent again.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,9 +17,20 @@ from careloop.audit.services import current_actor
 from careloop.consent.selectors import NEEDS_PERMIT, PURPOSE_OF
 from careloop.kernel import sql
 from careloop.kernel.ids import token_hash, uuid7
+from careloop.kernel.masking import mask_name
 from careloop.kernel.vault import VaultError
 from careloop.messaging import links, planning, rendering, sealing
-from careloop.messaging.ports import Ambiguous, Capabilities, ChannelError, Outgoing, Reason, Result, Sent, refusal
+from careloop.messaging.ports import (
+    Ambiguous,
+    Capabilities,
+    ChannelError,
+    Outgoing,
+    QuickReply,
+    Reason,
+    Result,
+    Sent,
+    refusal,
+)  # fmt: skip
 from careloop.messaging.preview import given_by_clinic, given_by_person
 from careloop.messaging.rules import MARKETING_CAP_DAYS, UNKNOWN_IS_LEFT, UNKNOWN_SETTLED_AFTER, next_try
 from careloop.patients import services as patients
@@ -32,17 +43,30 @@ from careloop.tenancy.context import current_organization_id
 from careloop.tenancy.models import Organization
 
 LEASE = timedelta(minutes=5)
+FAMILY = "visit-family"
+"""The template that says the visits of a family's day in one message."""
 BATCH = 500
 OTHER_WAY_HELPS = {"unreachable", "no_contact", "consent_refused", "consent_missing"}
 
 _PURPOSES = " ".join(f"when '{name}' then '{purpose.value}'" for name, purpose in PURPOSE_OF.items())
 
 _DUE = f"""
-with picked as materialized (
+with first as materialized (
     select m.* from messaging_message m
      where m.account_id = %(account)s and m.state = 'planned' and m.due_at <= %(now)s
+       and (m.together = '' or not exists (
+            select from messaging_message e
+             where e.together = m.together and e.state = 'planned' and e.account_id = m.account_id and e.due_at <= %(now)s
+               and (e.due_at, e.id) < (m.due_at, m.id)))
      order by m.due_at, m.id limit %(limit)s for update skip locked
 ),
+family as materialized (
+    select m.* from first k
+      join messaging_message m on m.together = k.together and m.state = 'planned' and m.account_id = k.account_id
+       and m.due_at <= %(now)s and m.id <> k.id
+     where k.together <> '' for update of m skip locked
+),
+picked as materialized (select * from first union all select * from family),
 used as (
     select count(*) as n from messaging_message m, tenancy_organization o
      where m.account_id = %(account)s and o.id = m.organization_id and %(budget)s::int is not null
@@ -51,10 +75,12 @@ used as (
 )
 select k.id, k.patient_id, k.related_person_id, k.contact_point_id, k.template_version_id, k.message_class, k.language,
        k.params::text as params, k.content_sealed, k.at_once, k.fixed_channel, k.origin, k.origin_id, k.attempts,
+       k.appointment_id, k.together,
        p.name, p.sex, p.birth_date, key.wrapped,
        c.value_sealed, c.patient_id as contact_patient_id, case when c.patient_id = k.patient_id then null else ck.wrapped end as contact_wrapped,
        case when %(channel)s = 'email' then r.email_sealed else r.phone_sealed end as related_sealed,
        case when p.merged_into_id is not null then 'merged' when p.deceased then 'deceased' when not p.active then 'inactive'
+            when k.appointment_id is not null and {planning.STALE.format(message="k")} then 'version'
             when k.expires_at < %(now)s then 'too_late'
             when c.id is null and (case when %(channel)s = 'email' then r.email_sealed else r.phone_sealed end) is null then 'no_contact'
             when c.reach in ('blocked', 'bounced') then 'unreachable'
@@ -76,6 +102,7 @@ select k.id, k.patient_id, k.related_person_id, k.contact_point_id, k.template_v
   left join patients_contact_point c on c.id = k.contact_point_id
   left join patients_key ck on ck.patient_id = c.patient_id
   left join patients_related_person r on r.id = k.related_person_id
+  left join scheduling_appointment v on v.id = k.appointment_id
   cross join lateral (
     select coalesce(array_agg(c.channel) filter (where c.decision = 'deny'), '{{}}') as denied,
            coalesce(array_agg(c.channel) filter (where c.decision = 'permit'), '{{}}') as permitted
@@ -90,10 +117,20 @@ select k.id, k.patient_id, k.related_person_id, k.contact_point_id, k.template_v
 """
 
 _TAKE = """
-update messaging_message
-   set state = 'claimed', reason = '', details = '{}', lease_id = %(lease)s, lease_until = %(until)s, handed_at = null,
+update messaging_message m
+   set state = 'claimed', carried_by = case when g.in_group then g.carrier end, reason = '', details = '{}', lease_id = %(lease)s, lease_until = %(until)s, handed_at = null,
        attempts = attempts + 1, first_tried_at = coalesce(first_tried_at, %(now)s), closed_at = null
- where id = any(%(ids)s::uuid[])
+  from unnest(%(ids)s::uuid[], %(carriers)s::uuid[], %(in_groups)s::boolean[]) as g(id, carrier, in_group) where m.id = g.id
+"""
+
+_CHANGED = f"""
+with stale as (
+    select m.id from messaging_message m left join scheduling_appointment v on v.id = m.appointment_id
+     where m.id = any(%(ids)s::uuid[]) and m.lease_id = %(lease)s and m.state = 'claimed' and {planning.STALE.format(message="m")}
+)
+update messaging_message m
+   set state = 'cancelled', reason = 'version', closed_at = %(now)s, lease_id = null, lease_until = null, carried_by = null
+  from stale s where m.id = s.id returning m.id
 """
 
 _LEAVE = """
@@ -156,6 +193,18 @@ class Ready:
     key: bytes
     attempts: int
     fixed_channel: bool
+    appointment_id: UUID | None = None
+    members: list["Ready"] = field(default_factory=list)
+
+    @property
+    def ids(self) -> list[UUID]:
+        """This message's id and those of the ones it carries."""
+        return [self.outgoing.key, *(one.outgoing.key for one in self.members)]
+
+
+def ids_of(ready: Iterable[Ready]) -> list[UUID]:
+    """Return the ids of messages and of all that they carry."""
+    return [found for one in ready for found in one.ids]
 
 
 @dataclass(frozen=True)
@@ -186,23 +235,38 @@ def claim(account: Account, *, lease: UUID, now: datetime, limit: int = BATCH) -
     rerouted = _reroute(rows, now=now)
     workshop = Workshop(account, now=now)
     ready: list[Ready] = []
+    families: dict[str, list[tuple[Mapping[str, Any], Ready]]] = {}
     staying: list[tuple[UUID, str, str, datetime | None, Mapping[str, Any]]] = []
     for row in rows:
         if row["id"] in rerouted:
             continue
         if row["reason"]:
-            state = "cancelled" if row["reason"] == "too_late" else "blocked"
+            state = "cancelled" if row["reason"] in ("too_late", "version") else "blocked"
             staying.append((row["id"], state, row["reason"], None, {}))
         elif (later := workshop.not_before(row)) > now:
             staying.append((row["id"], "planned", "", later, {"delay": "quiet_hours"}))
         else:
             try:
-                ready.append(workshop.make(row))
+                made = workshop.make(row)
             except rendering.RenderProblem as problem:
                 staying.append((row["id"], "blocked", problem.reason, None, problem.details))
+            else:
+                ready.append(made)
+                if row["together"]:
+                    families.setdefault(row["together"], []).append((row, made))
+    for family in families.values():
+        if len(family) > 1 and workshop.join(family):
+            joined = {member.outgoing.key for _row, member in family[1:]}
+            ready = [one for one in ready if one.outgoing.key not in joined]
     if ready:
-        ids = sql.uuid_array(one.outgoing.key for one in ready)
-        sql.batch(_TAKE, {"ids": ids, "lease": lease, "until": now + LEASE, "now": now})
+        carriers = [one for one in ready for _id in one.ids]
+        sql.batch(
+            _TAKE,
+            {
+                "ids": sql.uuid_array(ids_of(ready)), "carriers": sql.uuid_array(one.outgoing.key for one in carriers),
+                "in_groups": [bool(one.members) for one in carriers], "lease": lease, "until": now + LEASE, "now": now,
+            },
+        )  # fmt: skip
     if staying:
         actor = current_actor()
         sql.execute(
@@ -215,6 +279,27 @@ def claim(account: Account, *, lease: UUID, now: datetime, limit: int = BATCH) -
         )  # fmt: skip
     workshop.keep_links()
     return ready
+
+
+def without_changed(ready: Sequence[Ready], *, lease: UUID, now: datetime) -> list[Ready]:
+    """Return what may still leave, asked at the last moment: a visit may have been changed since its message was claimed.
+
+    What speaks of an old time is cancelled. Where one message speaks for a family and one of their visits changed, the others
+    are given back, to be said again without it.
+    """
+    bound = [one for one in ready if one.appointment_id is not None]
+    if not bound:
+        return list(ready)
+    _by_index()
+    stale = {
+        row["id"] for row in sql.batch(_CHANGED, {"ids": sql.uuid_array(ids_of(bound)), "lease": lease, "now": now})
+    }
+    if not stale:
+        return list(ready)
+    hit = [one for one in bound if not stale.isdisjoint(one.ids)]
+    release([found for found in ids_of(hit) if found not in stale], lease=lease)
+    gone = {one.outgoing.key for one in hit}
+    return [one for one in ready if one.outgoing.key not in gone]
 
 
 def _reroute(rows: Sequence[Mapping[str, Any]], *, now: datetime) -> set[UUID]:
@@ -248,6 +333,7 @@ class Workshop:
         self._base = links.base_url()
         self._clinic: dict[str, dict[str, Any]] = {}
         self._layouts: dict[tuple[UUID, str, str], rendering.Layout] = {}
+        self._families: list[UUID | None] = []
 
     def not_before(self, row: Mapping[str, Any]) -> datetime:
         """Return when this message may leave: now, or after the quiet hours."""
@@ -277,7 +363,7 @@ class Workshop:
         compiled = rendering.compiled(row["template_version_id"])
         language = compiled.language(row["language"], self.organization.language)
         # LINE has taps of its own: a message there needs a token only when its text shows an address
-        needs_token = channel != "line" or compiled.names_link
+        needs_token = channel != "line" or compiled.opens_page
         token, tap = self._keeper.token(message_id) if needs_token else "", self._keeper.tap(message_id)
         values = given_by_person(
             row, language=language, today=self.today, doors=links.doors_at(self._base, token=token, tap=tap),
@@ -292,7 +378,9 @@ class Workshop:
             self._judge(words.text, row["message_class"])
         layout = self._layout(row, words, language=language)
         dressed = layout.fill(words, token=token, tap=tap)
-        if channel == "email" or (token and token in dressed.text):
+        if channel == "email" or (
+            token and (token in dressed.text or any(token in one.url for one in dressed.buttons))
+        ):
             self._links.append((token_hash(token), message_id))
         outgoing = Outgoing(
             id=message_id, key=message_id, to=to, text=dressed.text, subject=subject or dressed.subject, html=dressed.html,
@@ -303,8 +391,78 @@ class Workshop:
             raise rendering.RenderProblem(str(refused.reason))
         return Ready(
             outgoing, compiled.template_key, row["message_class"], row["origin"], row["origin_id"], patient_id,
-            row["contact_point_id"], key, row["attempts"] + 1, row["fixed_channel"],
+            row["contact_point_id"], key, row["attempts"] + 1, row["fixed_channel"], row["appointment_id"],
         )  # fmt: skip
+
+    def join(self, family: Sequence[tuple[Mapping[str, Any], Ready]]) -> bool:
+        """Let the first of these messages, all to one address about one day, say it for the others too.
+
+        Names are masked as in a waiting room, because whoever holds the phone reads all of them. Every visit keeps its own
+        answers: on LINE a tap, elsewhere a page that shows each. Returns False where one message cannot hold it; they leave
+        one by one then.
+        """
+        row, carrier = family[0]
+        channel = self.account.channel
+        version = self._family_version()
+        if version is None:
+            return False
+        compiled = rendering.compiled(version)
+        language = compiled.language(row["language"], self.organization.language)
+        tokens = {one.outgoing.key: self._keeper.token(one.outgoing.key) for _row, one in family}
+        lines, taps, params = [], [], orjson.loads(row["params"])
+        for its, one in family:
+            said = rendering.context_of({}, orjson.loads(its["params"]), language=language, zone=self.zone)
+            name = mask_name(its["name"])
+            lines.append(rendering.visit_line(name, said, language=language))
+            door = links.doors_at(self._base, token=tokens[one.outgoing.key], tap=self._keeper.tap(one.outgoing.key))
+            if channel != "sms":
+                lines.append(door.visit)
+            if channel != "email":
+                label = rendering.CONFIRM_FOR[language].format(name=name)[:20]
+                taps.append(QuickReply(label, label, door.tap_data("CONFIRM")))
+        context = {
+            **self._of_clinic(language), "link": {"visit": f"{self._base}/p/a/{tokens[carrier.outgoing.key]}/"},
+            **rendering.context_of({}, params, language=language, zone=self.zone), "visits": "\n".join(lines),
+        }  # fmt: skip
+        try:
+            words = compiled.words(channel=channel, language=language, context=context)
+        except rendering.RenderProblem:
+            return False
+        page = rendering.email_html(
+            words.text,
+            [],
+            [],
+            [],
+            language=language,
+            clinic=self.organization.name,
+            color=self.organization.accent_color,
+        )
+        together = replace(
+            carrier.outgoing, text=words.text, subject=words.subject, html=page if carrier.outgoing.html else "",
+            quick_replies=tuple(taps) if channel == "line" else (), buttons=(), links=(), language=_tag(language),
+        )  # fmt: skip
+        if refusal(self.account.capabilities, together) is not None:
+            return False
+        carrier.outgoing = together
+        for _row, member in family[1:]:
+            member.outgoing = replace(
+                together, id=member.outgoing.id, key=member.outgoing.key, patient_id=member.patient_id
+            )
+            carrier.members.append(member)
+        self._links += [(token_hash(token), found) for found, token in tokens.items()]
+        return True
+
+    def _family_version(self) -> UUID | None:
+        if not self._families:
+            self._families = [
+                sql.value(
+                    """select v.id from messaging_template_version v join messaging_template t on t.id = v.template_id
+                        where t.key = %s and not t.is_archived and v.published_at is not null order by v.number desc limit 1""",
+                    [FAMILY],
+                )
+            ]
+        found: UUID | None = self._families[0]
+        return found
 
     def _of_clinic(self, language: str) -> dict[str, Any]:
         if language not in self._clinic:
@@ -435,8 +593,9 @@ def record(ready: Sequence[Ready], results: Sequence[Result], *, lease: UUID, no
 
     A result that comes after the lease was taken away still counts when nobody sent the message since.
     """
-    accepted = [(one, result) for one, result in zip(ready, results, strict=True) if isinstance(result, Sent)]
-    refused = [(one, result) for one, result in zip(ready, results, strict=True) if isinstance(result, ChannelError)]
+    said = [(each, result) for one, result in zip(ready, results, strict=True) for each in (one, *one.members)]
+    accepted = [(one, result) for one, result in said if isinstance(result, Sent)]
+    refused = [(one, result) for one, result in said if isinstance(result, ChannelError)]
     _by_index()
     if accepted:
         _record_accepted(accepted, lease=lease, now=now)

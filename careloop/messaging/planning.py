@@ -22,9 +22,12 @@ from careloop.policy.timing import waits_in_quiet_hours
 @dataclass(frozen=True)
 class Audience:
     """Whom to plan for: a query with the columns `patient_id uuid`, and if wanted `key text`, `due_at timestamptz`,
-    `params jsonb`, `origin_id text`.
+    `params jsonb`, `origin_id text`, `expires_at timestamptz`, `at_once boolean`.
 
-    Missing columns are taken from the call. The query runs inside the planning statement, under row-level security.
+    A message about a visit is bound to it by `appointment_id uuid` with `appointment_sequence int` and `appointment_state text`
+    (`booked`, or `cancelled` for a notice that is right only for a visit called off). Rows with the same `together text` that go
+    to one address leave as one message. Missing columns are taken from the call. The query runs inside the planning statement,
+    under row-level security.
     """
 
     query: str
@@ -77,6 +80,10 @@ class Planned:
     def blocked_total(self) -> int:
         return sum(self.blocked.values())
 
+
+STALE = """(v.id is null or v.sequence <> {message}.appointment_sequence or v.state <> {message}.appointment_state
+    or v.starts_at <= %(now)s)"""
+"""Whether a message about a visit is no longer right: another time, another state, or too late. `v` is the appointment."""
 
 _ACCOUNTS = """
     select a.channel, a.id as account_id, place.rank,
@@ -147,7 +154,9 @@ _DECIDE = """
 with account as materialized ({accounts}),
 given as (
     select row_number() over () as n, a.patient_id, {key} as key, {due_at} as asked_at,
-           %(params)s::jsonb || {params} as params, {origin_id} as origin_id
+           %(params)s::jsonb || {params} as params, {origin_id} as origin_id, {expires_at} as expires_at, {at_once} as at_once,
+           {appointment_id} as appointment_id, {appointment_sequence} as appointment_sequence,
+           {appointment_state} as appointment_state, {together} as together
       from ({audience}) as a
 ),
 person as materialized (
@@ -158,21 +167,24 @@ person as materialized (
                 else o.language end as wanted_language,
            o.language as default_language, o.time_zone, o.quiet_from_hour, o.quiet_to_hour, o.marketing_cap,
            case when %(prefers_hour)s and p.preferred_hour > extract(hour from g.asked_at at time zone o.time_zone)
-                then (date_trunc('day', g.asked_at at time zone o.time_zone)
-                      + make_interval(hours => p.preferred_hour)) at time zone o.time_zone
+                     and (g.expires_at is null or w.at <= g.expires_at) then w.at
                 else g.asked_at end as wished_at,
            case when p.merged_into_id is not null then 'merged' when p.deceased then 'deceased'
                 when not p.active then 'inactive' end as person_reason
       from given g
       join patients_patient p on p.id = g.patient_id
       join tenancy_organization o on o.id = p.organization_id
+      cross join lateral (
+        select (date_trunc('day', g.asked_at at time zone o.time_zone) + make_interval(hours => p.preferred_hour))
+               at time zone o.time_zone as at
+      ) as w
 ),
 first_look as (
     select p.*, c.account_id, c.channel, c.contact_id, c.related_id, c.value_index, c.budget_left,
            case when p.wanted_language = any(%(languages)s) then p.wanted_language
                 when p.default_language = any(%(languages)s) then p.default_language
                 else (%(languages)s::text[])[1] end as language,
-           coalesce(p.person_reason,
+           coalesce({stale}, p.person_reason,
                     case when not jsonb_exists_all(p.params, %(required)s::text[]) then 'missing_variable'
                          when not exists (select from account) then 'no_channel'
                          when c.account_id is null then 'no_contact'
@@ -183,7 +195,7 @@ first_look as (
            coalesce(r.had, 0) as had
       from person p
       cross join lateral ({decision}) as d
-      left join lateral ({way}) as c on true
+      left join lateral ({way}) as c on true {visit}
       left join lateral (
         select count(*) as had from messaging_message m
          where m.patient_id = p.patient_id and m.message_class = 'MARKETING' and m.due_at > %(cap_from)s
@@ -198,7 +210,7 @@ limited as (
                 when %(once_per_address)s and f.value_index is not null
                      and row_number() over (partition by f.channel, f.value_index, f.reason order by f.n) > 1
                 then 'same_address' end as reason_2,
-           case when %(at_once)s or f.quiet_from_hour = f.quiet_to_hour then f.wished_at
+           case when f.at_once or f.quiet_from_hour = f.quiet_to_hour then f.wished_at
                 when f.quiet_from_hour > f.quiet_to_hour and extract(hour from l.at) >= f.quiet_from_hour
                 then (date_trunc('day', l.at) + interval '1 day' + make_interval(hours => f.quiet_to_hour)) at time zone f.time_zone
                 when (f.quiet_from_hour > f.quiet_to_hour and extract(hour from l.at) < f.quiet_to_hour)
@@ -212,7 +224,7 @@ limited as (
 decided as (
     select l.*,
            case when l.reason_2 is not null then l.reason_2
-                when %(expires_at)s::timestamptz is not null and l.due_at > %(expires_at)s then 'too_late'
+                when l.expires_at is not null and l.due_at > l.expires_at then 'too_late'
                 when l.budget_left is not null
                      and row_number() over (partition by l.account_id, l.reason_2 order by l.due_at, l.n) > l.budget_left
                 then 'budget' end as final_reason
@@ -225,18 +237,21 @@ inserted as (
     insert into messaging_message (
         key, patient_id, related_person_id, channel, account_id, contact_point_id, template_version_id, message_class,
         language, params, state, reason, details, due_at, expires_at, at_once, fixed_channel, origin, origin_id,
-        planned_by_id, planned_at, closed_at)
+        planned_by_id, planned_at, closed_at, appointment_id, appointment_sequence, appointment_state, together)
     select key, patient_id, case when final_reason is null then related_id end, coalesce(channel, ''),
            account_id, contact_id, %(version_id)s,
            %(message_class)s, language, params,
-           case when final_reason is null then 'planned' else 'blocked' end, coalesce(final_reason, ''),
+           case when final_reason is null then 'planned' when final_reason = 'version' then 'cancelled' else 'blocked' end,
+           coalesce(final_reason, ''),
            case when final_reason = 'cap' then jsonb_build_object('had', had, 'cap', marketing_cap)
                 when final_reason = 'missing_variable' then jsonb_build_object('missing', (
                     select jsonb_agg(name) from unnest(%(required)s::text[]) as name where not jsonb_exists(params, name)))
                 when final_reason is null and due_at > wished_at then jsonb_build_object('asked_for', wished_at, 'delay', 'quiet_hours')
                 else '{}'::jsonb end,
-           due_at, %(expires_at)s, %(at_once)s, %(channel)s <> '', %(origin)s, origin_id, %(planned_by)s, %(now)s,
-           case when final_reason is not null then %(now)s::timestamptz end
+           due_at, expires_at, at_once, %(channel)s <> '', %(origin)s, origin_id, %(planned_by)s, %(now)s,
+           case when final_reason is not null then %(now)s::timestamptz end, appointment_id, appointment_sequence,
+           appointment_state,
+           case when together <> '' and value_index is not null then together || ':' || encode(value_index, 'hex') else '' end
       from decided
      order by n
     on conflict (organization_id, key) do nothing
@@ -283,6 +298,12 @@ def run(what: What, audience: Audience, *, now: datetime, dry_run: bool = False)
         due_at="coalesce(a.due_at, %(due_at)s)" if "due_at" in audience.columns else "%(due_at)s::timestamptz",
         params="coalesce(a.params, '{}'::jsonb)" if "params" in audience.columns else "'{}'::jsonb",
         origin_id="coalesce(a.origin_id, %(origin_id)s)" if "origin_id" in audience.columns else "%(origin_id)s::text",
+        expires_at="coalesce(a.expires_at, %(expires_at)s)"
+        if "expires_at" in audience.columns
+        else "%(expires_at)s::timestamptz",
+        at_once="(%(may_hurry)s and a.at_once)" if "at_once" in audience.columns else "%(at_once)s",
+        together="a.together" if "together" in audience.columns else "''",
+        **_binding("appointment_id" in audience.columns),
     ) + (_FORECAST if dry_run else _INSERT)
     found = sql.rows(
         statement,
@@ -296,12 +317,28 @@ def run(what: What, audience: Audience, *, now: datetime, dry_run: bool = False)
             "guardians": what.may_go_to_guardian, "capped": what.message_class == "MARKETING",
             "cap_from": what.due_at - timedelta(days=MARKETING_CAP_DAYS), "languages": list(what.languages),
             "required": list(what.required), "uses_health": what.uses_health_data and what.message_class == "MARKETING",
-            "once_per_address": what.once_per_address, "at_once": not waits_in_quiet_hours(MessageClass(what.message_class), urgent=what.at_once), "expires_at": what.expires_at,
+            "once_per_address": what.once_per_address,
+            "may_hurry": not waits_in_quiet_hours(MessageClass(what.message_class), urgent=True), "at_once": not waits_in_quiet_hours(MessageClass(what.message_class), urgent=what.at_once), "expires_at": what.expires_at,
             "version_id": what.version_id, "message_class": what.message_class, "planned_by": what.planned_by, "now": now,
             "template": what.template_key, "actor_kind": actor.kind, "actor_id": actor.id,
         },
     )  # fmt: skip
     return _counted(found, dry_run=dry_run)
+
+
+def _binding(is_bound: bool) -> dict[str, str]:
+    """Return what ties the rows to visits, and asks whether these are still as the message says."""
+    if not is_bound:
+        return {
+            "appointment_id": "null::uuid", "appointment_sequence": "null::int", "appointment_state": "''", "stale": "null",
+            "visit": "",
+        }  # fmt: skip
+    return {
+        "appointment_id": "a.appointment_id", "appointment_sequence": "a.appointment_sequence",
+        "appointment_state": "a.appointment_state",
+        "stale": f"case when p.appointment_id is not null and {STALE.format(message='p')} then 'version' end",
+        "visit": "left join scheduling_appointment v on v.id = p.appointment_id",
+    }  # fmt: skip
 
 
 _PURPOSES = " ".join(f"when '{name}' then '{purpose.value}'" for name, purpose in PURPOSE_OF.items())
@@ -330,7 +367,8 @@ chosen as (
 ),
 found as (
     update messaging_message m
-       set channel = c.channel, account_id = c.account_id, contact_point_id = c.contact_id, related_person_id = c.related_id
+       set channel = c.channel, account_id = c.account_id, contact_point_id = c.contact_id, related_person_id = c.related_id,
+           together = ''
       from chosen c
      where m.id = c.id and not c.dead and c.consent_reason is null
     returning m.id

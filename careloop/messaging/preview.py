@@ -17,7 +17,11 @@ from careloop.tenancy.context import current_organization_id
 from careloop.tenancy.models import Organization
 
 EXAMPLE_DOORS = rendering.Doors(
-    "https://…/p/m/…/", "https://…/p/u/…/", "https://…/p/c/…/", "m=00000000000000000000000000000000.0"
+    "https://…/p/m/…/",
+    "https://…/p/u/…/",
+    "https://…/p/c/…/",
+    "m=00000000000000000000000000000000.0",
+    "https://…/p/a/…/",
 )
 
 
@@ -65,7 +69,7 @@ def given_by_person(
     return {
         "greeting": greeting(person["name"], person["sex"], age, language, to_family=to_family),
         "patient.name": person["name"], "patient.honorific": honorific(person["name"], person["sex"], age, language),
-        "link.answer": doors.answer, "link.preferences": doors.preferences,
+        "link.answer": doors.answer, "link.preferences": doors.preferences, "link.visit": doors.visit,
     }  # fmt: skip
 
 

@@ -44,7 +44,7 @@ def erase(patient_id: UUID) -> None:
     )
     sql.execute(
         """update messaging_message
-              set content_sealed = null, params = '{}', contact_point_id = null, related_person_id = null,
+              set content_sealed = null, params = '{}', contact_point_id = null, related_person_id = null, together = '',
                   state = case when state = 'planned' then 'cancelled' else state end,
                   reason = case when state = 'planned' then 'withdrawn' else reason end,
                   closed_at = case when state = 'planned' then now() else closed_at end

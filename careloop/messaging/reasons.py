@@ -21,6 +21,7 @@ REASONS: dict[str, str | Promise] = {
     "cap": _("The patient already had as many marketing messages as are allowed in 30 days."),
     "budget": _("This month's number of messages for the channel is used up."),
     "too_late": _("Its time has passed."),
+    "version": _("The visit was moved, called off or is over, so these words are no longer right."),
     # about the words
     "missing_variable": _("Something the text needs is not known, so no half text was sent."),
     "policy": _("A legal rule stops these words."),

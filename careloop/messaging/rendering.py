@@ -85,9 +85,12 @@ class Compiled:
         return self.ways[channel, language]
 
     @cached_property
-    def names_link(self) -> bool:
-        """Whether a text may show the address of one of the message's pages."""
-        return any(name.partition(".")[0] == "link" for name in self.names)
+    def opens_page(self) -> bool:
+        """Whether a text or a button shows the address of one of the message's pages."""
+        taps = (item for entry in self.texts.values() for item in entry.get("buttons", ()))
+        return any(name.partition(".")[0] == "link" for name in self.names) or any(
+            item.get("answer") in ON_PAGE for item in taps
+        )
 
 
 def _problem(error: minijinja.TemplateError) -> RenderProblem:
@@ -187,6 +190,30 @@ REFUSE: dict[str, dict[str, str]] = {
 }
 """How a person refuses: added to every marketing message, so that no template can forget it (rules P4, M4)."""
 
+VISIT_ANSWERS = frozenset({"CONFIRM", "MOVE", "CANCEL", "AGAIN"})
+ON_PAGE = VISIT_ANSWERS - {"CONFIRM"}
+"""Answers about a visit, and those that need a page: moving asks for a time, calling off asks once more."""
+VISIT_HERE = {"zh-hant": "確認、改期或取消：", "zh-hans": "确认、改期或取消：", "en": "Confirm, move or cancel:"}
+AGAIN_HERE = {"zh-hant": "重新選擇時間：", "zh-hans": "重新选择时间：", "en": "Choose another time:"}
+CONFIRM_FOR = {"zh-hant": "{name}會到", "zh-hans": "{name}会到", "en": "{name} is coming"}
+NUMBER = {"zh-hant": "{number}號", "zh-hans": "{number}号", "en": "no. {number}"}
+
+
+def visit_line(name: str, said: Mapping[str, Any], *, language: str) -> str:
+    """Return one visit of a family's day, as a line of the message that tells all of them.
+
+    >>> visit_line("王○明", {"visit_time": "09:30", "practitioner": "林怡君", "visit_number": "12"}, language="zh-hant")
+    '・王○明　09:30　林怡君　12號'
+    """
+    number = str(said.get("visit_number") or "")
+    parts = [name, said.get("visit_time", ""), said.get("practitioner", "")]
+    if number:
+        parts.append(NUMBER[language].format(number=number))
+    return ("- " if language == "en" else "・") + (", " if language == "en" else "　").join(
+        part for part in parts if part
+    )
+
+
 ANSWER_HERE = {"zh-hant": "請點這裡回覆", "zh-hans": "请点这里回复", "en": "Answer here"}
 CHOICES = {"zh-hant": "選擇想收到的訊息", "zh-hans": "选择想收到的消息", "en": "Choose what you receive"}
 
@@ -212,6 +239,11 @@ class Doors:
     unsubscribe: str
     preferences: str
     tap: str
+    visit: str = ""
+
+    def page_of(self, code: str) -> str:
+        """Return the address of the page where this answer is given."""
+        return f"{self.visit if code in VISIT_ANSWERS else self.answer}?a={code}"
 
     def tap_data(self, code: str) -> str:
         return f"{self.tap}&a={code}"
@@ -236,17 +268,20 @@ def dress(
     buttons: list[Button] = []
     for item in words.quick_replies:
         code = item["answer"]
-        url = f"{doors.answer}?a={code}" if channel == "email" else ""
+        url = doors.page_of(code) if channel == "email" else ""
         quick_replies.append(QuickReply(item["label"], item["label"], doors.tap_data(code), url))
     for item in words.buttons:
         if item.get("url"):
             links.append(Link(item["label"], item["url"]))
         else:
-            url = f"{doors.answer}?a={item['answer']}" if channel == "email" else ""
+            url = doors.page_of(item["answer"]) if channel == "email" or item["answer"] in ON_PAGE else ""
             buttons.append(Button(item["label"], "" if url else doors.tap_data(item["answer"]), url))
     marketing = message_class == "MARKETING"
     if channel == "sms":
-        if quick_replies or buttons:
+        codes = {item.get("answer") for item in (*words.quick_replies, *words.buttons)}
+        if codes & VISIT_ANSWERS:
+            text += f"\n{(VISIT_HERE if 'CONFIRM' in codes else AGAIN_HERE)[language]}{doors.visit}"
+        elif quick_replies or buttons:
             text += f"\n{ANSWER_HERE[language]} {doors.answer}"
         if marketing:
             text += f"\n{REFUSE[language]['line']}"

@@ -20,7 +20,7 @@ from careloop.messaging.preview import Preview, preview
 from careloop.messaging.reasons import reason_label
 
 __all__ = [
-    "Audience", "Planned", "Preview", "cancel", "find_door", "forecast", "hurry", "plan_many", "plan_one", "preview", "receive",
+    "Audience", "Planned", "Preview", "cancel", "drop_stale", "find_door", "forecast", "hurry", "plan_many", "plan_one", "preview", "receive",
     "resolve_unknown", "retry", "write_to",
 ]  # fmt: skip
 
@@ -185,6 +185,20 @@ def cancel(
             },
         )
     )  # fmt: skip
+
+
+def drop_stale(*, appointment_ids: Sequence[UUID], now: datetime) -> int:
+    """Cancel planned messages that speak of an old time or state of these visits; return how many.
+
+    Tidiness only: whatever is missed here is stopped when it is claimed.
+    """
+    return sql.execute(
+        f"""update messaging_message m set state = 'cancelled', reason = 'version', closed_at = %(now)s
+              from messaging_message k left join scheduling_appointment v on v.id = k.appointment_id
+             where m.id = k.id and m.state = 'planned' and k.state = 'planned' and k.origin = 'appointment'
+               and k.origin_id = any(%(visits)s) and k.origin_id <> '' and {planning.STALE.format(message="k")}""",
+        {"now": now, "visits": [str(one) for one in appointment_ids]},
+    )
 
 
 def hurry(*, origin: str, origin_ids: Sequence[str], now: datetime) -> set[str]:

@@ -21,6 +21,10 @@ ANSWERS: dict[str, str | Promise] = {
     "UNWELL": _("Not well"),
     "STOP": _("No more of these messages"),
     "EMERGENCY": _("Sounds like an emergency"),
+    "CONFIRM": _("Is coming"),
+    "MOVE": _("Would like another time"),
+    "CANCEL": _("Cannot come"),
+    "AGAIN": _("Would like a new time"),
     **{f"SCORE_{n}": str(n) for n in range(11)},
 }
 """What a tap or known words mean. Journeys wait for these codes."""
