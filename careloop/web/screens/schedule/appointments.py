@@ -1,6 +1,6 @@
 """One appointment: what is known, what happened to it, and what can be done with it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -54,6 +54,10 @@ STEPS: dict[str, tuple[str, Any, str, Any]] = {
 }  # fmt: skip
 
 
+# patients come at most this long before their time
+COMES_FROM = timedelta(hours=16)
+
+
 class CancelForm(forms.Form):
     """Why the visit does not take place."""
 
@@ -100,7 +104,10 @@ def steps_for(row: dict[str, Any], *, now: datetime, next_to: str = "") -> list[
             allowed = rules.may_become(row["state"], state)
         if step == "no-show":
             allowed = allowed and (row["session_state"] == "FINISHED" or row["session_ends_at"] <= now)
-        if step == "seen" and row["starts_at"].date() > now.date():
+        # somebody who is expected next week is not here yet
+        if step in ("arrive", "check-in") and row["starts_at"] - now > COMES_FROM:
+            allowed = False
+        if step == "seen" and row["state"] == "booked" and row["starts_at"] > now:
             allowed = False
         if allowed:
             found.append({"step": step, "label": label, "icon": icon, "url": address("step", row["id"], step)})

@@ -135,7 +135,7 @@ def page(request: HttpRequest, session_id: UUID) -> HttpResponse:
     free = layout.free_times({**row, "appointments": live}, [], now=now) if may_book and not row["is_away"] else []
     context = {
         "one": shown, "day": day_words(row["on_date"]), "rows": [one for one in rows if not one["is_gone"]], "gone": [one for one in rows if one["is_gone"]],
-        "stats": _stats(live), "back_url": calendar_url(row["on_date"]), "may_book": may_book and is_open, "may_manage": may_manage,
+        "stats": _stats(live), "back_url": calendar_url(row["on_date"]), "may_book": may_book and is_open and row["on_date"] >= now.astimezone(zone).date(), "may_finish": may_book and is_open and row["starts_at"] <= now, "may_manage": may_manage,
         "is_away": row["is_away"], "is_over": row["ends_at"] <= now, "has_begun": row["starts_at"] <= now, "here": here,
         "free": [{"time": clock(start, zone), "url": address("book", session=row["id"], at=start.isoformat(), next=here)} for start, _end in free],
         "numbers": numbers_shown({**row, "appointments": live}, zone, now=now, may_book=may_book, here=here) if row["mode"] == "NUMBERS" else [],

@@ -161,8 +161,9 @@ def by_day(places: list[Free], zone: ZoneInfo, url: Any) -> list[dict[str, Any]]
         return one.on_date
 
     found = []
+    order = list(PARTS)
     for on_date, those in groupby(
-        sorted(places, key=lambda one: (one.on_date, one.practitioner, one.starts_at)), key=day
+        sorted(places, key=lambda one: (one.on_date, order.index(one.part), one.practitioner, one.starts_at)), key=day
     ):
         sessions = []
         for (who, where, part), group in groupby(those, key=lambda one: (one.practitioner, one.location, one.part)):

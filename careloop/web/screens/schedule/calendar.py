@@ -153,8 +153,8 @@ def _week_words(first: date) -> str:
 def _switches(day: date, kept: dict[str, Any], is_week: bool, by: str) -> list[dict[str, Any]]:
     rest = {**kept, "view": "", "by": ""}
     return [
-        {"label": _("Day by practitioner"), "url": calendar_url(day, **rest), "is_current": not is_week and by == "practitioner"},
-        {"label": _("Day by room"), "url": calendar_url(day, **{**rest, "by": "room"}), "is_current": by == "room"},
+        {"label": _("By practitioner"), "url": calendar_url(day, **rest), "is_current": not is_week and by == "practitioner"},
+        {"label": _("By room"), "url": calendar_url(day, **{**rest, "by": "room"}), "is_current": by == "room"},
         {"label": _("Week"), "url": calendar_url(day, **{**rest, "view": "week"}), "is_current": is_week},
     ]  # fmt: skip
 

@@ -17,7 +17,7 @@ ROW = 5
 MOST_ROWS = 24 * 60 // ROW
 # how tall five minutes are, so that the shortest place on the page can still be touched
 SCALES = ((5, 5), (10, 10), (15, 15), (720, 30))
-OPENS, CLOSES = 8, 18
+OPENS, CLOSES = 9, 17
 
 
 @dataclass
@@ -61,14 +61,16 @@ class Frame:
 
 
 def frame(sessions: Iterable[dict[str, Any]], zone: ZoneInfo) -> Frame:
-    """Return the hours from the first session to the last, at least a working day."""
-    first, last, shortest = OPENS, CLOSES, 60
+    """Return the hours from the first session to the last; a working day when there is none."""
+    first, last, shortest = 24, 0, 60
     for one in sessions:
         start, end = one["starts_at"].astimezone(zone), one["ends_at"].astimezone(zone)
         first = min(first, start.hour)
         last = max(last, 24 if end.date() > start.date() else end.hour + (1 if end.minute else 0))
         if one["mode"] == "SLOTS":
             shortest = min(shortest, one["slot_minutes"])
+    if first >= last:
+        first, last = OPENS, CLOSES
     return Frame(first, last, next(scale for most, scale in SCALES if shortest <= most))
 
 

@@ -1,6 +1,5 @@
 """What the schedule adds to a patient's page and to the first page of the day."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.http import HttpRequest
@@ -43,12 +42,22 @@ def todays_sessions(request: HttpRequest) -> tuple[str, dict[str, Any]] | None:
     if not rows and not selectors.practitioners():
         return None
     shown = [
-        {**one, "time": span(one["starts_at"], one["ends_at"], zone), "url": address("session", one["id"]), "is_closed": one["state"] == "CLOSED",
-         "is_now": one["starts_at"] <= now < one["ends_at"] and one["state"] == "OPEN", "is_over": one["ends_at"] <= now - timedelta(0) or one["state"] == "FINISHED"}
+        {
+            **one, "time": span(one["starts_at"], one["ends_at"], zone), "url": address("session", one["id"]),
+            "is_closed": one["state"] == "CLOSED", "is_over": one["ends_at"] <= now or one["state"] == "FINISHED",
+            "is_now": one["starts_at"] <= now < one["ends_at"] and one["state"] == "OPEN",
+        }
         for one in rows
     ]  # fmt: skip
-    return "schedule/_today.html", {"rows": shown, "url": address("home")}
+    # what is over stands last; a long day goes on in the calendar
+    shown.sort(key=lambda one: one["is_over"])
+    sums = {name: sum(one[name] for one in rows) for name in ("booked", "here", "seen")}
+    return "schedule/_today.html", {
+        "rows": shown[:SHOWN], "more": max(0, len(shown) - SHOWN), "sums": sums, "url": address("home"),
+    }  # fmt: skip
 
+
+SHOWN = 9
 
 panels.register(
     Panel(
