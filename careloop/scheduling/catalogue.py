@@ -93,9 +93,8 @@ def set_day(
     Sessions of the day that nobody is booked in go or come at once. Returns how many sessions of a closed day remain open
     because patients are booked in them, so that a person decides.
     """
-    DayException.objects.update_or_create(
-        on_date=on_date, location_id=location_id, defaults={"is_open": is_open, "name": clean(name)[:60]}
-    )
+    where: dict[str, Any] = {"on_date": on_date, "location_id": location_id}
+    DayException.objects.update_or_create(**where, defaults={"is_open": is_open, "name": clean(name)[:60]})
     return _bring_up_to_date(on_date, is_open=is_open, location_id=location_id, now=now)
 
 

@@ -55,13 +55,8 @@ PARAMETERS: dict[str, str] = {
 # parameters that are words of ours, the same in every organization
 VALUES: dict[str, Any] = {
     "kind": "encounter", "tab": "visits", "key": "birthday", "purpose": "privacy", "rule_id": "S1", "colour": "0f766e",
-<<<<<<< HEAD
-    "pk": 1, "step_id": "s1", "rest": "nowhere", "channel": "email", "what": "visits",
+    "pk": 1, "step_id": "s1", "rest": "nowhere", "channel": "email", "what": "visits", "step": "confirm",
     "settings/channels/|kind": "sandbox", "follow-ups/|kind": "call",
-=======
-    "pk": 1, "step_id": "s1", "channel": "email", "what": "visits",
-    "step": "confirm", "settings/channels/|kind": "sandbox", "follow-ups/|kind": "call",
->>>>>>> 88bc58f (Schedule screens: calendar, appointments, session board, set-up, who did not come, demand)
 }  # fmt: skip
 # secrets in links: the guard uses one that opens nothing
 SECRETS = {"token", "uidb36"}

@@ -43,7 +43,7 @@ class PeriodForm(forms.Form):
     """Over which stretch, and whose."""
 
     days = forms.TypedChoiceField(
-        label=gettext_lazy("Period"), coerce=int, choices=PERIODS, required=False, empty_value=30
+        label=gettext_lazy("Period"), coerce=int, choices=PERIODS, required=False, empty_value=None
     )
     practitioner = forms.ChoiceField(label=gettext_lazy("Practitioner"), required=False)
 

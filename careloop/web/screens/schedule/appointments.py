@@ -200,7 +200,7 @@ def step(request: HttpRequest, appointment_id: UUID, step: str) -> HttpResponse:
     now, by = timezone.now(), request.member.user_id  # type: ignore[attr-defined]
     version = request.POST.get("version", "")
     given: dict[str, Any] = {"appointment_id": appointment_id, "now": now, "by": by}
-    seen = {"version": int(version)} if version.isdigit() else {}
+    seen: dict[str, Any] = {"version": int(version)} if version.isdigit() else {}
     try:
         match step:
             case "confirm":
@@ -329,7 +329,8 @@ def move(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     session = selectors.board(session_id, now=now, limit=limit) if session_id else None
     if given.get("place") and session is None:
         raise Http404
-    refusal_text, alternatives = "", []
+    refusal_text = ""
+    alternatives: list[Free] = []
     if request.method == "POST" and session is not None:
         version = request.POST.get("version", "")
         try:

@@ -298,7 +298,7 @@ def set_up_choices(limit: list[UUID] | None) -> dict[str, list[tuple[str, str]]]
 def new(request: HttpRequest) -> HttpResponse:
     """Open one session by hand, on a day that the week does not have it."""
     zone, now = clinic_zone(request), timezone.now()
-    initial = {
+    initial: dict[str, Any] = {
         "date": day_of(request.GET.get("date"), now.astimezone(zone).date()), "starts": "09:00", "ends": "12:00", "slot_minutes": 15, "numbers": 0,
         "practitioner": request.GET.get("practitioner", ""),
     }  # fmt: skip

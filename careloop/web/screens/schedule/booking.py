@@ -70,9 +70,8 @@ class BookForm(forms.Form):
         ]  # fmt: skip
         self.fields["source"].choices = [(one, SOURCES[one]) for one in AT_THE_DESK]  # type: ignore[attr-defined]
         if session["mode"] == "NUMBERS":
-            self.fields["number"].choices = number_choices(
-                session, asked=str(self.initial.get("number") or self.data.get("number") or "")
-            )  # type: ignore[attr-defined]
+            asked = str(self.initial.get("number") or self.data.get("number") or "")
+            self.fields["number"].choices = number_choices(session, asked=asked)  # type: ignore[attr-defined]
         else:
             del self.fields["number"]
 

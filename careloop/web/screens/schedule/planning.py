@@ -150,7 +150,10 @@ def end(request: HttpRequest, template_id: UUID) -> HttpResponse:
     week_url = address("week", practitioner=found.practitioner_id)
     if request.method == "POST" and form.is_valid():
         left = planning.end_template(
-            template_id=template_id, last=form.cleaned_data["last"], now=timezone.now(), by=request.member.user_id
+            template_id=template_id,
+            last=form.cleaned_data["last"],
+            now=timezone.now(),
+            by=request.member.user_id,  # type: ignore[attr-defined]
         )  # type: ignore[attr-defined]
         if left:
             said = ngettext(

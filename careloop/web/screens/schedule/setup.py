@@ -160,7 +160,10 @@ def resource(request: HttpRequest, resource_id: UUID | None = None) -> HttpRespo
         }
         try:
             catalogue.save_resource(
-                resource_id=resource_id, values=values, now=timezone.now(), by=request.member.user_id
+                resource_id=resource_id,
+                values=values,
+                now=timezone.now(),
+                by=request.member.user_id,  # type: ignore[attr-defined]
             )  # type: ignore[attr-defined]
         except DomainError as refusal:
             form.add_error("name", str(refusal))
@@ -211,7 +214,10 @@ def practitioner(request: HttpRequest, practitioner_id: UUID | None = None) -> H
             "is_active": given["is_active"],
         }
         catalogue.save_practitioner(
-            practitioner_id=practitioner_id, values=values, now=timezone.now(), by=request.member.user_id
+            practitioner_id=practitioner_id,
+            values=values,
+            now=timezone.now(),
+            by=request.member.user_id,  # type: ignore[attr-defined]
         )  # type: ignore[attr-defined]
         return redirect_to(request, address("practitioners"), message=_("Saved."))
     context = {
