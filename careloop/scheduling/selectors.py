@@ -78,7 +78,7 @@ def calendar(
     """
     found = sql.row(
         f"""select
-            (select coalesce(json_agg(to_jsonb(x) order by x.starts_at, x.practitioner, x.id), '[]') from (
+            (select coalesce(json_agg(row_to_json(x) order by x.starts_at, x.practitioner, x.id), '[]') from (
                 select {_SESSION}, {_APPOINTMENTS.format(which=f"a.state = any(%(shown)s) and {_HOLDING}")} as appointments
                   from {_SESSIONS}
                  where s.starts_at >= %(since)s and s.starts_at < %(until)s

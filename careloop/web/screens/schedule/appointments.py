@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from careloop.accounts.access import requires
@@ -63,7 +63,7 @@ class CancelForm(forms.Form):
 
     version = forms.IntegerField(widget=forms.HiddenInput)
     reason = forms.ChoiceField(
-        label=gettext_lazy("Why"), widget=forms.RadioSelect,
+        label=pgettext_lazy("schedule", "Why"), widget=forms.RadioSelect,
         choices=[(one.value, one.label) for one in (Appointment.Cancelled.PATIENT, Appointment.Cancelled.CLINIC)],
     )  # fmt: skip
     note = forms.CharField(
@@ -78,7 +78,7 @@ class ErrorForm(forms.Form):
     """Why the appointment should never have been there."""
 
     version = forms.IntegerField(widget=forms.HiddenInput)
-    note = forms.CharField(label=gettext_lazy("What happened"), max_length=200)
+    note = forms.CharField(label=pgettext_lazy("schedule", "What happened"), max_length=200)
 
 
 def load(request: HttpRequest, appointment_id: UUID) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def head(row: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
         (_("Service"), row["service"]),
         (_("Practitioner"), _("%(who)s, for %(regular)s") % {"who": row["practitioner"], "regular": row["regular"]} if row["regular"] else row["practitioner"]),
         (_("Clinic"), row["location"]), (_("Room"), row["room"]), (_("Equipment"), row["equipment"]),
-        (_("Number"), f"{row['number']} · {POOLS[row['pool']]}" if row["pool"] in POOLS else row["number"] if row["number"] else ""),
+        (pgettext("schedule", "Number"), f"{row['number']} · {POOLS[row['pool']]}" if row["pool"] in POOLS else row["number"] if row["number"] else ""),
         (_("Asked for"), SOURCES.get(row["source"], row["source"])),
         (_("Confirmed"), _stamp(row["confirmed_at"], zone)), (_("Arrived"), _stamp(row["arrived_at"], zone)),
         (_("Held until"), _stamp(row["held_until"], zone)),

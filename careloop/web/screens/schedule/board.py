@@ -8,7 +8,7 @@ from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from careloop.accounts.access import requires
@@ -43,7 +43,7 @@ class CloseForm(forms.Form):
     """Why a session does not take place; patients may read it."""
 
     reason = forms.CharField(
-        label=gettext_lazy("Why"),
+        label=pgettext_lazy("schedule", "Why"),
         max_length=200,
         help_text=gettext_lazy("Colleagues see it in the calendar, as: the physician is ill."),
     )
@@ -66,8 +66,12 @@ class OpenForm(forms.Form):
     location = forms.ChoiceField(label=gettext_lazy("Clinic"))
     room = forms.ChoiceField(label=gettext_lazy("Room"), required=False)
     date = forms.DateField(label=gettext_lazy("Day"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
-    starts = forms.TimeField(label=gettext_lazy("From"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
-    ends = forms.TimeField(label=gettext_lazy("Until"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+    starts = forms.TimeField(
+        label=pgettext_lazy("schedule", "From"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+    )
+    ends = forms.TimeField(
+        label=pgettext_lazy("schedule", "Until"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M")
+    )
     mode = forms.ChoiceField(label=gettext_lazy("Places are given"), choices=Mode.choices)
     slot_minutes = forms.IntegerField(
         label=gettext_lazy("Minutes of one place"), min_value=1, max_value=240, initial=15,

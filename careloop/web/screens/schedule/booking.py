@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_GET
 
 from careloop.accounts.access import requires
@@ -56,7 +56,7 @@ class BookForm(forms.Form):
 
     key = forms.CharField(widget=forms.HiddenInput, max_length=60)
     service = forms.ChoiceField(label=gettext_lazy("Service"))
-    number = forms.ChoiceField(label=gettext_lazy("Number"))
+    number = forms.ChoiceField(label=pgettext_lazy("schedule", "Number"))
     source = forms.ChoiceField(label=gettext_lazy("Asked for"), widget=forms.RadioSelect)
     note = forms.CharField(
         label=gettext_lazy("Note"), required=False, max_length=services.LONGEST_NOTE, widget=forms.Textarea(attrs={"rows": 2}),
@@ -111,7 +111,9 @@ class WishForm(forms.Form):
     practitioner = forms.ChoiceField(label=gettext_lazy("Practitioner"), required=False)
     location = forms.ChoiceField(label=gettext_lazy("Clinic"), required=False)
     since = forms.DateField(
-        label=gettext_lazy("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        label=pgettext_lazy("schedule", "From"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
     weekdays = forms.TypedMultipleChoiceField(
         label=gettext_lazy("Weekdays"), required=False, coerce=int, widget=forms.CheckboxSelectMultiple

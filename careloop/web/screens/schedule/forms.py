@@ -10,7 +10,7 @@ from django import forms
 from django.conf import settings
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from careloop.kernel.money import decimals_of
 from careloop.scheduling.models import Absence, Mode, Pool, Resource, Service
@@ -45,7 +45,7 @@ class ClockField(forms.TimeField):
 class ServiceForm(forms.Form):
     """What patients can come for, and the rules for booking it themselves."""
 
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=60)
+    name = forms.CharField(label=pgettext_lazy("service", "Name"), max_length=60)
     description = forms.CharField(
         label=gettext_lazy("Description"), required=False, max_length=300, widget=forms.Textarea(attrs={"rows": 2}),
         help_text=gettext_lazy("Patients read it when they book."),
@@ -138,7 +138,7 @@ class QuestionForm(forms.Form):
 
     key = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
     text = forms.CharField(label=gettext_lazy("Question"), required=False, max_length=200)
-    kind = forms.ChoiceField(label=gettext_lazy("Answer"), choices=QUESTION_KINDS, required=False)
+    kind = forms.ChoiceField(label=pgettext_lazy("schedule", "Answer"), choices=QUESTION_KINDS, required=False)
     required = forms.BooleanField(label=gettext_lazy("must be answered"), required=False)
 
 
@@ -157,7 +157,7 @@ class ResourceForm(forms.Form):
     """A room or a piece of equipment."""
 
     kind = forms.ChoiceField(label=gettext_lazy("What it is"), choices=Resource.Kind.choices)
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=60)
+    name = forms.CharField(label=pgettext_lazy("service", "Name"), max_length=60)
     location = forms.ChoiceField(label=gettext_lazy("Clinic"))
     is_active = forms.BooleanField(label=gettext_lazy("In use"), required=False, initial=True)
 
@@ -189,8 +189,8 @@ class TemplateForm(forms.Form):
     location = forms.ChoiceField(label=gettext_lazy("Clinic"))
     room = forms.ChoiceField(label=gettext_lazy("Room"), required=False)
     weekday = forms.TypedChoiceField(label=gettext_lazy("Weekday"), coerce=int)
-    starts = ClockField(label=gettext_lazy("From"), initial="09:00")
-    ends = ClockField(label=gettext_lazy("Until"), initial="12:00")
+    starts = ClockField(label=pgettext_lazy("schedule", "From"), initial="09:00")
+    ends = ClockField(label=pgettext_lazy("schedule", "Until"), initial="12:00")
     mode = forms.ChoiceField(label=gettext_lazy("Places are given"), choices=Mode.choices)
     slot_minutes = forms.IntegerField(
         label=gettext_lazy("Minutes of one place"), min_value=1, max_value=240, initial=15,
@@ -275,9 +275,13 @@ class AbsenceForm(forms.Form):
     practitioner = forms.ChoiceField(label=gettext_lazy("Practitioner"))
     kind = forms.ChoiceField(label=gettext_lazy("Kind"), choices=Absence.Kind.choices)
     first = DayField(label=gettext_lazy("First day"))
-    starts = ClockField(label=gettext_lazy("From"), required=False, help_text=gettext_lazy("Empty: the whole day."))
+    starts = ClockField(
+        label=pgettext_lazy("schedule", "From"), required=False, help_text=gettext_lazy("Empty: the whole day.")
+    )
     last = DayField(label=gettext_lazy("Last day"), required=False, help_text=gettext_lazy("Empty: the same day."))
-    ends = ClockField(label=gettext_lazy("Until"), required=False, help_text=gettext_lazy("Empty: the whole day."))
+    ends = ClockField(
+        label=pgettext_lazy("schedule", "Until"), required=False, help_text=gettext_lazy("Empty: the whole day.")
+    )
     note = forms.CharField(
         label=gettext_lazy("Note"),
         required=False,
@@ -317,14 +321,17 @@ class DayForm(forms.Form):
 
     CHOICES = [
         ("calendar", gettext_lazy("As the calendar says")),
-        ("closed", gettext_lazy("Closed")),
+        ("closed", pgettext_lazy("schedule", "Closed")),
         ("open", gettext_lazy("Open, although it is a holiday")),
     ]
 
     location = forms.ChoiceField(label=gettext_lazy("Clinic"), required=False)
     word = forms.ChoiceField(label=gettext_lazy("This day is"), choices=CHOICES, widget=forms.RadioSelect)
     name = forms.CharField(
-        label=gettext_lazy("Why"), required=False, max_length=60, help_text=gettext_lazy("As: clinic outing.")
+        label=pgettext_lazy("schedule", "Why"),
+        required=False,
+        max_length=60,
+        help_text=gettext_lazy("As: clinic outing."),
     )
 
     def __init__(self, *args: Any, locations: Any, all_branches: bool, **kwargs: Any) -> None:
