@@ -174,3 +174,21 @@ class BadDates(DomainError):
     code: ClassVar[str] = "scheduling.bad_dates"
     status: ClassVar[int] = 422
     message = _("The last day must not lie before the first one, nor before today.")
+
+
+class NameTaken(DomainError):
+    code: ClassVar[str] = "scheduling.name_taken"
+    status: ClassVar[int] = 422
+    message = _("There is another one of this name already.")
+
+
+class UnknownResource(DomainError):
+    code: ClassVar[str] = "scheduling.unknown_resource"
+    status: ClassVar[int] = 404
+    message = _("There is no such room or equipment.")
+
+
+class UnknownPractitioner(DomainError):
+    code: ClassVar[str] = "scheduling.unknown_practitioner"
+    status: ClassVar[int] = 404
+    message = _("There is no such practitioner.")

@@ -534,3 +534,27 @@ class WaitlistOffer(TenantModel):
             models.Index(fields=["organization", "entry", "-offered_at"], name="waitlist_offers_of_entry"),
             models.Index(fields=["organization", "answer_by"], name="waitlist_open_offers", condition=models.Q(state="OPEN")),
         ]  # fmt: skip
+
+
+class SearchMiss(TenantModel):
+    """A search for a place that found none: what patients would have come for. Says nothing of who asked.
+
+    `key` is one wish: looking again for the same one adds nothing. Empty `weekdays` and `parts` mean any.
+    """
+
+    append_only = True
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField()
+    service = models.ForeignKey(Service, models.PROTECT, related_name="+", db_index=False)
+    practitioner = models.ForeignKey(Practitioner, models.PROTECT, null=True, related_name="+", db_index=False)
+    location = models.ForeignKey(Location, models.PROTECT, null=True, related_name="+", db_index=False)
+    weekdays = ArrayField(models.PositiveSmallIntegerField(), default=list)
+    parts = ArrayField(models.CharField(max_length=10, choices=PartOfDay), default=list)
+    source = models.CharField(max_length=10, choices=Appointment.Source)
+    key = models.CharField(max_length=80, db_collation="C")
+
+    class Meta:
+        db_table = "scheduling_search_miss"
+        constraints = [models.UniqueConstraint(fields=["organization", "key"], name="search_miss_once_per_key")]
+        indexes = [models.Index(fields=["organization", "at"], name="search_miss_by_time")]

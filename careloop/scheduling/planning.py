@@ -49,9 +49,11 @@ def set_template(
 @transaction.atomic
 def end_template(*, template_id: UUID, last: date, now: datetime, by: UUID | None) -> int:
     """Let a session of the week end after `last`; return how many dated sessions remain because patients are booked in them."""
-    Template.objects.filter(pk=template_id).update(valid_to=last)
-    sql.execute("delete from scheduling_template where id = %s and valid_to < valid_from", [template_id])
     left = remove_unused(template_id=template_id, now=now, after=last)
+    if not Template.objects.filter(pk=template_id, valid_from__lte=last).update(valid_to=last):
+        # it ends before it began: what remains of it stands alone
+        sql.execute("update scheduling_session set template_id = null where template_id = %s", [template_id])
+        sql.execute("delete from scheduling_template where id = %s", [template_id])
     audit.record("schedule.changed", target=("template", template_id), now=now)
     return left
 

@@ -63,6 +63,7 @@ SECTIONS: list[Section] = [
         Item(pgettext_lazy("navigation", "Today"), "today:home", "sun"),
         Item(pgettext_lazy("navigation", "Patients"), "patients:list", "users", "patients.view",
              under=("records", "consent")),
+        Item(pgettext_lazy("navigation", "Schedule"), "schedule:home", "calendar", "schedule.view"),
     )),
     Section(pgettext_lazy("navigation", "Care"), (
         Item(pgettext_lazy("navigation", "Follow-ups"), "followups:list", "checklist", "followups.view"),

@@ -57,7 +57,68 @@ def main() -> None:
             "users": {one.role: one.email for one in reversed(cast.STAFF)},
             "password": cast.PASSWORD,
         }
-        print(json.dumps(known | _places(organization_id, recall.pk), default=str))
+        print(json.dumps(known | _places(organization_id, recall.pk) | _schedule(now), default=str))
+
+
+def _schedule(now: Any) -> dict[str, Any]:
+    """A day of the clinic: one session by time and one by number, with somebody in each."""
+    from datetime import datetime, time, timedelta
+    from uuid import uuid4
+    from zoneinfo import ZoneInfo
+
+    from careloop.patients.models import Patient
+    from careloop.records.models import Practitioner
+    from careloop.scheduling import planning, services, sessions
+    from careloop.scheduling.models import Service, Session
+    from careloop.scheduling.places import Place
+    from careloop.scheduling.tests import make
+
+    zone = ZoneInfo("Asia/Taipei")
+    # a Monday that is nobody's: far from what other walks book
+    day = now.astimezone(zone).date() + timedelta(days=21)
+    day += timedelta(days=7 - day.weekday())
+    where = make.clinic(name="一般門診（網頁測試）")
+    service = Service.objects.get(pk=where.service.pk)
+    opens = datetime.combine(day, time(9), zone)
+    by_time = make.session(where, starts_at=opens)
+    other = Practitioner.objects.exclude(pk=where.physician.pk).order_by("name")[0]
+    make.offers(service, other)
+    pools = [
+        {"pool": "BOOKED", "first": 1, "last": 29, "parity": "odd"},
+        {"pool": "WALK_IN", "first": 2, "last": 30, "parity": "even"},
+    ]
+    by_number = make.session(
+        where,
+        starts_at=opens + timedelta(days=1),
+        practitioner=other,
+        room=None,
+        mode="NUMBERS",
+        numbers=30,
+        pools=pools,
+    )
+    people = list(Patient.objects.order_by("pk").values_list("pk", flat=True)[:6])
+    booked = [
+        services.book(
+            patient_id=person, service_id=service.pk, source="desk", key=uuid4().hex, now=now, by=None,
+            place=Place(held.pk, starts_at=opens if held is by_time else None),
+        )
+        for held, person in ((by_time, people[0]), (by_number, people[1]))
+    ]  # fmt: skip
+    week = planning.set_template(
+        values={
+            "practitioner_id": where.physician.pk, "location_id": where.location.pk, "room_id": where.room.pk, "weekday": 6, "starts": time(9),
+            "ends": time(12), "mode": "NUMBERS", "slot_minutes": 5, "numbers": 30, "pools": pools, "valid_from": day,
+        }, now=now, by=None,
+    )  # fmt: skip
+    absence = sessions.add_absence(
+        practitioner_id=where.physician.pk, starts_at=opens + timedelta(hours=2), ends_at=opens + timedelta(hours=3), kind="MEETING",
+        note="院務會議", now=now, by=None,
+    )  # fmt: skip
+    assert Session.objects.filter(on_date=day).exists()
+    return {
+        "day": day.isoformat(), "service": service.pk, "session": by_time.pk, "numbered": by_number.pk, "appointment": booked[0].pk,
+        "at": (opens + timedelta(hours=1)).isoformat().replace("+", "%2B"), "week": week.pk, "absence": absence.pk,
+    }  # fmt: skip
 
 
 def _places(organization_id: Any, journey_id: Any) -> dict[str, Any]:

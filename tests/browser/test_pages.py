@@ -19,7 +19,7 @@ AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 NAVIGATION = {
-    "/": "", "/patients/": "patients.view", "/follow-ups/": "followups.view", "/segments/": "segments.view",
+    "/": "", "/patients/": "patients.view", "/schedule/": "schedule.view", "/follow-ups/": "followups.view", "/segments/": "segments.view",
     "/journeys/": "journeys.view", "/messages/": "messages.view", "/imports/": "imports.run", "/reports/": "reports.view",
     "/settings/": "settings.organization", "/audit/": "audit.view",
 }  # fmt: skip
@@ -35,6 +35,17 @@ PAGES = (
     "/journeys/enrollments/{enrollment}/", "/journeys/{running}/edit/",
     "/messages/answers/", "/messages/templates/", "/messages/templates/new/", "/messages/templates/{template}/", "/messages/{message}/",
     "/messages/with/{patient}/", "/messages/phones/", "/messages/phones/{phone}/line/",
+    "/schedule/?date={day}", "/schedule/?date={day}&by=room", "/schedule/?date={day}&view=week", "/schedule/find/?service={service}",
+    "/schedule/book/?session={session}&q=林", "/schedule/book/?session={session}&at={at}&patient={patient}",
+    "/schedule/book/?session={numbered}&patient={patient}", "/schedule/missed/", "/schedule/demand/",
+    *(f"/schedule/appointments/{{appointment}}/{page}" for page in ("", "move/", "cancel/", "error/")),
+    "/schedule/sessions/new/", "/schedule/sessions/{session}/", "/schedule/sessions/{numbered}/",
+    *(f"/schedule/sessions/{{session}}/{page}/" for page in ("close", "substitute", "finish")),
+    "/schedule/set-up/", "/schedule/set-up/services/", "/schedule/set-up/services/new/", "/schedule/set-up/services/{service}/",
+    "/schedule/set-up/rooms/", "/schedule/set-up/rooms/new/", "/schedule/set-up/practitioners/", "/schedule/set-up/practitioners/new/",
+    "/schedule/set-up/week/", "/schedule/set-up/week/new/", "/schedule/set-up/week/{week}/", "/schedule/set-up/week/{week}/end/",
+    "/schedule/set-up/absences/", "/schedule/set-up/absences/new/", "/schedule/set-up/absences/{absence}/", "/schedule/set-up/days/",
+    "/schedule/set-up/days/one/?date=2026-10-10",
     "/imports/new/", "/imports/{batch}/",
     "/settings/organization/", "/settings/locations/", "/settings/locations/new/", "/settings/locations/{location}/", "/settings/tags/",
     "/settings/staff/", "/settings/staff/invite/", "/settings/staff/{member}/", "/settings/roles/", "/settings/legal/",
@@ -219,3 +230,19 @@ def test_the_daily_work_needs_no_javascript(installation: Installation, open_as:
     expect(page.locator("#segment-preview .seg-number")).to_be_visible()
     page.get_by_role("button", name="Save").click()
     expect(page.locator("h1")).to_have_text("六十五歲以上")
+
+
+def test_an_appointment_is_dragged_to_another_time_and_asked_about_first(
+    installation: Installation, open_as: Callable[..., BrowserContext]
+) -> None:
+    page = open_as("front_desk").new_page()
+    watch = Watch(page)
+    page.goto(f"/schedule/?date={installation.known['day']}")
+    dragged = page.locator("a[data-move]").first
+    free = page.locator("a[data-place]").last
+    when = free.inner_text()
+    dragged.drag_to(free)
+    expect(page.locator("#dialog")).to_contain_text(when)
+    page.locator("#dialog").get_by_role("button", name="Move").click()
+    expect(page.locator("#messages")).to_contain_text(when)
+    assert watch.taken() == []

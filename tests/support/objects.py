@@ -5,7 +5,7 @@ parameter needs a line in `PARAMETERS` (a model) or `VALUES` (a plain value); th
 """
 
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -44,11 +44,18 @@ PARAMETERS: dict[str, str] = {
     "member_id": "accounts.Membership",
     "invitation_id": "accounts.Invitation",
     "token_id": "api.ApiToken",
+    "appointment_id": "scheduling.Appointment",
+    "session_id": "scheduling.Session",
+    "service_id": "scheduling.Service",
+    "resource_id": "scheduling.Resource",
+    "absence_id": "scheduling.Absence",
+    "practitioner_id": "records.Practitioner",
+    "schedule/|template_id": "scheduling.Template",
 }
 # parameters that are words of ours, the same in every organization
 VALUES: dict[str, Any] = {
     "kind": "encounter", "tab": "visits", "key": "birthday", "purpose": "privacy", "rule_id": "S1", "colour": "0f766e",
-    "pk": 1, "step_id": "s1", "rest": "nowhere", "channel": "email", "what": "visits",
+    "pk": 1, "step_id": "s1", "rest": "nowhere", "channel": "email", "what": "visits", "step": "confirm",
     "settings/channels/|kind": "sandbox", "follow-ups/|kind": "call",
 }  # fmt: skip
 # secrets in links: the guard uses one that opens nothing
@@ -73,6 +80,10 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "journeys.journeyversion": {"definition": a_path, "hold_out_percent": 0, "number": 1},
     "journeys.enrollment": {"due_at": NOW},
     "messaging.message": {"state": "planned", "origin": "staff"},
+    "scheduling.template": {"starts": time(9), "ends": time(12), "mode": "SLOTS", "weekday": 1},
+    "scheduling.session": {"starts_at": NOW, "ends_at": NOW + timedelta(hours=3), "mode": "SLOTS"},
+    "scheduling.absence": {"starts_at": NOW, "ends_at": NOW + timedelta(hours=3)},
+    "scheduling.appointment": {"starts_at": NOW, "ends_at": NOW + timedelta(minutes=30), "state": "booked"},
     "messaging.channelaccount": {"kind": "sandbox", "channel": "email"},
 }
 

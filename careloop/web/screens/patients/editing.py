@@ -28,7 +28,7 @@ from careloop.patients.models import ContactPoint, HealthNote, Patient, RelatedP
 from careloop.patients.services import NewContact, NewIdentifier
 from careloop.records import selectors as record_selectors
 from careloop.records import services as records
-from careloop.web.http import clinic_zone, redirect_to, respond
+from careloop.web.http import clinic_zone, next_url, redirect_to, respond
 from careloop.web.screens.patients import list_query, overview, words
 from careloop.web.screens.patients.forms import (
     ChangeContactForm,
@@ -109,13 +109,16 @@ def register(request: HttpRequest) -> HttpResponse:
             [registered] = done
             message = _("%(name)s is registered.") % {"name": given["name"]}
             warnings = words.warning_words(registered.warnings)
+            back = next_url(request, "")  # who registers somebody to book for them goes on booking
             return redirect_to(
                 request,
-                patient_url(registered.patient_id),
+                f"{back}{'&' if '?' in back else '?'}patient={registered.patient_id}"
+                if back
+                else patient_url(registered.patient_id),
                 message=" ".join([message, *warnings]),
                 tone="warning" if warnings else "success",
             )
-    context = {"form": form, "texts": texts, "similar": similar}
+    context = {"form": form, "texts": texts, "similar": similar, "next": next_url(request, "")}
     status = 422 if request.method == "POST" else 200
     return respond(request, "patients/register.html", context, fragment="patients/_register.html", status=status)
 

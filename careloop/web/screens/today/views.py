@@ -22,6 +22,7 @@ from careloop.integrations.imports.models import ImportBatch
 from careloop.kernel import sql
 from careloop.web.http import clinic_zone, respond
 from careloop.web.screens.followups.views import shown
+from careloop.web.screens.today import blocks
 
 LISTED = 8
 TITLES = {
@@ -55,7 +56,7 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "numbers": numbers, "stats": _stats(member, numbers), "tasks": tasks, "answers": answers, "day": local,
         "greeting": _greeting(local.hour, member.user.name), "more_tasks": max(0, numbers.follow_ups.due - len(tasks)),
-        "first_steps": _first_steps(member),
+        "first_steps": _first_steps(member), "blocks": blocks.drawn(request),
     }  # fmt: skip
     return respond(request, "today/home.html", context)
 

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class ScheduleScreensConfig(AppConfig):
+    name = "careloop.web.screens.schedule"
+    label = "schedule_screens"
