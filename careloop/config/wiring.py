@@ -8,7 +8,7 @@ from django.conf import settings
 # Importing these declares facts, readers, and what a slice adds to the pages of those below it.
 DECLARATIONS = ("events", "handlers", "slots")
 SLICES = (
-    "events", "audit", "accounts", "policy", "patients", "consent", "records", "followups", "scheduling", "facts", "messaging", "segments",
+    "events", "audit", "accounts", "policy", "patients", "consent", "records", "followups", "scheduling", "waitingroom", "facts", "messaging", "segments",
     "journeys", "insights", "integrations", "integrations.imports", "integrations.channels", "portal", "api", "web",
 )  # fmt: skip
 
