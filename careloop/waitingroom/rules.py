@@ -178,11 +178,16 @@ class Times:
     low: float
     middle: float
     high: float
-    is_learned: bool = False
+    learned_from: int = 0
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether these are real consultations, not the plan."""
+        return self.learned_from > 0
 
     @property
     def mean(self) -> float:
-        """The mean of a three-point estimate (Pearson and Tukey 1965: 0.3, 0.4, 0.3 at the 10, 50 and 90 % points)."""
+        """The mean by Swanson's rule: 0.3, 0.4, 0.3 at the 10, 50 and 90 % points (Hurst, Brown, Swanson: AAPG Bulletin 84, 2000)."""
         return 0.3 * self.low + 0.4 * self.middle + 0.3 * self.high
 
     @property
@@ -216,11 +221,11 @@ def consultation_times(minutes: Sequence[float], *, of_all: Sequence[float] = ()
     >>> consultation_times([5, 6, 7, 8, 9, 10, 11, 12, 13], planned=5).middle
     9.0
     >>> consultation_times([30], planned=5)
-    Times(low=2.0, middle=5.0, high=9.0, is_learned=False)
+    Times(low=2.0, middle=5.0, high=9.0, learned_from=0)
     """
     for known in (minutes[:LEARNED_FROM], of_all[:LEARNED_FROM]):
         if len(known) >= FEW:
-            return Times(quantile(known, LOW), quantile(known, MIDDLE), quantile(known, HIGH), is_learned=True)
+            return Times(quantile(known, LOW), quantile(known, MIDDLE), quantile(known, HIGH), learned_from=len(known))
     return Times(planned * PLAN_LOW, float(planned), planned * PLAN_HIGH)
 
 
@@ -239,7 +244,8 @@ def estimated_wait(
     """Return the honest range of a wait: eight in ten patients are called within it.
 
     The consultations ahead are taken as independent, so their spreads add as squares and a long queue is relatively surer than
-    a short one. What is going on in a room counts with what is left of it.
+    a short one; but what few consultations taught about the mean may be wrong for all of them alike, and adds as it is. What is
+    going on in a room counts with what is left of it.
 
     Args:
         ahead: one entry per patient ahead.
@@ -249,12 +255,13 @@ def estimated_wait(
 
     >>> estimated_wait([])
     Wait(low=0, high=5, is_learned=False)
-    >>> sure = Times(9, 10, 11, is_learned=True)
+    >>> sure = Times(9, 10, 11, learned_from=60)
     >>> estimated_wait([sure] * 4), estimated_wait([sure] * 4, until_start=30).low
     (Wait(low=35, high=45, is_learned=True), 65)
     """
     mean = sum(one.mean for one in ahead)
     variance = sum(one.variance for one in ahead)
+    variance += sum(math.sqrt(one.variance / (one.learned_from or FEW)) for one in ahead) ** 2
     left = [_left_of(times, elapsed) for times, elapsed in current]
     if left:
         # the first room that is free calls the next one
@@ -275,4 +282,4 @@ def _left_of(times: Times, elapsed: float) -> Times:
     if elapsed > times.middle:
         middle = max(middle, (times.high - times.middle) / 2)
         high = max(high, times.high - times.low)
-    return Times(low, middle, high, times.is_learned)
+    return Times(low, middle, high, times.learned_from)
