@@ -8,3 +8,4 @@ import "./filters.js";
 import "./copy.js";
 import "./insert.js";
 import "./lazy_charts.js";
+import "./hotkeys.js";

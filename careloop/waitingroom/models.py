@@ -211,7 +211,9 @@ class Call(TenantModel):
     label = models.CharField(max_length=8)
     turn = models.PositiveIntegerField()
     called_at = models.DateTimeField()
-    called_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False)
+    called_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
+    )
 
     class Meta:
         db_table = "waitingroom_call"
@@ -246,7 +248,9 @@ class Display(TenantModel):
     shows_code = models.BooleanField(default=True, db_default=True)
     token_hash = models.BinaryField(unique=True)
     created_at = models.DateTimeField()
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
+    )
     revoked_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -1,5 +1,6 @@
 """One session's queue inside a transaction: its head locked, its tickets read, its order worked out."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -16,7 +17,6 @@ from careloop.waitingroom.rules import Rules, Standing
 COLUMNS = """id, session_id, appointment_id, patient_id, practitioner_id, number, label, state, is_walk_in, is_first_visit,
     is_transferred, planned_at, priority, due_turn, rejoined_at, how, checked_in_at, room_id, called_at, missed_count, held_for, near_at,
     started_at, finished_at, opened_at, version"""
-RULE_NAMES = ", ".join(field.name for field in fields(Rules))
 RULES_OF = f"""left join lateral (
     select {", ".join(f'x."{field.name}"' for field in fields(Rules))} from waitingroom_rules x
      where x.session_id = s.id or x.practitioner_id = s.practitioner_id or (x.session_id is null and x.practitioner_id is null)
@@ -61,12 +61,28 @@ def lock(session_id: UUID, *, now: datetime) -> Head:
            on conflict do nothing""",
         [now, session_id],
     )
+    return _head("for update of q", session_id)
+
+
+def look(session_id: UUID) -> Head:
+    """Read a queue's head without stopping anybody: for pages.
+
+    Raises:
+        UnknownSession.
+    """
+    return _head("", session_id)
+
+
+def _head(locking: str, session_id: UUID) -> Head:
+    # who locks has just made the row; who looks may find a session without a queue
+    join = "join" if locking else "left join"
     found = sql.row(
         f"""select s.id, s.practitioner_id, s.location_id, s.room_id, s.mode, s.state, s.starts_at, s.ends_at, s.on_date, s.slot_minutes,
-                   s.numbers, p.name as practitioner, q.turn, q.place_in_round, {RULE_COLUMNS}
-              from waitingroom_queue q join scheduling_session s on s.id = q.session_id
+                   s.numbers, p.name as practitioner, coalesce(q.turn, 0) as turn, coalesce(q.place_in_round, 0) as place_in_round,
+                   {RULE_COLUMNS}
+              from scheduling_session s {join} waitingroom_queue q on q.session_id = s.id
               join records_practitioner p on p.id = s.practitioner_id {RULES_OF}
-             where q.session_id = %s for update of q""",
+             where s.id = %s {locking}""",
         [session_id],
     )
     if found is None:
@@ -74,7 +90,9 @@ def lock(session_id: UUID, *, now: datetime) -> Head:
     return Head(found, rules_in(found), found["turn"], found["place_in_round"])
 
 
-def lock_ticket(ticket_id: UUID, *, now: datetime, also: UUID | None = None) -> tuple[Head, dict[str, Any], Head | None]:
+def lock_ticket(
+    ticket_id: UUID, *, now: datetime, also: UUID | None = None
+) -> tuple[Head, dict[str, Any], Head | None]:
     """Lock the queue a ticket stands in (and another one, `also`, in the same order for everybody), then the ticket.
 
     Raises:
@@ -97,7 +115,8 @@ def standings(session_id: UUID) -> list[Standing]:
     return [
         standing(row)
         for row in sql.rows(
-            f"select {COLUMNS} from waitingroom_ticket where session_id = %s and state = any(%s)", [session_id, list(HERE)]
+            f"select {COLUMNS} from waitingroom_ticket where session_id = %s and state = any(%s)",
+            [session_id, list(HERE)],
         )
     ]
 
@@ -113,9 +132,12 @@ def standing(row: dict[str, Any]) -> Standing:
 
 def order_of(head: Head, *, now: datetime) -> list[Standing]:
     """Return who is called when, first to last."""
-    return rules.in_order(
-        standings(head.id), head.rules, turn=head.turn, place_in_round=head.place_in_round, now=now
-    )
+    return order_for(head, standings(head.id), now=now)
+
+
+def order_for(head: Head, tickets: Iterable[Standing], *, now: datetime) -> list[Standing]:
+    """Return these tickets in the order in which they are called."""
+    return rules.in_order(tickets, head.rules, turn=head.turn, place_in_round=head.place_in_round, now=now)
 
 
 def change(ticket: dict[str, Any], **columns: Any) -> dict[str, Any]:
@@ -129,7 +151,9 @@ def change(ticket: dict[str, Any], **columns: Any) -> dict[str, Any]:
     return changed
 
 
-def announce(kind: Any, ticket: dict[str, Any], head: Head, *, now: datetime, dedupe_key: str | None = None, **more: Any) -> None:
+def announce(
+    kind: Any, ticket: dict[str, Any], head: Head, *, now: datetime, dedupe_key: str | None = None, **more: Any
+) -> None:
     """Publish what happened to a ticket."""
     events.publish(
         kind(ticket["id"], ticket["appointment_id"], head.id, ticket["label"], head.session["practitioner"], **more),

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 # Of so many consultations a practitioner's times are learned; fewer than FEW say too little.
 LEARNED_FROM, FEW = 60, 8
@@ -34,7 +35,7 @@ class Rules:
 class Standing:
     """One ticket as the order sees it. `planned_at` is what the schedule says, `since` when the patient checked in."""
 
-    id: object
+    id: Any
     state: str
     number: int
     is_walk_in: bool
@@ -73,7 +74,9 @@ def must_check_in(missed_count: int, rules: Rules) -> bool:
     return rules.missed == "RECHECKIN_REQUIRED" or missed_count >= rules.missed_times
 
 
-def in_order(tickets: Iterable[Standing], rules: Rules, *, turn: int, place_in_round: int, now: datetime) -> list[Standing]:
+def in_order(
+    tickets: Iterable[Standing], rules: Rules, *, turn: int, place_in_round: int, now: datetime
+) -> list[Standing]:
     """Return who is called when, first to last, if nothing else happens.
 
     Ahead of all are those with priority. The others stand as the rule says; who comes back (after a missed call, from a test)
@@ -107,7 +110,9 @@ def _mixed(tickets: Sequence[Standing], rules: Rules, *, place_in_round: int, no
     """Booked and walk-in patients who stand in the ordinary line."""
     if rules.order == "NUMBER":
         # a number of another session's says nothing here: after the own ones, as they came
-        return sorted(tickets, key=lambda one: (one.is_transferred, one.since if one.is_transferred else now, one.number))
+        return sorted(
+            tickets, key=lambda one: (one.is_transferred, one.since if one.is_transferred else now, one.number)
+        )
     booked = sorted((one for one in tickets if not one.is_walk_in), key=lambda one: (one.planned_at, one.number))
     walk_ins = sorted((one for one in tickets if one.is_walk_in), key=lambda one: (one.since, one.number))
     if rules.order == "BOOKED_FIRST":
@@ -144,9 +149,7 @@ def next_in_round(place: int, *, is_walk_in: bool, rules: Rules) -> int:
     return step % (rules.booked_in_turn + rules.walk_ins_in_turn)
 
 
-def check_in_window(
-    *, starts_at: datetime, ends_at: datetime, rules: Rules
-) -> tuple[datetime, datetime]:
+def check_in_window(*, starts_at: datetime, ends_at: datetime, rules: Rules) -> tuple[datetime, datetime]:
     """Return from when until when patients may check in themselves. The desk is not bound by it.
 
     >>> from datetime import datetime
@@ -273,7 +276,11 @@ def estimated_wait(
     high = mean + 1.2816 * deviation + until_start
     low_step = math.floor(low / STEP) * STEP
     known = [*ahead, *(times for times, _elapsed in current)]
-    return Wait(low_step, max(math.ceil(high / STEP) * STEP, low_step + STEP), bool(known) and all(one.is_learned for one in known))
+    return Wait(
+        low_step,
+        max(math.ceil(high / STEP) * STEP, low_step + STEP),
+        bool(known) and all(one.is_learned for one in known),
+    )
 
 
 def _left_of(times: Times, elapsed: float) -> Times:

@@ -1,7 +1,7 @@
 """What is read about queues: how long consultations take, and the lists of the desk and the console."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -53,7 +53,6 @@ def planned_minutes(session: dict[str, Any]) -> float:
     return float(session["slot_minutes"] or 10)
 
 
-
 def todays_sessions(*, now: datetime, locations: Iterable[UUID] | None) -> list[dict[str, Any]]:
     """Return the sessions of the clinic's day with their numbers, in the order of the day.
 
@@ -94,7 +93,9 @@ def session_page(session_id: UUID) -> dict[str, Any] | None:
     return sql.row(
         """select s.id, s.starts_at, s.ends_at, s.on_date, s.mode, s.part, s.state, s.slot_minutes, s.numbers, s.location_id, s.room_id,
                   s.practitioner_id, s.services, p.name as practitioner, p.user_id, l.name as location, r.name as room,
-                  coalesce(q.version, 0) as version, coalesce(q.turn, 0) as turn
+                  coalesce(q.version, 0) as version, coalesce(q.turn, 0) as turn,
+                  (select coalesce(extract(epoch from max(a.changed_at))::bigint, 0) from scheduling_appointment a
+                    where a.session_id = s.id) as appointments_changed
              from scheduling_session s join records_practitioner p on p.id = s.practitioner_id
              join tenancy_location l on l.id = s.location_id left join scheduling_resource r on r.id = s.room_id
              left join waitingroom_queue q on q.session_id = s.id where s.id = %s""",
@@ -155,4 +156,15 @@ def history_of(ticket_id: UUID) -> list[dict[str, Any]]:
         """select c.kind, c.label, c.called_at, r.name as room from waitingroom_call c
              left join scheduling_resource r on r.id = c.room_id where c.ticket_id = %s order by c.id""",
         [ticket_id],
+    )
+
+
+def services_in(session_id: UUID) -> list[dict[str, Any]]:
+    """Return what patients can come for in a session."""
+    return sql.rows(
+        """select v.id, v.name from scheduling_session s
+             join scheduling_service_practitioner o on o.practitioner_id = coalesce(s.regular_id, s.practitioner_id)
+             join scheduling_service v on v.id = o.service_id
+            where s.id = %s and v.is_active and (s.services = '{}' or v.id = any(s.services)) order by v.name""",
+        [session_id],
     )

@@ -53,12 +53,15 @@ def pass_for(*, appointment_id: UUID, now: datetime) -> tuple[UUID, str]:
 
 
 @transaction.atomic
-def check_in(*, appointment_id: UUID, how: str, now: datetime, by: UUID | None, has_code: bool = False) -> Row:
+def check_in(
+    *, appointment_id: UUID, how: str, now: datetime, by: UUID | None, has_code: bool = False, at_desk: bool = False
+) -> Row:
     """Put a patient who is here into the queue, or back into it after a missed call. Repeating it changes nothing.
 
     Args:
         how: DESK, QR, LINE, PHONE. The patient's own check-in follows the queue's rules, the desk's does not.
         has_code: the patient has just scanned the code shown at the clinic.
+        at_desk: the desk scanned the patient's code.
 
     Raises:
         NotBooked, AlreadySeen, SessionIsClosed.
@@ -81,7 +84,7 @@ def check_in(*, appointment_id: UUID, how: str, now: datetime, by: UUID | None, 
         raise errors.AlreadySeen
     if head.session["state"] == "CLOSED":
         raise errors.SessionIsClosed
-    if how != "DESK":
+    if how != "DESK" and not at_desk:
         _check_self_check_in(head, now=now, has_code=has_code)
     appointment = _appointment(appointment_id)
     _check_booked(appointment)
@@ -90,7 +93,14 @@ def check_in(*, appointment_id: UUID, how: str, now: datetime, by: UUID | None, 
     if ticket is None:
         ticket = _new_ticket(appointment, head, now=now)
     before = ticket["state"]
-    values: Row = {"state": "WAITING", "how": how, "near_at": None, "rejoined_at": None, "due_turn": None, "room_id": None}
+    values: Row = {
+        "state": "WAITING",
+        "how": how,
+        "near_at": None,
+        "rejoined_at": None,
+        "due_turn": None,
+        "room_id": None,
+    }
     if before == "EXPECTED":
         values |= {"checked_in_at": now, **_numbering(appointment, head)}
     elif before == "MISSED":
@@ -108,7 +118,14 @@ def check_in(*, appointment_id: UUID, how: str, now: datetime, by: UUID | None, 
 
 @transaction.atomic
 def check_in_walk_in(
-    *, session_id: UUID, patient_id: UUID, service_id: UUID, key: str, now: datetime, by: UUID | None, extra: bool = False
+    *,
+    session_id: UUID,
+    patient_id: UUID,
+    service_id: UUID,
+    key: str,
+    now: datetime,
+    by: UUID | None,
+    extra: bool = False,
 ) -> Row:
     """Give somebody who walked in a number of this session and put them into the queue.
 
@@ -230,7 +247,8 @@ def _check_room(head: Head, room_id: UUID | None) -> None:
     if head.session["state"] == "CLOSED":
         raise errors.SessionIsClosed
     if room_id is not None and not sql.value(
-        "select 1 from scheduling_resource where id = %s and kind = 'ROOM' and location_id = %s", [room_id, head.session["location_id"]]
+        "select 1 from scheduling_resource where id = %s and kind = 'ROOM' and location_id = %s",
+        [room_id, head.session["location_id"]],
     ):
         raise errors.UnknownRoom
     label = _in_room(head.id, room_id)
@@ -248,7 +266,12 @@ def _in_room(session_id: UUID, room_id: UUID | None) -> str | None:
 
 
 def _call(head: Head, ticket: Row, room_id: UUID | None, *, now: datetime, by: UUID | None) -> Row:
-    if head.rules.order == "RATIO" and ticket["state"] == "WAITING" and not ticket["priority"] and ticket["due_turn"] is None:
+    if (
+        head.rules.order == "RATIO"
+        and ticket["state"] == "WAITING"
+        and not ticket["priority"]
+        and ticket["due_turn"] is None
+    ):
         head.place_in_round = rules.next_in_round(
             head.place_in_round, is_walk_in=ticket["is_walk_in"], rules=head.rules
         )
@@ -256,7 +279,14 @@ def _call(head: Head, ticket: Row, room_id: UUID | None, *, now: datetime, by: U
     try:
         with transaction.atomic():
             ticket = change(
-                ticket, state="CALLED", room_id=room_id, called_at=now, due_turn=None, rejoined_at=None, held_for="", started_at=None
+                ticket,
+                state="CALLED",
+                room_id=room_id,
+                called_at=now,
+                due_turn=None,
+                rejoined_at=None,
+                held_for="",
+                started_at=None,
             )
     except IntegrityError as error:  # another session's console was faster with the same room
         if isinstance(error.__cause__, psycopg.errors.UniqueViolation):
@@ -391,7 +421,13 @@ def hold(*, ticket_id: UUID, held_for: str, now: datetime, by: UUID | None) -> R
         return ticket
     _must_be(ticket, "WAITING", "MISSED", *IN_FRONT)
     ticket = change(
-        ticket, state="HELD", held_for=clean(held_for)[:80], room_id=None, started_at=None, due_turn=None, rejoined_at=None
+        ticket,
+        state="HELD",
+        held_for=clean(held_for)[:80],
+        room_id=None,
+        started_at=None,
+        due_turn=None,
+        rejoined_at=None,
     )
     announce(facts.Held, ticket, head, now=now, held_for=ticket["held_for"])
     note("queue.held", ticket, now=now)
@@ -432,9 +468,7 @@ def prioritise(*, ticket_id: UUID, priority: int, now: datetime, by: UUID | None
 
 
 @transaction.atomic
-def transfer(
-    *, ticket_id: UUID, session_id: UUID, now: datetime, by: UUID | None, place: str = "turn"
-) -> Row:
+def transfer(*, ticket_id: UUID, session_id: UUID, now: datetime, by: UUID | None, place: str = "turn") -> Row:
     """Let another practitioner's session of the day see the patient, under a number of its own (T1, T2 …).
 
     The appointment stays what was planned; the ticket says who sees the patient.
@@ -452,7 +486,10 @@ def transfer(
     _must_be(ticket, *HERE)
     if other.session["state"] == "CLOSED":
         raise errors.SessionIsClosed
-    if (other.session["location_id"], other.session["on_date"]) != (head.session["location_id"], head.session["on_date"]):
+    if (other.session["location_id"], other.session["on_date"]) != (
+        head.session["location_id"],
+        head.session["on_date"],
+    ):
         raise errors.OtherClinic
     number = 1 + sql.value(
         "select coalesce(max(number), 0) from waitingroom_ticket where session_id = %s and is_transferred", [other.id]
@@ -502,12 +539,15 @@ def _must_be(ticket: Row, *states: str) -> None:
 @transaction.atomic
 def set_rules(*, practitioner_id: UUID | None, session_id: UUID | None, values: Row | None, now: datetime) -> None:
     """Set the rules of a session, a practitioner, or (both None) of all others; None takes them away again."""
-    mine = QueueRules.objects.filter(practitioner_id=practitioner_id, session_id=session_id)
+    scope: dict[str, Any] = {"practitioner_id": practitioner_id, "session_id": session_id}
+    mine = QueueRules.objects.filter(**scope)
     if values is None:
         mine.delete()
     elif not mine.update(**values):
-        QueueRules.objects.create(practitioner_id=practitioner_id, session_id=session_id, **values)
+        QueueRules.objects.create(**scope, **values)
     audit.record(
-        "queue.rules_changed", target=("session" if session_id else "practitioner", session_id or practitioner_id or ""), now=now
+        "queue.rules_changed",
+        target=("session" if session_id else "practitioner", session_id or practitioner_id or ""),
+        now=now,
     )
     sql.execute("update waitingroom_queue set version = version + 1, changed_at = %s", [now])

@@ -19,7 +19,7 @@ AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 NAVIGATION = {
-    "/": "", "/patients/": "patients.view", "/follow-ups/": "followups.view", "/segments/": "segments.view",
+    "/": "", "/queue/": "queue.run", "/patients/": "patients.view", "/follow-ups/": "followups.view", "/segments/": "segments.view",
     "/journeys/": "journeys.view", "/messages/": "messages.view", "/imports/": "imports.run", "/reports/": "reports.view",
     "/settings/": "settings.organization", "/audit/": "audit.view",
 }  # fmt: skip

@@ -5,7 +5,7 @@ parameter needs a line in `PARAMETERS` (a model) or `VALUES` (a plain value); th
 """
 
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -44,6 +44,10 @@ PARAMETERS: dict[str, str] = {
     "member_id": "accounts.Membership",
     "invitation_id": "accounts.Invitation",
     "token_id": "api.ApiToken",
+    "session_id": "scheduling.Session",
+    "appointment_id": "scheduling.Appointment",
+    "ticket_id": "waitingroom.Ticket",
+    "display_id": "waitingroom.Display",
 }
 # parameters that are words of ours, the same in every organization
 VALUES: dict[str, Any] = {
@@ -52,7 +56,7 @@ VALUES: dict[str, Any] = {
     "settings/channels/|kind": "sandbox", "follow-ups/|kind": "call",
 }  # fmt: skip
 # secrets in links: the guard uses one that opens nothing
-SECRETS = {"token", "uidb36"}
+SECRETS = {"token", "uidb36", "code"}
 
 
 def a_path() -> dict[str, Any]:
@@ -73,6 +77,9 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "journeys.journeyversion": {"definition": a_path, "hold_out_percent": 0, "number": 1},
     "journeys.enrollment": {"due_at": NOW},
     "messaging.message": {"state": "planned", "origin": "staff"},
+    "scheduling.service": {"minutes": 30},
+    "scheduling.session": {"starts_at": NOW, "ends_at": NOW + timedelta(hours=3)},
+    "scheduling.appointment": {"starts_at": NOW, "ends_at": NOW + timedelta(minutes=30), "state": "booked"},
     "messaging.channelaccount": {"kind": "sandbox", "channel": "email"},
 }
 

@@ -30,9 +30,7 @@ def booked(where: Clinic, held: Session, name: str = "王小明", **more: Any) -
 
 def here(where: Clinic, held: Session, name: str = "王小明", *, now: datetime = START, **more: Any) -> dict[str, Any]:
     """Book somebody and check them in at the desk."""
-    return services.check_in(
-        appointment_id=booked(where, held, name, **more).pk, how="DESK", now=now, by=None
-    )
+    return services.check_in(appointment_id=booked(where, held, name, **more).pk, how="DESK", now=now, by=None)
 
 
 def walk_in(where: Clinic, held: Session, name: str = "林小華", *, now: datetime = START) -> dict[str, Any]:

@@ -77,7 +77,10 @@ def test_eight_consoles_of_one_room_call_one_number(queue):
 
     answers = at_once(
         organization,
-        *(lambda: services.call_next(session_id=held.pk, room_id=rooms[0], now=START, by=None) for _ in range(CONSOLES)),
+        *(
+            lambda: services.call_next(session_id=held.pk, room_id=rooms[0], now=START, by=None)
+            for _ in range(CONSOLES)
+        ),
     )
 
     winners = [answer for answer in answers if isinstance(answer, dict)]

@@ -6,7 +6,14 @@ import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from careloop.kernel import sql
 from careloop.scheduling.models import Resource
@@ -42,7 +49,11 @@ class Day(RuleBasedStateMachine):
         other = practitioner("陳建志")
         offers(self.where.service, other)
         self.sessions = [numbers(self.where)[1], numbers(self.where, practitioner=other, room=None)[1]]
-        self.rooms = [self.where.room.pk, Resource.objects.create(kind="ROOM", name="2 診", location=self.where.location).pk, None]
+        self.rooms = [
+            self.where.room.pk,
+            Resource.objects.create(kind="ROOM", name="2 診", location=self.where.location).pk,
+            None,
+        ]
 
     def teardown(self):
         transaction.set_rollback(True)
@@ -184,5 +195,7 @@ class Day(RuleBasedStateMachine):
 def test_random_days_keep_every_promise(organization):
     run_state_machine_as_test(
         Day,
-        settings=settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)),
+        settings=settings(
+            max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
     )

@@ -53,9 +53,7 @@ def test_who_is_called_when(given_, wanted):
     assert numbers(given_) == wanted
 
 
-@pytest.mark.parametrize(
-    ("place", "wanted"), [(0, [1, 3, 2, 5, 4]), (1, [1, 2, 3, 5, 4]), (2, [2, 1, 3, 4, 5])]
-)
+@pytest.mark.parametrize(("place", "wanted"), [(0, [1, 3, 2, 5, 4]), (1, [1, 2, 3, 5, 4]), (2, [2, 1, 3, 4, 5])])
 def test_a_round_goes_on_where_it_stood(place, wanted):
     rule = Rules(order="RATIO", booked_in_turn=2, walk_ins_in_turn=1)
     tickets = [one(1), one(3), one(5), one(2, walk_in=True), one(4, walk_in=True, since=1)]

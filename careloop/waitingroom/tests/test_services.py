@@ -18,7 +18,8 @@ from careloop.waitingroom.tests.make import MINUTE, START, booked, call, here, n
 
 def told(ticket, *kinds):
     rows = sql.rows(
-        "select kind, payload from events_event where payload->>'ticket_id' = %s and kind like 'queue.%%' order by id", [str(ticket["id"])]
+        "select kind, payload from events_event where payload->>'ticket_id' = %s and kind like 'queue.%%' order by id",
+        [str(ticket["id"])],
     )
     return [row["payload"] if kinds else row["kind"] for row in rows if not kinds or row["kind"] in kinds]
 
@@ -242,7 +243,9 @@ def test_urgent_before_first_before_in_turn(organization):
     assert labels(held) == ["3", "1", "5"]
 
 
-@pytest.mark.parametrize(("place", "order"), [("next", ["T1", "1", "3"]), ("end", ["1", "3", "T1"]), ("turn", ["1", "T1", "3"])])
+@pytest.mark.parametrize(
+    ("place", "order"), [("next", ["T1", "1", "3"]), ("end", ["1", "3", "T1"]), ("turn", ["1", "T1", "3"])]
+)
 def test_transferred_to_another_practitioner_under_another_number(organization, place, order):
     where, held = numbers()
     other = practitioner("陳建志")
