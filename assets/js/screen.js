@@ -99,8 +99,7 @@ if (sound && "speechSynthesis" in window) {
 document.addEventListener("visibilitychange", () => speaks && !document.hidden && stayAwake());
 
 function tick() {
-  const now = new Date();
-  clock.textContent = `${String(now.getHours()).padStart(2, "0")}:${String(now.getMinutes()).padStart(2, "0")}`;
+  clock.textContent = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: body.dataset.zone }).format(new Date());
 }
 tick();
 setInterval(tick, 5000);

@@ -109,9 +109,3 @@ class UnknownDisplay(DomainError):
     code: ClassVar[str] = "queue.unknown_display"
     status: ClassVar[int] = 404
     message = _("There is no such screen.")
-
-
-class NotADigitalCode(DomainError):
-    code: ClassVar[str] = "queue.not_a_code"
-    status: ClassVar[int] = 422
-    message = _("This is not the code of a visit here. Look the patient up in the list instead.")

@@ -40,6 +40,8 @@ BY_SCREEN = "opened by a 256-bit token of a screen that staff can end; shows num
 BY_CODE = "opened by a code that the clinic shows for a minute; tells nobody who is a patient"
 COOKIE, COOKIE_SECONDS = "careloop_ticket", 12 * 60 * 60
 # Tries to check in by birth date and telephone: everybody in a waiting room may come from one address.
+# how a television is divided
+SIZES = {0: "one", 1: "one", 2: "two", 3: "three", 4: "four"}
 TRIES, TRIES_FROM_ONE_ADDRESS, TRIES_SECONDS = 5, 60, 600
 
 
@@ -318,5 +320,5 @@ def _on_screen(organization_id: UUID, one: Screen) -> dict[str, Any]:
     return {
         "screen": one, "clinic": snap.organization, "accent": snap.organization["accent_color"][1:], "rooms": shown["rooms"], "code": code,
         "calls": [{**call, "say": words.spoken(call)} for call in shown["calls"]],
-        "size": "one" if len(shown["rooms"]) <= 1 else "few" if len(shown["rooms"]) <= 4 else "many",
+        "size": SIZES.get(len(shown["rooms"]), "many"),
     }  # fmt: skip

@@ -114,7 +114,7 @@ class ScreenForm(forms.ModelForm):
         model = Display
         fields = ("name", "location", "kind", "language", "theme", "shows_names", "shows_code")
         labels = {
-            "name": _("Name"),
+            "name": _("Name of the screen"),
             "location": _("Clinic"),
             "kind": _("Shows"),
             "language": _("Language"),

@@ -67,6 +67,7 @@ def screens(request: HttpRequest) -> HttpResponse:
     """Screens with working links, and a new one: its address is shown this once."""
     limit = location_ids(request.member)  # type: ignore[attr-defined]
     form = ScreenForm(request.POST if request.method == "POST" else None, initial={"language": request.LANGUAGE_CODE})  # type: ignore[attr-defined]
+    form.fields["location"].empty_label = None  # type: ignore[attr-defined]
     places = Location.objects.filter(is_active=True).order_by("name")
     form.fields["location"].queryset = places if limit is None else places.filter(pk__in=limit)  # type: ignore[attr-defined]
     context: dict[str, Any] = {"form": form}

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from careloop.accounts.access import requires
@@ -37,7 +37,7 @@ TONES = {
 }  # fmt: skip
 HOWS = dict(Ticket.How.choices)
 PARTS = {
-    "MORNING": gettext_lazy("morning"), "AFTERNOON": gettext_lazy("afternoon"), "EVENING": gettext_lazy("evening"),
+    "MORNING": pgettext_lazy("queue", "morning"), "AFTERNOON": pgettext_lazy("queue", "afternoon"), "EVENING": pgettext_lazy("queue", "evening"),
 }  # fmt: skip
 NO_CHANGE = 204
 
