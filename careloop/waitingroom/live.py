@@ -1,6 +1,7 @@
 """The queues of an organization's day as one snapshot in memory, for phones and televisions that ask every few seconds.
 
-A process reads at most once a second, one statement for all queues of a clinic, however many watch. Whoever asks while somebody
+A process reads at most once a second, one short statement for all queues of a clinic and one more for those that changed, however
+many watch. Whoever asks while somebody
 else reads gets the snapshot before: nobody waits for the database. What one phone or one screen is told is worked out from the
 snapshot when it is asked for, and kept until the queue changes or a minute has passed, with its ETag.
 """
@@ -10,7 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -24,12 +25,13 @@ from careloop.tenancy.context import in_organization
 from careloop.waitingroom import rules, selectors
 from careloop.waitingroom.models import IN_FRONT
 from careloop.waitingroom.queues import RULE_COLUMNS, RULES_OF, rules_in, standing
-from careloop.waitingroom.rules import Rules, Standing, Times, Wait
+from careloop.waitingroom.rules import Rules, Standing, Wait
 
 FRESH = 1.0
 # A snapshot this old is waited for: the database was away, or nobody asked for a while.
 STALE = 5.0
 TIMES_FRESH = 120.0
+READ_AGAIN = timedelta(minutes=5)
 LAST_CALLS, NEXT_SHOWN = 6, 4
 # How often a phone asks: often when it is nearly time, seldom while there are many ahead.
 ASK_SOON, ASK_LATER = 5, 15
@@ -55,51 +57,68 @@ class Board:
     session: dict[str, Any]
     rules: Rules
     tickets: dict[UUID, dict[str, Any]]
-    order: list[Standing]
+    here: list[Standing]
     calls: list[dict[str, Any]]
-    signature: tuple[Any, ...]
+    head: tuple[Any, ...]
     minutes: selectors.Minutes
     now: datetime
     zone: ZoneInfo
     said: dict[Any, Said] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.read_at = self.now
+        self._work_out()
+
+    def _work_out(self) -> None:
+        """The order of this minute, and the sums of what is ahead of each place."""
+        session = self.session
+        self.order = rules.in_order(
+            self.here, self.rules, turn=session["turn"], place_in_round=session["place_in_round"], now=self.now
+        )
+        self._places = {one.id: place for place, one in enumerate(self.order)}
+        planned = selectors.planned_minutes(session)
+        self._times = {
+            is_first: selectors.times_for(self.minutes, session["practitioner_id"], is_first=is_first, planned=planned)
+            for is_first in (False, True)
+        }
+        self._ahead = rules.sums_ahead([self._times[one.is_first_visit] for one in self.order])
+
+    def is_older_than(self, head: tuple[Any, ...], now: datetime) -> bool:
+        """Whether the database has something newer; a quiet board is read again after a while all the same."""
+        return self.head != head or now - self.read_at > READ_AGAIN
+
+    def at(self, now: datetime, minutes: selectors.Minutes) -> "Board":
+        """Return the same queue in the present minute: times pass, and booked patients become due."""
+        if (
+            now.replace(second=0, microsecond=0) == self.now.replace(second=0, microsecond=0)
+            and minutes is self.minutes
+        ):
+            return self
+        found = replace(self, now=now, minutes=minutes, said={})
+        found.read_at = self.read_at
+        return found
+
     def place(self, ticket_id: UUID) -> int | None:
         """How many stand before this ticket; None when it is not in the order."""
         return self._places.get(ticket_id)
-
-    def __post_init__(self) -> None:
-        self._places = {one.id: place for place, one in enumerate(self.order)}
 
     def in_front(self) -> list[dict[str, Any]]:
         """The tickets called or in a room, the last called first."""
         found = [one for one in self.tickets.values() if one["state"] in IN_FRONT]
         return sorted(found, key=lambda one: one["called_at"], reverse=True)
 
-    def times(self, *, is_first: bool) -> Times:
-        return selectors.times_for(
-            self.minutes,
-            self.session["practitioner_id"],
-            is_first=is_first,
-            planned=selectors.planned_minutes(self.session),
-        )
-
     def wait(self, place: int) -> Wait:
         """How long somebody with so many ahead still waits."""
         front = self.in_front()
         current = [
-            (self.times(is_first=one["is_first_visit"]), max(0.0, (self.now - one["called_at"]).total_seconds() / 60))
+            (self._times[one["is_first_visit"]], max(0.0, (self.now - one["called_at"]).total_seconds() / 60))
             for one in front
         ]
         # before anybody was called the queue begins with the session
         until_start = (
             0.0 if self.session["turn"] else max(0.0, (self.session["starts_at"] - self.now).total_seconds() / 60)
         )
-        return rules.estimated_wait(
-            [self.times(is_first=one.is_first_visit) for one in self.order[:place]],
-            until_start=until_start,
-            current=current,
-            rooms=max(1, len(front)),
-        )
+        return rules.wait_after(self._ahead[place], until_start=until_start, current=current, rooms=max(1, len(front)))
 
 
 @dataclass
@@ -144,27 +163,45 @@ class _Keeper:
             self.lock.release()
 
     def _read(self, before: Snapshot | None, clock: Callable[[], float], now: datetime) -> Snapshot:
+        """Read the heads of today's queues, and in full only those that changed: mostly none or one."""
         began = clock()
+        kept = before.boards if before else {}
         with in_organization(self.organization_id):
-            rows = sql.rows(_SNAPSHOT, {"now": now, "calls": LAST_CALLS})
-            organization = sql.row(
-                "select id, name, phone, accent_color, language, time_zone from tenancy_organization"
-            )
-            practitioners = frozenset(row["practitioner_id"] for row in rows)
+            heads = {
+                row["id"]: (row["version"], row["session_version"], row["state"])
+                for row in sql.rows(_HEADS, {"now": now})
+            }
+            changed = [one for one, head in heads.items() if one not in kept or kept[one].is_older_than(head, now)]
+            rows = sql.rows(_SNAPSHOT, {"sessions": changed, "calls": LAST_CALLS}) if changed else []
+            organization = before.organization if before and not changed else _organization()
+            practitioners = {row["practitioner_id"] for row in rows} | {
+                one.session["practitioner_id"] for one in kept.values()
+            }
             if began - self.minutes_at >= TIMES_FRESH or practitioners - self.known_practitioners:
                 self.minutes, self.minutes_at = selectors.times_of(practitioners), began
-                self.known_practitioners = practitioners
-        assert organization is not None
+                self.known_practitioners = frozenset(practitioners)
         zone = ZoneInfo(organization["time_zone"])
-        boards = {row["id"]: _board(row, self.minutes, now, zone) for row in rows}
-        for session_id, board in boards.items():
-            earlier = before.boards.get(session_id) if before else None
-            if earlier is not None and earlier.signature == board.signature and earlier.minutes is board.minutes:
-                board.said = earlier.said
+        boards = {one: kept[one] for one in heads if one in kept}
+        for row in rows:
+            boards[row["id"]] = _board(row, heads[row["id"]], self.minutes, now, zone)
+        for one, board in boards.items():
+            boards[one] = board.at(now, self.minutes)
         tickets = {ticket: session for session, board in boards.items() for ticket in board.tickets}
         return Snapshot(organization, boards, tickets, began)
 
 
+def _organization() -> dict[str, Any]:
+    found = sql.row("select id, name, phone, accent_color, language, time_zone from tenancy_organization")
+    assert found is not None
+    return found
+
+
+_HEADS = """
+    select s.id, s.state, s.version as session_version, coalesce(q.version, 0) as version
+      from scheduling_session s join tenancy_organization o on o.id = s.organization_id
+      left join waitingroom_queue q on q.session_id = s.id
+     where s.starts_at between %(now)s - interval '20 hours' and %(now)s + interval '20 hours'
+       and s.on_date = (%(now)s::timestamptz at time zone o.time_zone)::date"""
 _SNAPSHOT = f"""
     select s.id, s.practitioner_id, s.location_id, s.mode, s.state, s.part, s.starts_at, s.ends_at, s.slot_minutes, p.name as practitioner,
            r.name as room, coalesce(q.turn, 0) as turn, coalesce(q.place_in_round, 0) as place_in_round, coalesce(q.version, 0) as version,
@@ -183,8 +220,7 @@ _SNAPSHOT = f"""
       join tenancy_organization o on o.id = s.organization_id
       left join scheduling_resource r on r.id = s.room_id
       left join waitingroom_queue q on q.session_id = s.id {RULES_OF}
-     where s.starts_at between %(now)s - interval '20 hours' and %(now)s + interval '20 hours'
-       and s.on_date = (%(now)s::timestamptz at time zone o.time_zone)::date"""
+     where s.id = any(%(sessions)s)"""
 _TICKET = (
     "id", "state", "number", "label", "is_walk_in", "planned_at", "checked_in_at", "priority", "due_turn", "rejoined_at", "missed_count",
     "is_transferred", "is_first_visit", "called_at", "finished_at", "name", "room", "language",
@@ -192,7 +228,9 @@ _TICKET = (
 _TIMES = ("planned_at", "checked_in_at", "rejoined_at", "called_at", "finished_at")
 
 
-def _board(row: dict[str, Any], minutes: selectors.Minutes, now: datetime, zone: ZoneInfo) -> Board:
+def _board(
+    row: dict[str, Any], head: tuple[Any, ...], minutes: selectors.Minutes, now: datetime, zone: ZoneInfo
+) -> Board:
     rule, tickets = rules_in(row), {}
     for values in row.pop("tickets") or ():
         one = dict(zip(_TICKET, values, strict=True))
@@ -206,12 +244,7 @@ def _board(row: dict[str, Any], minutes: selectors.Minutes, now: datetime, zone:
         for call in row.pop("calls") or ()
     ]  # fmt: skip
     here = [standing(one) for one in tickets.values() if one["checked_in_at"] is not None]
-    order = rules.in_order(here, rule, turn=row["turn"], place_in_round=row["place_in_round"], now=now)
-    signature = (
-        row["version"], row["state"], row["practitioner"], row["room"], rule, len(tickets), tuple(one.id for one in order),
-        int(now.timestamp()) // 60,
-    )  # fmt: skip
-    return Board(row, rule, tickets, order, calls, signature, minutes, now, zone)
+    return Board(row, rule, tickets, here, calls, head, minutes, now, zone)
 
 
 _keepers: "dict[UUID, _Keeper]" = {}

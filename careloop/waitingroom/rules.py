@@ -262,25 +262,61 @@ def estimated_wait(
     >>> estimated_wait([sure] * 4), estimated_wait([sure] * 4, until_start=30).low
     (Wait(low=35, high=45, is_learned=True), 65)
     """
-    mean = sum(one.mean for one in ahead)
-    variance = sum(one.variance for one in ahead)
-    variance += sum(math.sqrt(one.variance / (one.learned_from or FEW)) for one in ahead) ** 2
-    left = [_left_of(times, elapsed) for times, elapsed in current]
-    if left:
+    return wait_after(sums_ahead(ahead)[-1], until_start=until_start, current=current, rooms=rooms)
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """The consultations ahead of one place in a queue, summed up: minutes, their variance, and how far all may be wrong alike."""
+
+    minutes: float = 0.0
+    variance: float = 0.0
+    unsure: float = 0.0
+    count: int = 0
+    is_learned: bool = True
+
+
+def sums_ahead(order: Sequence[Times]) -> list[Ahead]:
+    """Return what is ahead of each place of a queue, and of one more at its end.
+
+    >>> [one.count for one in sums_ahead([Times(1, 2, 3), Times(1, 2, 3)])]
+    [0, 1, 2]
+    """
+    parts = {one: (one.mean, one.variance, math.sqrt(one.variance / (one.learned_from or FEW))) for one in set(order)}
+    found = [Ahead()]
+    for one in order:
+        mean, variance, unsure = parts[one]
+        last = found[-1]
+        found.append(
+            Ahead(
+                last.minutes + mean,
+                last.variance + variance,
+                last.unsure + unsure,
+                last.count + 1,
+                last.is_learned and one.is_learned,
+            )
+        )
+    return found
+
+
+def wait_after(
+    ahead: Ahead, *, until_start: float = 0, current: Sequence[tuple[Times, float]] = (), rooms: int = 1
+) -> Wait:
+    """Return the wait behind what is summed up in `ahead`; see `estimated_wait`."""
+    mean, variance = ahead.minutes, ahead.variance + ahead.unsure**2
+    if current:
         # the first room that is free calls the next one
-        soonest = min(left, key=lambda one: one.mean)
+        soonest = min((_left_of(times, elapsed) for times, elapsed in current), key=lambda one: one.mean)
         mean += soonest.mean
         variance += soonest.variance
     mean, deviation = mean / max(rooms, 1), math.sqrt(variance) / max(rooms, 1)
     low = max(0.0, mean - 1.2816 * deviation) + until_start
     high = mean + 1.2816 * deviation + until_start
     low_step = math.floor(low / STEP) * STEP
-    known = [*ahead, *(times for times, _elapsed in current)]
-    return Wait(
-        low_step,
-        max(math.ceil(high / STEP) * STEP, low_step + STEP),
-        bool(known) and all(one.is_learned for one in known),
+    is_learned = (
+        bool(ahead.count or current) and ahead.is_learned and all(times.is_learned for times, _elapsed in current)
     )
+    return Wait(low_step, max(math.ceil(high / STEP) * STEP, low_step + STEP), is_learned)
 
 
 def _left_of(times: Times, elapsed: float) -> Times:

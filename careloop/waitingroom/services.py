@@ -48,6 +48,7 @@ def pass_for(*, appointment_id: UUID, now: datetime) -> tuple[UUID, str]:
         found = sql.value("select id from waitingroom_ticket where appointment_id = %s", [appointment_id])
         if found is None:
             found = _new_ticket(appointment, head, now=now)["id"]
+            settle(head, now=now)
             audit.record("queue.link_made", patients=[appointment["patient_id"]], target=("ticket", found), now=now)
     return found, links.url_of(current_organization_id(), found)
 
