@@ -43,6 +43,8 @@ PAGES = (
     "/settings/tokens/", "/settings/tokens/new/",
     "/accounts/password/change/", "/accounts/2fa/", "/accounts/sessions/", "/search/?q=林", "/gallery/",
     "{answer}", "{unsubscribe}", "{preferences}",
+    "/queue/rules/", "/queue/screens/", "/queue/{session}/", "/queue/{session}/console/", "/queue/{session}/walk-in/?q=林",
+    "/queue/tickets/{ticket}/", "{number}", "{expected_number}", "{tv}", "{entrance}",
 )  # fmt: skip
 # not every page in every dress: each size with each theme and each language at least once
 DRESSES = (("desk", "light", "zh-hant"), ("phone", "dark", "en"), ("phone", "light", "zh-hant"), ("desk", "dark", "en"))

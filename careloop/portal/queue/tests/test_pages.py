@@ -111,6 +111,31 @@ def test_polls_ask_the_database_once_a_second_whoever_polls(clinic_day, phone, d
                 assert phone.get(f"{url}now/").status_code == 200
 
 
+def test_a_known_number_is_answered_before_django_and_says_the_same(clinic_day, phone):
+    from careloop.portal.queue import fast
+
+    _ticket, url = come(clinic_day)
+    seen, observed = [], []
+    quick = fast.wrap(
+        lambda environ, start: seen.append(environ["PATH_INFO"]) or [b"slow"], headers=[("X-Frame-Options", "DENY")],
+        observe=lambda **what: observed.append(what["status"]),
+    )  # fmt: skip
+
+    def ask(path, **environ):
+        answer = []
+        body = quick({"PATH_INFO": path, "REQUEST_METHOD": "GET", **environ}, lambda *given: answer.extend(given))
+        return (answer[0] if answer else "", dict(answer[1]) if answer else {}, b"".join(body))
+
+    assert ask(f"{url}now/")[2] == b"slow"  # nobody has read yet
+    ordinary = phone.get(f"{url}now/")
+    status, headers, body = ask(f"{url}now/")
+    assert (status, body, headers["ETag"]) == ("200 OK", ordinary.content, ordinary["ETag"])
+    assert headers["X-Frame-Options"] == "DENY"
+    assert ask(f"{url}now/", HTTP_IF_NONE_MATCH=ordinary["ETag"])[::2] == ("304 Not Modified", b"")
+    assert ask(url)[2] == ask("/p/q/not-a-token/now/")[2] == b"slow"
+    assert observed == [200, 304]
+
+
 def test_looking_at_the_number_is_noted_once(clinic_day, phone):
     from careloop.audit.services import write_notes
 
