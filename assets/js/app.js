@@ -9,3 +9,4 @@ import "./copy.js";
 import "./insert.js";
 import "./lazy_charts.js";
 import "./schedule.js";
+import "./hotkeys.js";

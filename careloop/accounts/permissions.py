@@ -17,6 +17,7 @@ PERMISSIONS: dict[str, str | Promise] = {
     "schedule.view": _("See the schedule and who is booked"),
     "schedule.book": _("Book, move and cancel appointments"),
     "schedule.manage": _("Plan sessions, leave and what can be booked"),
+    "queue.run": _("Check patients in and call them"),
     "segments.view": _("See segments"),
     "segments.edit": _("Build segments"),
     "journeys.view": _("See care journeys"),
@@ -57,7 +58,7 @@ def _role(name: str, label: Promise, description: Promise, *permissions: str) ->
 _CARE = (
     "patients.view", "patients.edit", "patients.reveal", "records.view", "consent.edit", "followups.view",
     "followups.edit", "segments.view", "journeys.view", "messages.view", "messages.send", "reports.view", "schedule.view",
-    "schedule.book",
+    "schedule.book", "queue.run",
 )  # fmt: skip
 
 ROLES: dict[str, Role] = {
@@ -72,7 +73,7 @@ ROLES: dict[str, Role] = {
               "patients.view", "patients.edit", "patients.reveal", "consent.edit", "followups.view",
               "followups.edit", "segments.view", "segments.edit", "journeys.view", "journeys.edit",
               "messages.view", "messages.send", "imports.run", "reports.view", "schedule.view", "schedule.book",
-              "schedule.manage"),
+              "schedule.manage", "queue.run"),
         _role("marketing", _("Marketing"), _("Plans messages and measures them; sees no clinical records."),
               "patients.view", "segments.view", "segments.edit", "journeys.view", "journeys.edit",
               "messages.view", "messages.templates", "reports.view"),

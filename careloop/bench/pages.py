@@ -18,6 +18,8 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+from careloop.kernel import open_files
+
 NAME = "pages"
 SLUG = "bench-pages"
 GOAL_P50, GOAL_P95 = 12.0, 30.0
@@ -220,9 +222,10 @@ def _server() -> Iterator[_Server]:
         port = probe.getsockname()[1]
     web = [
         sys.executable, "-m", "granian", "--interface", "wsgi", "careloop.config.wsgi:application", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", "2", "--blocking-threads", "4", "--no-ws", "--log-level", "error",
+        "--workers", "2", "--blocking-threads", "4", "--backlog", str(open_files.CONNECTIONS), "--backpressure", str(open_files.CONNECTIONS), "--no-ws", "--log-level", "error",
     ]  # fmt: skip
     environment = {"MALLOC_ARENA_MAX": "2"} | dict(os.environ)
+    open_files.allow()
     processes = [
         subprocess.Popen(web, stderr=subprocess.DEVNULL, env=environment),
         subprocess.Popen([sys.executable, "-m", "careloop", "worker"], stderr=subprocess.DEVNULL, env=environment),

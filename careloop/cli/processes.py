@@ -19,6 +19,7 @@ from typing import IO, Any
 from careloop.cli.output import CommandFailed, Output
 from careloop.config import parenthood
 from careloop.config.environment import environment
+from careloop.kernel import open_files
 
 RESTART_PAUSE = 2.0
 BLOCKING_THREADS = 4
@@ -142,7 +143,7 @@ class Supervisor:
             "web": [
                 python, "-m", "granian", "--interface", "wsgi", "careloop.config.wsgi:application", "--host", self.host,
                 "--port", str(self.port), "--workers", str(self.workers), "--blocking-threads", str(BLOCKING_THREADS),
-                "--no-ws", "--log-level", "warning", "--respawn-failed-workers",
+                "--backlog", str(open_files.CONNECTIONS), "--backpressure", str(open_files.CONNECTIONS), "--no-ws", "--log-level", "warning", "--respawn-failed-workers",
             ],
             "worker": [python, "-m", "careloop", "worker"],
         }  # fmt: skip
@@ -152,6 +153,7 @@ class Supervisor:
         # a closed terminal (SIGHUP) stops us too: otherwise the children would live on unwatched
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._stop)
+        open_files.allow()
         for name in self.commands():
             self._launch(name)
 

@@ -8,8 +8,9 @@ from django.conf import settings
 # Importing these declares facts, readers, and what a slice adds to the pages of those below it.
 DECLARATIONS = ("events", "handlers", "slots")
 SLICES = (
-    "events", "audit", "accounts", "policy", "patients", "consent", "records", "followups", "scheduling", "facts", "messaging", "segments",
-    "journeys", "reminders", "insights", "integrations", "integrations.imports", "integrations.channels", "portal", "api", "web",
+    "events", "audit", "accounts", "policy", "patients", "consent", "records", "followups", "scheduling", "waitingroom", "facts",
+    "messaging", "segments", "journeys", "reminders", "insights", "integrations", "integrations.imports", "integrations.channels", "portal",
+    "api", "web",
 )  # fmt: skip
 
 

@@ -61,6 +61,7 @@ class EntryGroup:
 SECTIONS: list[Section] = [
     Section("", (
         Item(pgettext_lazy("navigation", "Today"), "today:home", "sun"),
+        Item(pgettext_lazy("navigation", "Waiting room"), "queue:home", "armchair", "queue.run"),
         Item(pgettext_lazy("navigation", "Patients"), "patients:list", "users", "patients.view",
              under=("records", "consent")),
         Item(pgettext_lazy("navigation", "Schedule"), "schedule:home", "calendar", "schedule.view"),

@@ -57,7 +57,8 @@ def main() -> None:
             "users": {one.role: one.email for one in reversed(cast.STAFF)},
             "password": cast.PASSWORD,
         }
-        print(json.dumps(known | _places(organization_id, recall.pk) | _schedule(now), default=str))
+        known |= _waiting_room(organization_id, now) | _schedule(now)
+        print(json.dumps(known | _places(organization_id, recall.pk), default=str))
 
 
 def _schedule(now: Any) -> dict[str, Any]:
@@ -118,6 +119,48 @@ def _schedule(now: Any) -> dict[str, Any]:
     return {
         "day": day.isoformat(), "service": service.pk, "session": by_time.pk, "numbered": by_number.pk, "appointment": booked[0].pk,
         "at": (opens + timedelta(hours=1)).isoformat().replace("+", "%2B"), "week": week.pk, "absence": absence.pk,
+    }  # fmt: skip
+
+
+def _waiting_room(organization_id: Any, now: Any) -> dict[str, Any]:
+    """A session of today with somebody called, somebody waiting and somebody still expected; a television and an entrance."""
+    from datetime import timedelta
+    from urllib.parse import urlsplit
+
+    from careloop.kernel import sql
+    from careloop.patients.models import Patient
+    from careloop.records.models import Practitioner
+    from careloop.scheduling import services as scheduling
+    from careloop.scheduling.models import Resource, Service, ServicePractitioner, Session
+    from careloop.scheduling.places import Place
+    from careloop.tenancy.models import Location
+    from careloop.waitingroom import displays, links, services
+
+    where, who = Location.objects.order_by("pk")[0], Practitioner.objects.create(name="候診測試醫師")
+    service = Service.objects.create(name="候診測試門診", minutes=5)
+    ServicePractitioner.objects.create(service=service, practitioner=who)
+    room = Resource.objects.create(kind="ROOM", name="測試診間", location=where)
+    day = sql.value("select (%s::timestamptz at time zone time_zone)::date from tenancy_organization", [now])
+    session = Session.objects.create(
+        practitioner=who, location=where, room=room, on_date=day, part="MORNING", starts_at=now - timedelta(hours=1),
+        ends_at=now + timedelta(hours=8), mode="NUMBERS", slot_minutes=5, numbers=60,
+    )  # fmt: skip
+    booked = [
+        scheduling.book(
+            patient_id=one, service_id=service.pk, place=Place(session.pk), source="desk", key="", now=now, by=None
+        )
+        for one in Patient.objects.filter(deceased=False).order_by("-pk").values_list("pk", flat=True)[:4]
+    ]
+    here = [services.check_in(appointment_id=one.pk, how="DESK", now=now, by=None) for one in booked[:3]]
+    services.call_next(session_id=session.pk, room_id=room.pk, now=now, by=None)
+    _ticket, expected = services.pass_for(appointment_id=booked[3].pk, now=now)
+    made = {
+        kind: displays.make(values={"name": kind, "location_id": where.pk, "kind": kind}, now=now, by=None)[1]
+        for kind in ("CALLS", "ENTRANCE")
+    }
+    return {
+        "queue_session": session.pk, "ticket": here[2]["id"], "number": urlsplit(links.url_of(organization_id, here[2]["id"])).path,
+        "expected_number": urlsplit(expected).path, "tv": urlsplit(made["CALLS"]).path, "entrance": urlsplit(made["ENTRANCE"]).path,
     }  # fmt: skip
 
 

@@ -19,7 +19,8 @@ AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 NAVIGATION = {
-    "/": "", "/patients/": "patients.view", "/schedule/": "schedule.view", "/follow-ups/": "followups.view", "/segments/": "segments.view",
+    "/": "", "/patients/": "patients.view", "/schedule/": "schedule.view", "/queue/": "queue.run",
+    "/follow-ups/": "followups.view", "/segments/": "segments.view",
     "/journeys/": "journeys.view", "/messages/": "messages.view", "/imports/": "imports.run", "/reports/": "reports.view",
     "/settings/": "settings.organization", "/audit/": "audit.view",
 }  # fmt: skip
@@ -54,6 +55,9 @@ PAGES = (
     "/settings/tokens/", "/settings/tokens/new/",
     "/accounts/password/change/", "/accounts/2fa/", "/accounts/sessions/", "/search/?q=林", "/gallery/",
     "{answer}", "{unsubscribe}", "{preferences}",
+    "/queue/rules/", "/queue/screens/", "/queue/{queue_session}/", "/queue/{queue_session}/console/",
+    "/queue/{queue_session}/walk-in/?q=林",
+    "/queue/tickets/{ticket}/", "{number}", "{expected_number}", "{tv}", "{entrance}",
 )  # fmt: skip
 # not every page in every dress: each size with each theme and each language at least once
 DRESSES = (("desk", "light", "zh-hant"), ("phone", "dark", "en"), ("phone", "light", "zh-hant"), ("desk", "dark", "en"))

@@ -51,6 +51,8 @@ PARAMETERS: dict[str, str] = {
     "absence_id": "scheduling.Absence",
     "practitioner_id": "records.Practitioner",
     "schedule/|template_id": "scheduling.Template",
+    "ticket_id": "waitingroom.Ticket",
+    "display_id": "waitingroom.Display",
 }
 # parameters that are words of ours, the same in every organization
 VALUES: dict[str, Any] = {
@@ -59,7 +61,7 @@ VALUES: dict[str, Any] = {
     "settings/channels/|kind": "sandbox", "follow-ups/|kind": "call",
 }  # fmt: skip
 # secrets in links: the guard uses one that opens nothing
-SECRETS = {"token", "uidb36"}
+SECRETS = {"token", "uidb36", "code"}
 
 
 def a_path() -> dict[str, Any]:
@@ -83,6 +85,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "scheduling.template": {"starts": time(9), "ends": time(12), "mode": "SLOTS", "weekday": 1},
     "scheduling.session": {"starts_at": NOW, "ends_at": NOW + timedelta(hours=3), "mode": "SLOTS"},
     "scheduling.absence": {"starts_at": NOW, "ends_at": NOW + timedelta(hours=3)},
+    "scheduling.service": {"minutes": 30},
     "scheduling.appointment": {"starts_at": NOW, "ends_at": NOW + timedelta(minutes=30), "state": "booked"},
     "messaging.channelaccount": {"kind": "sandbox", "channel": "email"},
 }

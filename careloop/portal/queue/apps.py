@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class QueuePagesConfig(AppConfig):
+    name = "careloop.portal.queue"
+    label = "queue_pages"

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class WaitingRoomConfig(AppConfig):
+    name = "careloop.waitingroom"
+    label = "waitingroom"

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class QueueScreensConfig(AppConfig):
+    name = "careloop.web.screens.queue"
+    label = "queue_screens"
