@@ -169,6 +169,7 @@ class Message(TenantModel):
         REPLY = "reply", pgettext_lazy("message origin", "automatic answer")
         CAMPAIGN = "campaign", pgettext_lazy("message origin", "campaign")
         API = "api", pgettext_lazy("message origin", "programming interface")
+        CODE = "code", pgettext_lazy("message origin", "one-time code")
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
     key = models.CharField(max_length=200, db_collation="C")
