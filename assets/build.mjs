@@ -54,7 +54,7 @@ await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 await esbuild.build({
   absWorkingDir: here,
-  entryPoints: { app: "js/app.js", charts: "js/charts.js", styles: "css/app.css" },
+  entryPoints: { app: "js/app.js", portal: "js/portal.js", charts: "js/charts.js", styles: "css/app.css" },
   outdir: out,
   bundle: true,
   minify: true,

@@ -35,6 +35,8 @@ MOST_OPEN = 5
 MOST_HELD = 40
 DAYS_SHOWN = 5
 SESSIONS_LOOKED_AT = 24
+# a held place that was let go was never a visit
+GIVEN_UP = "hold-expired"
 PARTS = ("MORNING", "AFTERNOON", "EVENING")
 LONGEST_ANSWER = 500
 KEPT_FOR = timedelta(hours=2)
@@ -145,7 +147,9 @@ def _in_time(found: list[Free], earliest: datetime) -> list[Free]:
 
 def written(place: Free) -> str:
     """Return a place as it stands in a form."""
-    return str(place.session_id) if place.mode == "NUMBERS" else f"{place.session_id}_{int(place.starts_at.timestamp())}"
+    return (
+        str(place.session_id) if place.mode == "NUMBERS" else f"{place.session_id}_{int(place.starts_at.timestamp())}"
+    )
 
 
 def read_place(text: str) -> Place | None:
@@ -260,8 +264,10 @@ def _let_go(visitor: Visitor, *, besides: UUID | None = None) -> None:
     """Free what this browser holds."""
     for one in Booking.objects.filter(
         browser_hash=visitor.browser_hash, finished_at__isnull=True, appointment__state="pending"
-    ).exclude(pk=besides):  # fmt: skip
-        scheduling.cancel(appointment_id=one.appointment_id, reason="patient", now=visitor.now, by=None)  # type: ignore[arg-type]
+    ):
+        if one.pk == besides:
+            continue
+        scheduling.cancel(appointment_id=one.appointment_id, reason=GIVEN_UP, now=visitor.now, by=None)  # type: ignore[arg-type]
 
 
 def give_up(visitor: Visitor) -> None:
@@ -288,12 +294,16 @@ def belongs_to(booking: Booking, patient_id: UUID, *, is_proved: bool, is_new: b
         if held.patient_id is not None and held.patient_id != patient_id:
             # held for somebody else of the family: the same place, anew
             place = place_of(held)
-            scheduling.cancel(appointment_id=held.pk, reason="patient", now=now, by=None)
+            scheduling.cancel(appointment_id=held.pk, reason=GIVEN_UP, now=now, by=None)
             booking.patient_id, booking.attempt = patient_id, booking.attempt + 1
             booking.appointment = _hold(booking, place, source=held.source, now=now)
         else:
             holds.give_to(appointment_id=held.pk, patient_id=patient_id, now=now)
-    booking.patient_id, booking.is_proved, booking.is_new_patient = patient_id, is_proved, is_new or booking.is_new_patient
+    booking.patient_id, booking.is_proved, booking.is_new_patient = (
+        patient_id,
+        is_proved,
+        is_new or booking.is_new_patient,
+    )
     booking.save()
     booking.refresh_from_db()
 
@@ -350,7 +360,9 @@ def _in_language(question: Mapping[str, Any]) -> str:
     return str((texts.get(language) if isinstance(texts, Mapping) else None) or question.get("text") or "")
 
 
-def read_answers(questions: Sequence[Mapping[str, Any]], data: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def read_answers(
+    questions: Sequence[Mapping[str, Any]], data: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
     """Return the answers by the question's own key, and what is missing by the field's name.
 
     >>> asked = [{"key": "q_1", "name": "allergy", "kind": "text", "options": [], "required": True}]

@@ -139,4 +139,3 @@ def show(
         **(context or {}),
     }
     return render(request, template, shown, status=status)
-

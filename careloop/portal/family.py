@@ -61,9 +61,7 @@ def those_acted_for(patient_id: UUID, *, today: date) -> list[Relative]:
     return [
         Relative(row["id"], row["name"], row["birth_date"], row["relationship"])
         for row in found
-        if may_act(
-            is_guardian=row["is_guardian"], is_allowed=row["may_act"], birth_date=row["birth_date"], today=today
-        )
+        if may_act(is_guardian=row["is_guardian"], is_allowed=row["may_act"], birth_date=row["birth_date"], today=today)
     ]
 
 

@@ -101,7 +101,9 @@ HOURS = [("", _("Any time")), *((str(hour), f"{hour}:00") for hour in range(8, 2
 class PreferencesForm(forms.Form):
     """How the clinic writes."""
 
-    language = forms.ChoiceField(label=_("Language of messages"), choices=[("", _("As the clinic writes")), *settings.LANGUAGES], required=False)
+    language = forms.ChoiceField(
+        label=_("Language of messages"), choices=[("", _("As the clinic writes")), *settings.LANGUAGES], required=False
+    )
     preferred_channel = forms.ChoiceField(
         label=_("Write to me by"), required=False,
         choices=[("", _("Whatever reaches me")), ("line", "LINE"), ("sms", _("SMS")), ("email", _("E-mail"))],
@@ -112,7 +114,9 @@ class PreferencesForm(forms.Form):
 class TellForm(forms.Form):
     """What is wrong in the record, for staff to look at."""
 
-    text = forms.CharField(label=_("What should be corrected?"), max_length=500, widget=forms.Textarea(attrs={"rows": 3}))
+    text = forms.CharField(
+        label=_("What should be corrected?"), max_length=500, widget=forms.Textarea(attrs={"rows": 3})
+    )
 
     def clean_text(self) -> str:
         return clean(self.cleaned_data["text"].replace("\x00", ""))

@@ -61,9 +61,7 @@ def _key(organization_id: UUID, what: str, secret: bytes) -> str:
 def send_away(found: LoginChannel, *, organization_id: UUID, browser_hash: bytes, redirect: str, next_url: str, language: str) -> str:  # fmt: skip
     """Return LINE's address for this browser; state, nonce and verifier are good once and for ten minutes."""
     state, nonce, verifier = new_token(), new_token(), new_token()
-    cache.set(
-        _key(organization_id, "state", state.encode() + browser_hash), [nonce, verifier, next_url], WAITS_SECONDS
-    )
+    cache.set(_key(organization_id, "state", state.encode() + browser_hash), [nonce, verifier, next_url], WAITS_SECONDS)
     challenge = base64.urlsafe_b64encode(token_hash(verifier)).decode().rstrip("=")
     return line_login.authorize_url(
         found, redirect=redirect, state=state, nonce=nonce, challenge=challenge, language=language
@@ -116,7 +114,9 @@ def bind(*, patient_id: UUID, user_id: str, now: datetime) -> None:
     """Connect a LINE account with a patient who was proved."""
     if not user_id:
         return
-    row = patients.add_contact_point(patient_id=patient_id, system="line", text=user_id, verified=True, now=now, by=None)
+    row = patients.add_contact_point(
+        patient_id=patient_id, system="line", text=user_id, verified=True, now=now, by=None
+    )
     audit.record("portal.line_bound", patients=[patient_id], target=("contact_point", row.pk), now=now)
 
 

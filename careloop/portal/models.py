@@ -32,7 +32,9 @@ class PatientSession(TenantModel):
 
     class Meta:
         db_table = "portal_session"
-        constraints = [models.UniqueConstraint(fields=["organization", "token_hash"], name="patient_session_token_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "token_hash"], name="patient_session_token_once")
+        ]
         indexes = [models.Index(fields=["organization", "patient", "-seen_at"], name="patient_session_by_patient")]
 
 
@@ -69,7 +71,9 @@ class OneTimeCode(TenantModel):
 
     class Meta:
         db_table = "portal_one_time_code"
-        indexes = [models.Index(fields=["organization", "browser_hash", "-created_at"], name="one_time_code_by_browser")]
+        indexes = [
+            models.Index(fields=["organization", "browser_hash", "-created_at"], name="one_time_code_by_browser")
+        ]
 
 
 class Booking(TenantModel):

@@ -57,9 +57,7 @@ def can_verify() -> bool:
 
 
 @transaction.atomic
-def register(
-    booking: Booking, newcomer: Newcomer, *, language: str, now: datetime, verify: bool
-) -> OneTimeCode | None:
+def register(booking: Booking, newcomer: Newcomer, *, language: str, now: datetime, verify: bool) -> OneTimeCode | None:
     """Note who the booking is for; with `verify` the phone must be proved by the code that is sent now.
 
     Without verification there is no link to any record that exists: a new one is made, and staff are told of those alike.

@@ -40,8 +40,8 @@ def past(patient_id: UUID, *, now: datetime, zone: ZoneInfo) -> list[dict[str, A
     """Return what was, the latest first. A hold nobody was told of is no visit."""
     found = sql.rows(
         f"""{_COLUMNS} where a.patient_id = %(patient)s
-               and (a.state in ('fulfilled', 'noshow') or (a.state = 'cancelled' and a.cancel_reason <> 'hold-expired' and a.version > 2)
-                    or (a.state = 'cancelled' and a.cancel_reason in ('clinic', 'session-closed'))
+               and (a.state in ('fulfilled', 'noshow')
+                    or (a.state = 'cancelled' and a.cancel_reason not in ('hold-expired', 'declined'))
                     or (a.state in ('booked', 'arrived', 'checked-in') and s.ends_at <= %(now)s))
              order by a.starts_at desc limit %(limit)s""",
         {"patient": patient_id, "now": now, "limit": SHOWN_PAST},

@@ -5,7 +5,7 @@ parameter needs a line in `PARAMETERS` (a model) or `VALUES` (a plain value); th
 """
 
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +14,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from careloop.accounts.models import User
+from careloop.tenancy.models import Organization
 
 NOW = datetime(2026, 3, 16, 2, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
@@ -44,6 +45,9 @@ PARAMETERS: dict[str, str] = {
     "member_id": "accounts.Membership",
     "invitation_id": "accounts.Invitation",
     "token_id": "api.ApiToken",
+    "appointment_id": "scheduling.Appointment",
+    "service_id": "scheduling.Service",
+    "helper_id": "patients.RelatedPerson",
 }
 # parameters that are words of ours, the same in every organization
 VALUES: dict[str, Any] = {
@@ -74,6 +78,9 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "journeys.enrollment": {"due_at": NOW},
     "messaging.message": {"state": "planned", "origin": "staff"},
     "messaging.channelaccount": {"kind": "sandbox", "channel": "email"},
+    "scheduling.service": {"minutes": 30},
+    "scheduling.session": {"starts_at": NOW, "ends_at": NOW + timedelta(hours=3), "mode": "SLOTS"},
+    "scheduling.appointment": {"starts_at": NOW, "ends_at": NOW + timedelta(minutes=30), "state": "booked"},
 }
 
 
@@ -89,6 +96,8 @@ class Objects:
         Raises:
             LookupError: nobody has said what this parameter names.
         """
+        if parameter == "slug":
+            return Organization.objects.get().slug
         for known in (PARAMETERS, VALUES):
             for name, found in known.items():
                 start, _, wanted = name.rpartition("|")

@@ -10,10 +10,16 @@ class Migration(migrations.Migration):
             name="origin",
             field=models.CharField(
                 choices=[
-                    ("journey", "care journey"), ("staff", "staff"), ("reply", "automatic answer"), ("campaign", "campaign"),
-                    ("api", "programming interface"), ("code", "one-time code"),
+                    ("journey", "care journey"),
+                    ("staff", "staff"),
+                    ("reply", "automatic answer"),
+                    ("campaign", "campaign"),
+                    ("api", "programming interface"),
+                    ("code", "one-time code"),
                 ],
-                db_default="staff", default="staff", max_length=10,
+                db_default="staff",
+                default="staff",
+                max_length=10,
             ),
         ),
     ]

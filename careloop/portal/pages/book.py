@@ -105,9 +105,13 @@ def picker(request: HttpRequest, service: Service, wanted: Wanted, found: Found,
             }
             for day in found.days
         ],
-        "later": "?" + urlencode({**asked, "from": found.next_since.isoformat()}, doseq=True) if found.next_since else "",
+        "later": "?" + urlencode({**asked, "from": found.next_since.isoformat()}, doseq=True)
+        if found.next_since
+        else "",
         "earliest": "?" + urlencode(asked, doseq=True) if wanted.since else "",
-        "is_filtered": bool(wanted.practitioner_id or wanted.location_id or wanted.weekdays or wanted.parts or wanted.since),
+        "is_filtered": bool(
+            wanted.practitioner_id or wanted.location_id or wanted.weekdays or wanted.parts or wanted.since
+        ),
     }
 
 
@@ -255,9 +259,7 @@ def _who_page(request: HttpRequest, visitor: Visitor, booking: Booking) -> HttpR
     return show(request, visitor, "portal/who_books.html", context, tab="book", status=422 if form.errors else 200)
 
 
-def _register(
-    visitor: Visitor, booking: Booking, newcomer: registering.Newcomer, *, verify: bool
-) -> HttpResponse:
+def _register(visitor: Visitor, booking: Booking, newcomer: registering.Newcomer, *, verify: bool) -> HttpResponse:
     registering.check_limits(organization_id=visitor.clinic.pk, network=visitor.address)
     if verify:
         codes.check_limits(newcomer.phone, organization_id=visitor.clinic.pk, network=visitor.address)
@@ -294,7 +296,9 @@ def done(request: HttpRequest, visitor: Visitor) -> HttpResponse:
 # -- inside another website --------------------------------------------------------------------------------------
 
 
-@for_everybody("names no patient and takes no form; what is chosen here is booked on the page itself, in a window of its own")
+@for_everybody(
+    "names no patient and takes no form; what is chosen here is booked on the page itself, in a window of its own"
+)
 @require_GET
 def embed(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     """The clinic's services and their next free places, for a frame on the websites the clinic has named."""

@@ -187,9 +187,7 @@ def consents(request: HttpRequest, visitor: Visitor) -> HttpResponse:
             )  # fmt: skip
         return _to(visitor, "portal:consents")
     audit.record("portal.viewed", patients=[patient_id], details={"page": "consents"}, now=visitor.now)
-    now_in_force = {
-        one["purpose"]: one for one in consent_selectors.in_force(patient_id) if one["channel"] == "any"
-    }
+    now_in_force = {one["purpose"]: one for one in consent_selectors.in_force(patient_id) if one["channel"] == "any"}
     language = translation.get_language() or ""
     context = {
         "purposes": [

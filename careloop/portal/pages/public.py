@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from careloop.audit import services as audit
 from careloop.consent import selectors as consent
-from careloop.portal import recognizing, visiting
+from careloop.portal import visiting
 from careloop.portal.entering import TEXT_COOKIE, THEME_COOKIE, for_everybody, for_patients, next_page, show
 from careloop.portal.errors import NotYours
 from careloop.portal.models import PatientSession
@@ -62,9 +62,7 @@ def display(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     ):
         chosen = request.POST.get(field, "")
         if chosen in allowed:
-            response.set_cookie(
-                cookie, chosen, max_age=A_YEAR, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
-            )
+            response.set_cookie(cookie, chosen, max_age=A_YEAR, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE)
     return response
 
 
@@ -77,7 +75,8 @@ def switch(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     if wanted not in (*ids, str(visitor.own_id)):
         raise NotYours
     chosen = ids.get(wanted)
-    PatientSession.objects.filter(pk=visitor.session["id"] if visitor.session else None).update(acting_for=chosen)
+    assert visitor.session is not None
+    PatientSession.objects.filter(pk=visitor.session["id"]).update(acting_for=chosen)
     audit.record("portal.switched", patients=[chosen or visitor.own_id], now=visitor.now)
     return HttpResponseRedirect(reverse("portal:home", args=[visitor.clinic.slug]))
 

@@ -157,7 +157,6 @@ def sign_out(request: HttpRequest, visitor: Visitor) -> HttpResponse:
 
 def _with_next(request: HttpRequest, visitor: Visitor, name: str) -> str:
 
-
     url = reverse(name, args=[visitor.clinic.slug])
     wanted = next_page(request, visitor)
     home = reverse("portal:home", args=[visitor.clinic.slug])

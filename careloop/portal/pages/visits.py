@@ -1,5 +1,6 @@
 """My visits: what is coming with confirm, move and cancel as far as the service's rules allow; what was."""
 
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -38,7 +39,9 @@ def visits(request: HttpRequest, visitor: Visitor) -> HttpResponse:
 def visit(request: HttpRequest, visitor: Visitor, appointment_id: UUID) -> HttpResponse:
     """One visit."""
     found = visiting.one(visitor.patient_id, appointment_id, now=visitor.now, zone=zone_of(visitor))
-    audit.record("portal.viewed", patients=[visitor.patient_id], target=("appointment", appointment_id), now=visitor.now)
+    audit.record(
+        "portal.viewed", patients=[visitor.patient_id], target=("appointment", appointment_id), now=visitor.now
+    )
     return show(request, visitor, "portal/visit.html", {"visit": found}, tab="visits")
 
 
@@ -94,11 +97,9 @@ def move(request: HttpRequest, visitor: Visitor, appointment_id: UUID) -> HttpRe
             return show(request, visitor, "portal/move_refused.html", context, tab="visits", status=error.status)
         return _back(visitor, appointment_id)
     wanted = read_wanted(request, service)
-    free = bookings.find(
-        service, wanted, zone=zone, now=visitor.now, patient_id=visitor.patient_id, moving=found["id"]
-    )
-    context = {"visit": found, "service": service, **picker(request, service, wanted, free, zone=zone)}
-    return show(request, visitor, "portal/move.html", context, tab="visits")
+    free = bookings.find(service, wanted, zone=zone, now=visitor.now, patient_id=visitor.patient_id, moving=found["id"])
+    shown: dict[str, Any] = {"visit": found, "service": service, **picker(request, service, wanted, free, zone=zone)}
+    return show(request, visitor, "portal/move.html", shown, tab="visits")
 
 
 def _back(visitor: Visitor, appointment_id: UUID) -> HttpResponse:

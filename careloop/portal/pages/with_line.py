@@ -65,7 +65,9 @@ def _known(request: HttpRequest, visitor: Visitor, user: str, next_url: str) -> 
     holders = codes.holders_of(address)
     language = translation.get_language() or ""
     if len(holders) == 1 and visitor.session is None:
-        recognizing.sign_in(visitor, holders[0].patient_id, how="line", user_agent=request.headers.get("User-Agent", ""))
+        recognizing.sign_in(
+            visitor, holders[0].patient_id, how="line", user_agent=request.headers.get("User-Agent", "")
+        )
         return HttpResponseRedirect(next_url)
     if holders and visitor.session is None:
         codes.note_proved(address=address, browser_hash=visitor.browser_hash, language=language, now=visitor.now)

@@ -12,7 +12,10 @@ class Migration(migrations.Migration):
             model_name="appointment",
             name="patient",
             field=models.ForeignKey(
-                db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name="appointments",
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="appointments",
                 to="patients.patient",
             ),
         ),

@@ -45,7 +45,9 @@ class Login(Protocol):
     def claims_of(self, channel: LoginChannel, *, id_token: str, nonce: str) -> dict[str, Any]: ...
 
 
-def authorize_url(channel: LoginChannel, *, redirect: str, state: str, nonce: str, challenge: str, language: str) -> str:
+def authorize_url(
+    channel: LoginChannel, *, redirect: str, state: str, nonce: str, challenge: str, language: str
+) -> str:
     """Return where the browser goes; LINE's own browser comes back at once, others after the sign-in there."""
     return f"{AUTHORIZE}?" + urlencode({
         "response_type": "code", "client_id": channel.channel_id, "redirect_uri": redirect, "state": state,

@@ -64,7 +64,9 @@ class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
             "licence_number": _("The ten digits of the National Health Insurance."),
             "language": _("For patients who have not chosen one."),
             "accent_color": _("Buttons and links; CareLoop keeps them readable."),
-            "embed_origins": _("For example https://www.example.tw, several with a space between them. Nobody else can put it into a frame."),
+            "embed_origins": _(
+                "For example https://www.example.tw, several with a space between them. Nobody else can put it into a frame."
+            ),
         }
         widgets = {
             "accent_color": forms.TextInput(attrs={"type": "color", "class": "form-control form-control-color"}),
@@ -86,7 +88,6 @@ class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
         if zone not in available_timezones():
             raise forms.ValidationError(_("There is no such time zone."))
         return zone
-
 
     def clean_embed_origins(self) -> str:
         origins = self.cleaned_data["embed_origins"].split()
