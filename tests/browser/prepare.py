@@ -52,12 +52,47 @@ def main() -> None:
         tag = patients.create_tag(name=TAG, now=now, by=owner.pk)
         chosen = Patient.objects.filter(name__in=("林淑芬", "劉秀英")).values_list("pk", flat=True)
         patients.give_tag(patient_ids=list(chosen), tag_id=tag.pk, now=now, by=owner.pk)
+        open_for_booking(now)
         known: dict[str, Any] = {
             "tag": TAG,
             "users": {one.role: one.email for one in reversed(cast.STAFF)},
             "password": cast.PASSWORD,
+            "slug": cast.SLUG,
         }
         print(json.dumps(known | _places(organization_id, recall.pk), default=str))
+
+
+def open_for_booking(now: Any) -> None:
+    """Two services that patients can book on their own page: one by time, one by number."""
+    from datetime import timedelta
+
+    from careloop.records.models import Practitioner
+    from careloop.scheduling.models import Resource, Service, ServicePractitioner, Session
+    from careloop.tenancy.models import Location
+
+    location = Location.objects.filter(is_active=True).order_by("pk")[0]
+    by_time, by_number = Practitioner.objects.order_by("pk")[:2]
+    scaling = Service.objects.create(
+        name="線上洗牙", names={"en": "Scaling online", "zh-hans": "线上洗牙"}, minutes=30, payer="NHI",
+        questions=[{"key": "allergy", "text": "有沒有藥物過敏？", "texts": {"en": "Any allergies?"}, "kind": "text", "required": True}],
+    )  # fmt: skip
+    general = Service.objects.create(
+        name="線上家醫科", names={"en": "Family medicine online", "zh-hans": "线上家医科"}, minutes=6, payer="SELF", price=600,
+    )  # fmt: skip
+    ServicePractitioner.objects.create(service=scaling, practitioner=by_time)
+    ServicePractitioner.objects.create(service=general, practitioner=by_number)
+    for number, (who, mode) in enumerate(((by_time, "SLOTS"), (by_number, "NUMBERS"))):
+        room = Resource.objects.create(kind="ROOM", name=f"線上 {number + 1} 診", location=location)
+        for days in range(2, 9):
+            day = (now + timedelta(hours=8, days=days)).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
+                hours=8
+            )
+            Session.objects.create(
+                practitioner=who, location=location, room=room, on_date=(day + timedelta(hours=8)).date(), part="MORNING",
+                starts_at=day + timedelta(hours=9), ends_at=day + timedelta(hours=12), mode=mode,
+                slot_minutes=30 if mode == "SLOTS" else 6, numbers=0 if mode == "SLOTS" else 30,
+                services=[scaling.pk if mode == "SLOTS" else general.pk],
+            )  # fmt: skip
 
 
 def _places(organization_id: Any, journey_id: Any) -> dict[str, Any]:
@@ -90,6 +125,7 @@ def _places(organization_id: Any, journey_id: Any) -> dict[str, Any]:
     return {
         "line_id": contact_values([lin.pk], "line")[lin.pk][0].value,
         "patient": lin.pk, "chart_number": lin.chart_number, "last_three": phone[-3:],
+        "phone_number": "0" + phone.removeprefix("+886"), "birth_date": lin.birth_date,
         "roc_birth_date": format_roc(lin.birth_date, style="slashes"),
         "segment": first(Segment), "journey": journey_id, "running": first(Journey, state="ACTIVE"),
         "enrollment": first(Enrollment, journey_id=journey_id), "follow_up": first(FollowUp, state="OPEN"),
