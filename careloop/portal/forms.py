@@ -125,4 +125,4 @@ class TellForm(forms.Form):
 class CancelForm(forms.Form):
     """Why somebody does not come; nobody has to say."""
 
-    note = forms.CharField(label=_("Would you like to say why? (not needed)"), max_length=200, required=False)
+    note = forms.CharField(label=_("Would you like to say why?"), max_length=200, required=False)

@@ -77,7 +77,7 @@ def go_to_line(phone):
 
 def come_back(phone, fake, **more):
     carried = go_to_line(phone)
-    code = fake.issue(nonce=carried["nonce"], **more)
+    code = fake.issue(**{"nonce": carried["nonce"], **more})
     return phone.get(f"sign-in/line/back/?state={carried['state']}&code={code}")
 
 
