@@ -111,7 +111,7 @@ def test_a_patient_books_moves_and_calls_off_on_a_phone_without_javascript(
     expect(page.locator("h1")).to_have_text("預約完成")
     shoot(page, "booked")
 
-    page.get_by_role("link", name="我的看診").first.click()
+    page.get_by_role("link", name="看診", exact=True).first.click()
     shoot(page, "visits")
     page.get_by_role("button", name="我會到").click()
     expect(page.locator(".cl-p-ok")).to_be_visible()

@@ -40,6 +40,6 @@ def weekday(number: int) -> str:
 
 
 @register.inclusion_tag("portal/_call.html")
-def call(clinic: object) -> dict[str, object]:
+def telephone(clinic: object) -> dict[str, object]:
     """The clinic's telephone, on every page that says no: it is never closed."""
     return {"clinic": clinic}
