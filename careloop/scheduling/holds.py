@@ -12,11 +12,12 @@ from careloop.kernel import sql
 from careloop.scheduling import availability, errors, rules
 from careloop.scheduling.models import Appointment
 from careloop.scheduling.places import COLUMNS, Place, read_wish
+from careloop.scheduling.turns import in_turn
 
 OF_THE_PATIENT = ("appointment_patient_in_one_place", "appointment_patient_once_per_session")
 
 
-@transaction.atomic
+@in_turn
 def give_to(*, appointment_id: UUID, patient_id: UUID, now: datetime) -> Appointment:
     """Say whose the held place is. Repeating it changes nothing.
 
