@@ -314,6 +314,7 @@ def test_a_guardian_goes_over_to_the_child_and_books_for_them(phone):
 
     phone.post("family/", {"person": str(child)})
     assert "You are looking at the pages of 陳小寶" in phone.sees()
+    assert "陳小寶" not in phone.sees("offline/")  # the worker keeps this page on the phone
     phone.post(
         f"book/{where.service.pk}/hold/", {"place": f"{held.pk}_{int(held.starts_at.timestamp())}", "key": str(uuid4())}
     )
