@@ -63,4 +63,3 @@ def give_to(*, appointment_id: UUID, patient_id: UUID, now: datetime) -> Appoint
         raise errors.PlaceTaken(near=near) from None
     audit.record("appointment.held", patients=[patient_id], target=("appointment", appointment_id), now=now)
     return Appointment.objects.get(pk=appointment_id)
-

@@ -62,7 +62,11 @@ def code_on_the_phone(installation: Installation, open_as: Callable[..., Browser
     def read(known: set[str]) -> str:
         for _turn in range(60):
             page.goto(f"/messages/phones/{installation.known['patient']}/sms/")
-            found = [one for one in re.findall(r"(?:驗證碼|验证码|code is)\s*(\d{6})", page.inner_text("body")) if one not in known]
+            found = [
+                one
+                for one in re.findall(r"(?:驗證碼|验证码|code is)\s*(\d{6})", page.inner_text("body"))
+                if one not in known
+            ]
             if found:
                 return found[-1]
             time.sleep(0.5)
