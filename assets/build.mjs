@@ -54,7 +54,10 @@ await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 await esbuild.build({
   absWorkingDir: here,
-  entryPoints: { app: "js/app.js", charts: "js/charts.js", number: "js/number.js", screen: "js/screen.js", styles: "css/app.css" },
+  entryPoints: {
+    app: "js/app.js", portal: "js/portal.js", charts: "js/charts.js", number: "js/number.js", screen: "js/screen.js",
+    styles: "css/app.css",
+  },
   outdir: out,
   bundle: true,
   minify: true,

@@ -15,9 +15,9 @@ from careloop.accounts.permissions import PERMISSIONS
 
 @dataclass(frozen=True)
 class Access:
-    """What a view asks of its visitor: a permission, just a membership, or nothing, with the reason why."""
+    """What a view asks of its visitor: a permission, just a membership, a patient's sign-in, or nothing, with the reason why."""
 
-    kind: Literal["permission", "member", "public"]
+    kind: Literal["permission", "member", "patient", "public"]
     permission: str = ""
     why: str = ""
     permissions: tuple[str, ...] = ()  # any of them is enough

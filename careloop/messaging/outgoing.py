@@ -4,6 +4,7 @@
 channel said. A claimed message carries a lease: when its process dies, `recover` decides what may be sent again.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -46,6 +47,7 @@ LEASE = timedelta(minutes=5)
 FAMILY = "visit-family"
 """The template that says the visits of a family's day in one message."""
 BATCH = 500
+CODE = re.compile(r"(?<!\d)\d{6}(?!\d)")
 OTHER_WAY_HELPS = {"unreachable", "no_contact", "consent_refused", "consent_missing"}
 
 _PURPOSES = " ".join(f"when '{name}' then '{purpose.value}'" for name, purpose in PURPOSE_OF.items())
@@ -84,6 +86,7 @@ select k.id, k.patient_id, k.related_person_id, k.contact_point_id, k.template_v
             when k.expires_at < %(now)s then 'too_late'
             when c.id is null and (case when %(channel)s = 'email' then r.email_sealed else r.phone_sealed end) is null then 'no_contact'
             when c.reach in ('blocked', 'bounced') then 'unreachable'
+            when k.origin = 'code' then ''
             when %(channel)s = any(d.denied) or 'any' = any(d.denied) then 'consent_refused'
             when u.purpose = any(%(needing_permit)s)
                  and not (%(channel)s = any(d.permitted) or 'any' = any(d.permitted))
@@ -622,11 +625,16 @@ def _record_accepted(sent: Sequence[tuple[Ready, Sent]], *, lease: UUID, now: da
 def _said(one: Ready) -> bytes:
     """Return what the patient sees of a message, sealed under the patient's key."""
     said = {
-        "text": one.outgoing.text, "subject": one.outgoing.subject,
+        "text": _without_code(one, one.outgoing.text), "subject": _without_code(one, one.outgoing.subject),
         "quick_replies": [item.label for item in one.outgoing.quick_replies],
         "buttons": [item.label for item in one.outgoing.buttons],
     }  # fmt: skip
     return sealing.seal_under(one.key, f"{sealing.CONTENT_PLACE}.{one.outgoing.id}", said)
+
+
+def _without_code(one: Ready, text: str) -> str:
+    """Return what is kept of a text: a one-time code is the patient's alone, and no colleague can read it up here."""
+    return CODE.sub("······", text) if one.origin == "code" else text
 
 
 def _record_refused(refused: Sequence[tuple[Ready, ChannelError]], *, lease: UUID, now: datetime) -> dict[str, int]:

@@ -20,8 +20,8 @@ from careloop.messaging.preview import Preview, preview
 from careloop.messaging.reasons import reason_label
 
 __all__ = [
-    "Audience", "Planned", "Preview", "cancel", "drop_stale", "find_door", "forecast", "hurry", "plan_many", "plan_one", "preview", "receive",
-    "resolve_unknown", "retry", "write_to",
+    "Audience", "Planned", "Preview", "can_send", "cancel", "drop_stale", "find_door", "forecast", "hurry", "plan_many", "plan_one", "preview",
+    "receive", "resolve_unknown", "retry", "send_code", "write_to",
 ]  # fmt: skip
 
 
@@ -147,6 +147,41 @@ def write_to(
     )
     message.save(update_fields=["content_sealed"])
     audit.record("message.written", patients=[patient_id], target=("message", message.pk))
+    return message
+
+
+def can_send(channel: str) -> bool:
+    """Whether the clinic has an account of this channel (line, sms, email) that is switched on."""
+    return bool(
+        sql.value("select 1 from messaging_channel_account where enabled and is_default and channel = %s", [channel])
+    )
+
+
+@transaction.atomic
+def send_code(
+    *, patient_id: UUID, contact_point_id: UUID, channel: str, language: str, code: str, key: str, expires_at: datetime,
+    now: datetime,
+) -> Message | None:  # fmt: skip
+    """Send a one-time code that somebody has just asked for, to one contact point and no other; None when nothing can carry it.
+
+    It goes at once, and also to those who refused messages: they asked for it. The code is sealed under the patient's key until
+    it leaves, and not kept afterwards. The same key sends once.
+    """
+    if earlier := Message.objects.filter(key=key).first():
+        return earlier
+    account_id = sql.value(
+        "select id from messaging_channel_account where enabled and is_default and channel = %s", [channel]
+    )
+    if account_id is None:
+        return None
+    version = texts.library_version(texts.CODE)
+    message = Message(
+        key=key, patient_id=patient_id, channel=channel, account_id=account_id, contact_point_id=contact_point_id,
+        template_version=version, message_class=version.template.message_class, language=language, due_at=now,
+        expires_at=expires_at, at_once=True, fixed_channel=True, origin=Message.Origin.CODE, planned_at=now,
+    )  # fmt: skip
+    message.content_sealed = sealing.seal_content(patient_id, message.pk, {"params": {"code": code}})
+    message.save(force_insert=True)
     return message
 
 

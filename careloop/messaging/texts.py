@@ -24,6 +24,7 @@ from careloop.tenancy.context import current_organization_id
 from careloop.tenancy.models import Organization
 
 STAFF_NOTE = "staff-note"
+CODE = "sign-in-code"
 FIELDS = ("subject", "text", "sms", "email", "quick_replies", "buttons")
 
 
@@ -54,11 +55,16 @@ def published_version(template_key: str) -> TemplateVersion:
 
 def staff_note_version(*, message_class: str = "OPERATIONAL") -> TemplateVersion:
     """Return the frame around what staff write: greeting, their words, the clinic's name."""
+    return library_version(STAFF_NOTE)
+
+
+def library_version(template_key: str) -> TemplateVersion:
+    """Return the published words of a template the program itself needs; it is brought in when the clinic lacks it."""
     try:
-        return published_version(STAFF_NOTE)
+        return published_version(template_key)
     except UnknownTemplate:
         install_library(now=_organization().created_at)
-        return published_version(STAFF_NOTE)
+        return published_version(template_key)
 
 
 # -- checking --------------------------------------------------------------------------------------------------

@@ -69,6 +69,7 @@ for _variable in (
     Variable("service", _("Service"), "text",
              {"zh-hant": "定期檢查", "zh-hans": "定期检查", "en": "regular check-up"}),
     Variable("practitioner", _("Practitioner"), "text", {"zh-hant": "林醫師", "zh-hans": "林医生", "en": "Dr Lin"}),
+    Variable("code", _("One-time code"), "text", _same("123456")),
     Variable("channel_name", pgettext_lazy("message variable", "Channel"), "text", _same("LINE")),
 ):  # fmt: skip
     register(_variable)

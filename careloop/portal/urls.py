@@ -1,13 +1,67 @@
-"""Pages for patients: `/p/`."""
+"""Pages for patients: `/p/`. One letter after it is a link in a message; two and more are a clinic's short name."""
 
-from django.urls import path
+from django.urls import path, register_converter
 
-from careloop.portal import views, visits
+from careloop.portal import linked_visits, views
+from careloop.portal.pages import book, me, public, signing_in, visits, with_line
+
+
+class ClinicName:
+    """A clinic's short name: at least two characters, so that it is never one of the one-letter links."""
+
+    regex = "[a-z0-9][a-z0-9-]{1,39}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(ClinicName, "clinic")
+HERE = "p/<clinic:slug>/"
 
 app_name = "portal"
 urlpatterns = [
     path("p/m/<str:token>/", views.answer, name="answer"),
     path("p/u/<str:token>/", views.unsubscribe, name="unsubscribe"),
     path("p/c/<str:token>/", views.preferences, name="preferences"),
-    path("p/a/<str:token>/", visits.visit, name="visit"),
+    path("p/a/<str:token>/", linked_visits.visit, name="linked_visit"),
+    path(HERE, public.home, name="home"),
+    path(HERE + "sign-in/", signing_in.sign_in, name="sign_in"),
+    path(HERE + "sign-in/code/", signing_in.code, name="code"),
+    path(HERE + "sign-in/who/", signing_in.who, name="who"),
+    path(HERE + "sign-in/line/", with_line.start, name="line_start"),
+    path(HERE + "sign-in/line/back/", with_line.callback, name="line_callback"),
+    path(HERE + "sign-in/line/token/", with_line.token, name="line_token"),
+    path(HERE + "sign-in/line/connect/", with_line.connect, name="line_connect"),
+    path(HERE + "sign-out/", signing_in.sign_out, name="sign_out"),
+    path(HERE + "book/", book.services, name="book"),
+    path(HERE + "book/details/", book.details, name="book_details"),
+    path(HERE + "book/done/", book.done, name="book_done"),
+    path(HERE + "book/give-up/", book.give_up, name="book_give_up"),
+    path(HERE + "book/<uuid:service_id>/", book.times, name="book_times"),
+    path(HERE + "book/<uuid:service_id>/hold/", book.hold, name="book_hold"),
+    path(HERE + "embed/", book.embed, name="embed"),
+    path(HERE + "visits/", visits.visits, name="visits"),
+    path(HERE + "visits/<uuid:appointment_id>/", visits.visit, name="visit"),
+    path(HERE + "visits/<uuid:appointment_id>/confirm/", visits.confirm, name="visit_confirm"),
+    path(HERE + "visits/<uuid:appointment_id>/cancel/", visits.cancel, name="visit_cancel"),
+    path(HERE + "visits/<uuid:appointment_id>/move/", visits.move, name="visit_move"),
+    path(HERE + "messages/", me.written, name="messages"),
+    path(HERE + "me/", me.me, name="me"),
+    path(HERE + "me/preferences/", me.preferences, name="my_preferences"),
+    path(HERE + "me/contact/", me.contact, name="contact"),
+    path(HERE + "me/correct/", me.tell, name="tell"),
+    path(HERE + "me/devices/", me.devices, name="devices"),
+    path(HERE + "me/consents/", me.consents, name="consents"),
+    path(HERE + "me/family/<uuid:helper_id>/", me.helper, name="helper"),
+    path(HERE + "me/line/", with_line.unbind, name="line_unbind"),
+    path(HERE + "family/", public.switch, name="switch"),
+    path(HERE + "notice/", me.notice_read, name="notice_read"),
+    path(HERE + "privacy/", public.privacy, name="privacy"),
+    path(HERE + "display/", public.display, name="display"),
+    path(HERE + "offline/", public.offline, name="offline"),
+    path(HERE + "manifest.webmanifest", public.manifest, name="manifest"),
+    path(HERE + "worker.js", public.worker, name="worker"),
 ]

@@ -323,6 +323,8 @@ class Appointment(TenantModel):
     `version` rises with every change. `sequence` (as in RFC 5545) rises only when time, place or practitioner changed or the
     meeting was called off: messages are bound to it, so that the words about an old time die when the time does, while a
     confirmation or an arrival leaves them alive.
+
+    Only a place held for a visitor of the booking page who has not said yet who they are (`pending`) is without a patient.
     """
 
     class State(models.TextChoices):
@@ -357,7 +359,7 @@ class Appointment(TenantModel):
         REPLACED = "replaced", pgettext_lazy("cancelled because", "the patient took an earlier place")
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
-    patient = models.ForeignKey(Patient, models.PROTECT, related_name="appointments", db_index=False)
+    patient = models.ForeignKey(Patient, models.PROTECT, related_name="appointments", db_index=False, null=True)
     session = models.ForeignKey(Session, models.PROTECT, related_name="appointments", db_index=False)
     service = models.ForeignKey(Service, models.PROTECT, related_name="+", db_index=False)
     practitioner = models.ForeignKey(Practitioner, models.PROTECT, related_name="+", db_index=False)
@@ -433,6 +435,10 @@ class Appointment(TenantModel):
             models.CheckConstraint(
                 condition=~models.Q(state__in=["proposed", "pending"]) | models.Q(held_until__isnull=False),
                 name="appointment_hold_ends",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(patient__isnull=False) | models.Q(state__in=["pending", "cancelled"]),
+                name="appointment_is_somebodys",
             ),
         ]
         indexes = [

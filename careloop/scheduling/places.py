@@ -53,6 +53,7 @@ class Wish:
     is_taken: bool
     rule: rules.OnlineRules
     zone: ZoneInfo
+    is_known: bool = True
 
     def words(self, appointment: dict[str, Any]) -> dict[str, Any]:
         """Return what its events say in words."""
@@ -62,8 +63,15 @@ class Wish:
         }  # fmt: skip
 
 
-def read_wish(place: Place, *, service_id: UUID, patient_id: UUID, now: datetime, moving: UUID | None = None) -> Wish:
-    """Read all that a booking needs to know in one statement."""
+def read_wish(
+    place: Place, *, service_id: UUID, patient_id: UUID | None, now: datetime, moving: UUID | None = None,
+    says_first: bool = False,
+) -> Wish:  # fmt: skip
+    """Read all that a booking needs to know in one statement.
+
+    Args:
+        patient_id: None for a visitor of whom nothing is known but that they say it is (`says_first`) their first visit.
+    """
     found = sql.row(
         """select s.id, s.practitioner_id, s.location_id, s.room_id, s.starts_at, s.ends_at, s.mode, s.slot_minutes, s.numbers,
                   s.pools, s.state, v.name, v.minutes, v.first_visit_minutes, v.is_active, v.is_online, v.who, v.notice_minutes,
@@ -99,7 +107,7 @@ def read_wish(place: Place, *, service_id: UUID, patient_id: UUID, now: datetime
         raise errors.UnknownSession
     if found["name"] is None or not (found["is_active"] or moving):
         raise errors.UnknownService
-    first = found["is_first_visit"]
+    first = says_first if patient_id is None else found["is_first_visit"]
     by_number = found["mode"] == "NUMBERS"
     minutes = (
         found["slot_minutes"]
@@ -112,7 +120,7 @@ def read_wish(place: Place, *, service_id: UUID, patient_id: UUID, now: datetime
         session=found, service_id=service_id, service=found["name"], practitioner=found["practitioner"], minutes=minutes,
         is_first_visit=first, is_offered=found["is_offered"], is_away=found["is_away"],
         is_taken=found["is_taken"] and not by_number, zone=ZoneInfo(found["time_zone"]),
-        rule=_rule(found),
+        rule=_rule(found), is_known=patient_id is not None,
     )  # fmt: skip
 
 
@@ -153,7 +161,8 @@ def check(wish: Wish, place: Place, *, now: datetime, online: bool, more_days: i
     if wish.is_away:
         raise errors.PractitionerAway(near=near)
     if online:
-        rules.check_may_book(wish.rule, starts_at=at, now=now, is_first_visit=wish.is_first_visit, more_days=more_days)
+        first = wish.is_first_visit if wish.is_known else None
+        rules.check_may_book(wish.rule, starts_at=at, now=now, is_first_visit=first, more_days=more_days)
 
 
 def take(wish: Wish, place: Place, *, values: dict[str, Any], now: datetime) -> dict[str, Any]:
@@ -307,7 +316,8 @@ def release_holds(*, now: datetime, session_id: UUID | None = None) -> int:
     for freed in {one["session_id"] for one in gone}:
         free_place(freed, now=now)
     if gone:
-        audit.record("appointment.hold_expired", patients=[one["patient_id"] for one in gone], now=now)
+        whose = [one["patient_id"] for one in gone if one["patient_id"]]
+        audit.record("appointment.hold_expired", patients=whose, now=now)
     return len(gone)
 
 

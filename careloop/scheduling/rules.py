@@ -97,11 +97,12 @@ class OnlineRules:
 
 
 def check_may_book(
-    rule: OnlineRules, *, starts_at: datetime, now: datetime, is_first_visit: bool, more_days: int = 0
+    rule: OnlineRules, *, starts_at: datetime, now: datetime, is_first_visit: bool | None, more_days: int = 0
 ) -> None:
     """Refuse a patient's own booking that the service's rules do not allow. The desk and the telephone never ask.
 
     Args:
+        is_first_visit: None while nobody knows who it is.
         more_days: how many days earlier than others this patient may book.
 
     Raises:
@@ -109,7 +110,7 @@ def check_may_book(
     """
     if not rule.is_online:
         raise errors.NotOnline
-    if rule.who == "FIRST" and not is_first_visit:
+    if rule.who == "FIRST" and is_first_visit is False:
         raise errors.OnlyFirstVisits
     if rule.who == "RETURNING" and is_first_visit:
         raise errors.OnlyReturning

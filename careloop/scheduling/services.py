@@ -29,15 +29,18 @@ TABLE, ANSWERS = "scheduling_appointment", "answers_sealed"
 
 @in_turn
 def book(
-    *, patient_id: UUID, service_id: UUID, place: Place, source: str, key: str, now: datetime, by: UUID | None,
+    *, patient_id: UUID | None, service_id: UUID, place: Place, source: str, key: str, now: datetime, by: UUID | None,
     state: str = "booked", held_until: datetime | None = None, note: str = "", online: bool = False, more_days: int = 0,
+    says_first: bool = False,
 ) -> Appointment:  # fmt: skip
     """Give the patient a place; the same `key` gives the same appointment and changes nothing.
 
     Args:
+        patient_id: None only for a place held (`pending`) for a visitor who says later who they are: see `holds.give_to`.
         state: `booked`; `pending` and `proposed` hold the place until `held_until`.
         online: the patient books, so the service's rules for that are asked.
         more_days: how many days earlier than others this patient may book.
+        says_first: what a visitor without a name says about it being their first visit.
 
     Raises:
         PlaceTaken, SessionFull, SessionClosed, PractitionerAway: with free places near the wanted one.
@@ -47,7 +50,7 @@ def book(
 
     if earlier := _by_key(key):
         return earlier
-    wish = read_wish(place, service_id=service_id, patient_id=patient_id, now=now)
+    wish = read_wish(place, service_id=service_id, patient_id=patient_id, now=now, says_first=says_first)
     check(wish, place, now=now, online=online, more_days=more_days)
     values = {
         "patient": patient_id, "state": state, "held_until": held_until, "source": source, "key": key,
@@ -63,7 +66,8 @@ def book(
         _publish(facts.AppointmentBooked, made, wish.words(made), now=now)
     if made["arrived_at"]:
         _publish(facts.AppointmentArrived, made, wish.words(made), now=now)
-    audit.record(f"appointment.{WORDS_OF[state]}", patients=[patient_id], target=("appointment", made["id"]), now=now)
+    whose = [patient_id] if patient_id else []
+    audit.record(f"appointment.{WORDS_OF[state]}", patients=whose, target=("appointment", made["id"]), now=now)
     return _model(made)
 
 
@@ -87,7 +91,7 @@ def keep(
     found = _locked(appointment_id)
     if found["state"] == "booked":
         return _model(found)
-    if found["state"] not in ("pending", "proposed"):
+    if found["state"] not in ("pending", "proposed") or found["patient_id"] is None:
         raise errors.HoldExpired
     sealed = _sealed_answers(found, answers) if answers else None
     changed = sql.row(
@@ -166,7 +170,8 @@ def cancel(
     if found["state"] == "booked":  # of a hold or an offer nobody has an appointment in the book
         _publish(facts.AppointmentCancelled, changed, {**_words(changed), "reason": reason}, now=now)
     free_place(found["session_id"], now=now)
-    audit.record("appointment.cancelled", patients=[found["patient_id"]], target=("appointment", appointment_id),
+    whose = [found["patient_id"]] if found["patient_id"] else []
+    audit.record("appointment.cancelled", patients=whose, target=("appointment", appointment_id),
                  details={"reason": reason}, now=now)  # fmt: skip
     return _model(changed)
 

@@ -66,6 +66,7 @@ def close_session(*, session_id: UUID, reason: str, now: datetime, by: UUID | No
          returning a.id, a.patient_id, a.sequence, a.starts_at, {_NAMES}""",
         {"session": session_id, "now": now},
     )
+    gone = [one for one in gone if one["patient_id"]]  # a visitor without a name is told by the page
     events.publish_many(
         [
             (

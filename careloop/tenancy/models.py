@@ -60,6 +60,9 @@ class Organization(models.Model):
     data_approval = models.CharField(
         max_length=60, blank=True, help_text=_("Number of the authority's approval, if the data are kept abroad.")
     )
+    embed_origins = models.CharField(
+        max_length=1000, blank=True, default="", help_text=_("Websites that may show the booking page in a frame.")
+    )
     is_demo = models.BooleanField(default=False)
     created_at = models.DateTimeField()
 

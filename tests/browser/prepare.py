@@ -52,10 +52,12 @@ def main() -> None:
         tag = patients.create_tag(name=TAG, now=now, by=owner.pk)
         chosen = Patient.objects.filter(name__in=("林淑芬", "劉秀英")).values_list("pk", flat=True)
         patients.give_tag(patient_ids=list(chosen), tag_id=tag.pk, now=now, by=owner.pk)
+        open_for_booking(now)
         known: dict[str, Any] = {
             "tag": TAG,
             "users": {one.role: one.email for one in reversed(cast.STAFF)},
             "password": cast.PASSWORD,
+            "slug": cast.SLUG,
         }
         known |= _waiting_room(organization_id, now) | _schedule(now)
         print(json.dumps(known | _places(organization_id, recall.pk), default=str))
@@ -68,7 +70,6 @@ def _schedule(now: Any) -> dict[str, Any]:
     from zoneinfo import ZoneInfo
 
     from careloop.patients.models import Patient
-    from careloop.records.models import Practitioner
     from careloop.scheduling import planning, services, sessions
     from careloop.scheduling.models import Service, Session
     from careloop.scheduling.places import Place
@@ -82,7 +83,7 @@ def _schedule(now: Any) -> dict[str, Any]:
     service = Service.objects.get(pk=where.service.pk)
     opens = datetime.combine(day, time(9), zone)
     by_time = make.session(where, starts_at=opens)
-    other = Practitioner.objects.exclude(pk=where.physician.pk).order_by("name")[0]
+    other = make.practitioner("網頁測試醫師")
     make.offers(service, other)
     pools = [
         {"pool": "BOOKED", "first": 1, "last": 29, "parity": "odd"},
@@ -164,6 +165,40 @@ def _waiting_room(organization_id: Any, now: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def open_for_booking(now: Any) -> None:
+    """Two services that patients can book on their own page: one by time, one by number."""
+    from datetime import timedelta
+
+    from careloop.records.models import Practitioner
+    from careloop.scheduling.models import Resource, Service, ServicePractitioner, Session
+    from careloop.tenancy.models import Location
+
+    location = Location.objects.filter(is_active=True).order_by("pk")[0]
+    # people of their own: the clinic's practitioners have their weeks
+    by_time, by_number = (Practitioner.objects.create(name=name) for name in ("線上牙醫師", "線上家醫師"))
+    scaling = Service.objects.create(
+        name="線上洗牙", names={"en": "Scaling online", "zh-hans": "线上洗牙"}, minutes=30, payer="NHI",
+        questions=[{"key": "allergy", "text": "有沒有藥物過敏？", "texts": {"en": "Any allergies?"}, "kind": "text", "required": True}],
+    )  # fmt: skip
+    general = Service.objects.create(
+        name="線上家醫科", names={"en": "Family medicine online", "zh-hans": "线上家医科"}, minutes=6, payer="SELF", price=600,
+    )  # fmt: skip
+    ServicePractitioner.objects.create(service=scaling, practitioner=by_time)
+    ServicePractitioner.objects.create(service=general, practitioner=by_number)
+    for number, (who, mode) in enumerate(((by_time, "SLOTS"), (by_number, "NUMBERS"))):
+        room = Resource.objects.create(kind="ROOM", name=f"線上 {number + 1} 診", location=location)
+        for days in range(2, 9):
+            day = (now + timedelta(hours=8, days=days)).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
+                hours=8
+            )
+            Session.objects.create(
+                practitioner=who, location=location, room=room, on_date=(day + timedelta(hours=8)).date(), part="MORNING",
+                starts_at=day + timedelta(hours=9), ends_at=day + timedelta(hours=12), mode=mode,
+                slot_minutes=30 if mode == "SLOTS" else 6, numbers=0 if mode == "SLOTS" else 30,
+                services=[scaling.pk if mode == "SLOTS" else general.pk],
+            )  # fmt: skip
+
+
 def _places(organization_id: Any, journey_id: Any) -> dict[str, Any]:
     """One of everything that has a page of its own."""
     from careloop.accounts.models import Membership
@@ -194,6 +229,7 @@ def _places(organization_id: Any, journey_id: Any) -> dict[str, Any]:
     return {
         "line_id": contact_values([lin.pk], "line")[lin.pk][0].value,
         "patient": lin.pk, "chart_number": lin.chart_number, "last_three": phone[-3:],
+        "phone_number": "0" + phone.removeprefix("+886"), "birth_date": lin.birth_date,
         "roc_birth_date": format_roc(lin.birth_date, style="slashes"),
         "segment": first(Segment), "journey": journey_id, "running": first(Journey, state="ACTIVE"),
         "enrollment": first(Enrollment, journey_id=journey_id), "follow_up": first(FollowUp, state="OPEN"),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from django.urls.resolvers import URLPattern, URLResolver
 
 from careloop.accounts.permissions import ROLES
 from careloop.kernel import sql
+from careloop.patients.models import Patient
 from tests.support import close, inside
 from tests.support.objects import Objects
 
@@ -89,6 +91,8 @@ def walk(patterns: Any, start: str = "", namespace: str = "") -> Iterator[Addres
 
 ADDRESSES = list(walk(get_resolver().url_patterns))
 OURS = [address for address in ADDRESSES if address.is_ours]
+# pages that ask for a patient's own session
+PATIENTS = [address for address in OURS if address.access is not None and address.access.kind == "patient"]
 GUARDED = [address for address in OURS if address.access is not None and address.access.kind == "permission"]
 
 
@@ -145,7 +149,8 @@ def test_strangers_are_sent_to_the_sign_in_page(organization):
             continue
         url = address.filled(objects)
         for answer in both(Client(), url):
-            sent = answer.status_code == 302 and answer["Location"].startswith("/accounts/login/")
+            door = "/p/" if address in PATIENTS else "/accounts/login/"
+            sent = answer.status_code == 302 and answer["Location"].startswith(door)
             if not sent and answer.status_code not in (403, 405):
                 problems.append((url, answer.status_code))
 
@@ -176,7 +181,7 @@ def test_a_member_without_any_membership_left_opens_nothing(client_for):
     from careloop.accounts.models import Membership
 
     client, objects, problems = client_for("owner"), Objects(), []
-    urls = [(address.filled(objects), address) for address in OURS if address.access.kind != "public"]
+    urls = [(address.filled(objects), address) for address in OURS if address.access.kind not in ("public", "patient")]
     Membership.objects.filter(user=client.user).update(is_active=False)
     for url, _address in urls:
         if not {answer.status_code for answer in both(client, url)} <= {403, 405}:
@@ -198,6 +203,127 @@ def test_another_organizations_objects_are_not_there(client_for, organization, o
             if answer.status_code not in (404, 405):
                 problems.append((address.route, answer.wsgi_request.method, answer.status_code))
 
+    assert problems == []
+
+
+# -- patients ----------------------------------------------------------------------------------------------------
+
+
+def signed_in_patient(organization, **details):
+    """A browser in which a fresh patient of this organization is signed in, and the patient's id."""
+    from datetime import datetime, timedelta
+
+    from careloop.kernel.ids import new_token, token_hash
+    from careloop.patients.tests.make import patient
+    from careloop.portal.models import PatientSession
+    from careloop.portal.recognizing import cookie_name
+
+    who, token, now = patient(**details), new_token(), datetime.now(UTC)
+    PatientSession.objects.create(
+        token_hash=token_hash(token), patient_id=who, how="code", created_at=now, seen_at=now,
+        expires_at=now + timedelta(days=1),
+    )  # fmt: skip
+    client = Client()
+    client.cookies[cookie_name("patient", organization.slug)] = token
+    return client, who
+
+
+def test_there_are_patients_pages_to_walk():
+    assert len(PATIENTS) > 12
+
+
+def test_nobody_without_a_patients_session_opens_a_patients_page(client_for, organization):
+    """Strangers and staff alike: the staff's own sign-in opens nothing there."""
+    objects, problems = Objects(), []
+    for client in (Client(), client_for("owner")):
+        for address in PATIENTS:
+            for answer in both(client, address.filled(objects)):
+                sent = answer.status_code == 302 and "/sign-in/" in answer["Location"]
+                if not sent and answer.status_code != 405:
+                    problems.append((address.route, answer.status_code))
+
+    assert problems == []
+
+
+def test_a_patient_opens_their_own_pages_and_no_page_of_the_staff(organization):
+    client, who = signed_in_patient(organization)
+    objects, problems = Objects(), []
+    mine = Objects()
+    mine.made["patients.patient"] = Patient.objects.get(pk=who)
+    for address in PATIENTS:
+        answer = ask(client, address.filled(mine))
+        if answer.status_code not in (200, 405, 409) or "no-store" not in answer["Cache-Control"]:
+            problems.append((address.route, answer.status_code))
+    for address in GUARDED:
+        for answer in both(client, address.filled(objects)):
+            if answer.status_code not in (302, 403, 405):
+                problems.append((address.route, answer.status_code))
+
+    assert problems == []
+
+
+def test_another_patients_objects_are_not_there(organization):
+    client, _who = signed_in_patient(organization)
+    theirs, problems = Objects(), []
+    walked = [address for address in PATIENTS if address.names_objects]
+    for address in walked:
+        for answer in both(client, address.filled(theirs)):
+            if answer.status_code not in (404, 405):
+                problems.append((address.route, answer.wsgi_request.method, answer.status_code))
+
+    assert len(walked) >= 5
+    assert problems == []
+
+
+def test_a_patient_of_another_clinic_opens_nothing_here(organization, other_organization):
+    with inside(other_organization):
+        client, _who = signed_in_patient(other_organization)
+    (there,) = client.cookies
+    token = client.cookies[there].value
+    from careloop.portal.recognizing import cookie_name
+
+    client.cookies[cookie_name("patient", organization.slug)] = token
+    objects, problems = Objects(), []
+    for address in PATIENTS:
+        for answer in both(client, address.filled(objects)):
+            sent = answer.status_code == 302 and "/sign-in/" in answer["Location"]
+            if not sent and answer.status_code != 405:
+                problems.append((address.route, answer.status_code))
+
+    assert problems == []
+
+
+def test_another_clinics_visits_are_not_there_for_a_patient_here(organization, other_organization):
+    client, _who = signed_in_patient(organization)
+    with inside(other_organization):
+        theirs = Objects()
+        for address in PATIENTS:
+            address.filled(theirs)
+    problems = []
+    for address in PATIENTS:
+        if address.names_objects:
+            url = address.filled(theirs).replace(f"/p/{other_organization.slug}/", f"/p/{organization.slug}/")
+            url = re.sub(r"^/p/[^/]+/", f"/p/{organization.slug}/", url)
+            for answer in both(client, url):
+                if answer.status_code not in (404, 405):
+                    problems.append((address.route, answer.status_code))
+
+    assert problems == []
+
+
+def test_looking_at_patients_pages_changes_nothing(organization):
+    client, who = signed_in_patient(organization)
+    mine, problems = Objects(), []
+    mine.made["patients.patient"] = Patient.objects.get(pk=who)
+    urls = [(address.filled(mine), address) for address in OURS if address.route.startswith("p/<clinic")]
+    for url, address in urls:
+        before = written()
+        ask(client, url)
+        changed = {table for table, count in written().items() if count != before.get(table)} - WRITTEN_BY_READING
+        if changed - {"portal_session"}:
+            problems.append((address.route, changed))
+
+    assert len(urls) > 30
     assert problems == []
 
 

@@ -14,6 +14,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from careloop.accounts.models import User
+from careloop.tenancy.models import Organization
 
 NOW = datetime(2026, 3, 16, 2, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
@@ -53,6 +54,7 @@ PARAMETERS: dict[str, str] = {
     "schedule/|template_id": "scheduling.Template",
     "ticket_id": "waitingroom.Ticket",
     "display_id": "waitingroom.Display",
+    "helper_id": "patients.RelatedPerson",
 }
 # parameters that are words of ours, the same in every organization
 VALUES: dict[str, Any] = {
@@ -90,6 +92,9 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "messaging.channelaccount": {"kind": "sandbox", "channel": "email"},
 }
 
+# columns that may be empty and are not in an object that is somebody's
+NEEDED = {"scheduling.appointment.patient"}
+
 
 class Objects:
     """Makes at most one object of each model, with whatever it points to; belongs to the organization it is used in."""
@@ -103,6 +108,8 @@ class Objects:
         Raises:
             LookupError: nobody has said what this parameter names.
         """
+        if parameter == "slug":
+            return Organization.objects.get().slug
         for known in (PARAMETERS, VALUES):
             for name, found in known.items():
                 start, _, wanted = name.rpartition("|")
@@ -136,7 +143,8 @@ class Objects:
             if field.name in values or field.name == "organization" or (field.primary_key and not field.remote_field):
                 continue
             filled = field.null or field.has_default() or field.db_default is not models.NOT_PROVIDED
-            if filled and (field.null or not isinstance(field, models.ForeignKey)):
+            is_needed = f"{model._meta.label_lower}.{field.name}" in NEEDED
+            if filled and not is_needed and (field.null or not isinstance(field, models.ForeignKey)):
                 continue
             values[field.name] = self._some(field)
         return model._default_manager.create(**values)

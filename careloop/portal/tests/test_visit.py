@@ -153,7 +153,7 @@ def test_too_late_to_change_gives_the_telephone_and_still_takes_a_yes(page):
 
 
 def test_what_is_over_says_so(page, monkeypatch):
-    from careloop.portal import visits
+    from careloop.portal import linked_visits as visits
 
     later = page.booked.starts_at + timedelta(hours=1)
     monkeypatch.setattr(visits.timezone, "now", lambda: later)

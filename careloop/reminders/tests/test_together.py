@@ -116,7 +116,7 @@ def test_a_refusal_is_one_persons_own(story):
 
 
 def test_by_sms_one_link_leads_to_a_page_with_all_of_them(story, client):
-    from careloop.portal import visits
+    from careloop.portal import linked_visits as visits
 
     people, booked = family(story, way="phone")
     story.until(booked[0].starts_at - timedelta(hours=12))

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from careloop.kernel import sql
 from careloop.patients.tests.make import patient
 from careloop.records import services as records
-from careloop.scheduling import errors, places, privacy, services, sessions
+from careloop.scheduling import errors, holds, places, privacy, services, sessions
 from careloop.scheduling.models import Appointment, Service
 from careloop.scheduling.places import Place
 from careloop.scheduling.tests.make import MORNING, NOW, book, clinic, equipment, offers, practitioner, session
@@ -403,3 +403,57 @@ def test_a_session_ended_by_hand_notes_who_did_not_come(organization):
     assert sessions.finish(session_id=held.pk, now=held.ends_at, by=None) == 1
     missed.refresh_from_db()
     assert missed.state == "noshow"
+
+
+def test_a_place_held_for_a_visitor_becomes_somebodys(organization):
+    where = clinic(minutes=30, first_visit_minutes=60)
+    held, who = session(where), patient()
+
+    made = book(where, held, None, state="pending", held_until=NOW + HALF, says_first=True)
+    assert (made.patient_id, made.ends_at - made.starts_at) == (None, 2 * HALF)
+    was_here(who)
+    given = holds.give_to(appointment_id=made.pk, patient_id=who, now=NOW)
+    again = holds.give_to(appointment_id=made.pk, patient_id=who, now=NOW)
+
+    assert (given.patient_id, given.state, given.ends_at - given.starts_at, given.is_first_visit) == (
+        who,
+        "pending",
+        HALF,
+        False,
+    )
+    assert again.version == given.version
+    with pytest.raises(errors.HoldExpired):
+        holds.give_to(appointment_id=made.pk, patient_id=patient("別人"), now=NOW)
+    assert services.keep(appointment_id=made.pk, now=NOW, by=None).state == "booked"
+
+
+def test_a_held_place_is_not_given_to_somebody_who_is_elsewhere_and_not_kept_for_nobody(organization):
+    where, elsewhere, who = clinic(), clinic(), patient()
+    book(elsewhere, session(elsewhere), who)
+
+    made = book(where, session(where), None, state="pending", held_until=NOW + HALF)
+
+    with pytest.raises(errors.PatientBusy):
+        holds.give_to(appointment_id=made.pk, patient_id=who, now=NOW)
+    with pytest.raises(errors.HoldExpired):
+        services.keep(appointment_id=made.pk, now=NOW, by=None)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Appointment.objects.filter(pk=made.pk).update(state="booked")
+
+
+def test_a_visitor_learns_the_rule_for_first_visits_when_they_say_who_they_are(organization):
+    where, who = clinic(who="FIRST"), patient()
+    was_here(who)
+    made = book(where, session(where), None, state="pending", held_until=NOW + HALF, online=True)
+
+    with pytest.raises(errors.OnlyFirstVisits):
+        holds.give_to(appointment_id=made.pk, patient_id=who, now=NOW)
+
+
+def test_a_closed_session_lets_the_visitor_without_a_name_go_quietly(organization):
+    where = clinic()
+    held = session(where)
+    made = book(where, held, None, state="pending", held_until=NOW + HALF)
+
+    assert sessions.close_session(session_id=held.pk, reason="", now=NOW, by=None) == 0
+    assert Appointment.objects.get(pk=made.pk).state == "cancelled"

@@ -72,5 +72,18 @@ KIND = ChannelKind(
             required=False,
             help=_("Found by the connection check; events for another account are then left alone"),
         ),
+        SettingField(
+            "login_channel_id",
+            _("LINE Login channel id"),
+            required=False,
+            help=_("Lets patients sign in with LINE; a LINE Login channel of the same provider"),
+        ),
+        SettingField(
+            "login_channel_secret",
+            _("LINE Login channel secret"),
+            secret=True,
+            required=False,
+            help=_("LINE Developers console, Basic settings tab of the LINE Login channel"),
+        ),
     ),
 )

@@ -63,6 +63,7 @@ WARNINGS: Words = {
     "phone.missing": gettext_lazy("There is no telephone number in it."),
     "phone.several": gettext_lazy("Several numbers stand in one field; enter them one by one."),
     "phone.digits_lost": gettext_lazy("A spreadsheet has cut off digits of this number."),
+    "contact.unproved": gettext_lazy("The patient typed this online and has not proved yet that it is theirs."),
     "phone.doubtful": gettext_lazy("This number looks as if it was typed to fill the field."),
     "email.odd": gettext_lazy("This does not look like an e-mail address."),
     "line.odd": gettext_lazy("This is no LINE user ID."),

@@ -1,5 +1,6 @@
 """Forms of the settings pages."""
 
+import re
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -16,6 +17,10 @@ from careloop.tenancy.models import Location, Organization
 USUAL_ZONES = ("Asia/Taipei", "Asia/Shanghai", "Asia/Hong_Kong", "Asia/Singapore", "Asia/Tokyo", "Europe/London", "Europe/Berlin",
                "America/New_York", "America/Los_Angeles", "Australia/Sydney", "UTC")  # fmt: skip
 HOURS = [(hour, f"{hour:02d}:00") for hour in range(24)]
+
+
+# what may stand in a content policy: a scheme, a name, a port, and nothing that would begin another rule
+EMBED_ORIGIN = re.compile(r"https://[a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?(?::[0-9]{1,5})?")
 
 
 def _zones(current: str = "") -> list[tuple[str, str]]:
@@ -47,18 +52,21 @@ class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Organization
         fields = [
             "name", "licence_number", "phone", "address", "website", "language", "time_zone", "accent_color",
-            "quiet_from_hour", "quiet_to_hour", "marketing_cap",
+            "quiet_from_hour", "quiet_to_hour", "marketing_cap", "embed_origins",
         ]  # fmt: skip
         labels = {
             "name": _("Name"), "licence_number": _("Institution code"), "phone": _("Telephone"), "address": _("Address"),
             "language": _("Language of messages"), "time_zone": _("Time zone"),
-            "accent_color": _("Colour"),
+            "accent_color": _("Colour"), "embed_origins": _("Websites that show the booking page"),
         }  # fmt: skip
         help_texts = {
             "name": _("As patients know it; it stands in every message."),
             "licence_number": _("The ten digits of the National Health Insurance."),
             "language": _("For patients who have not chosen one."),
             "accent_color": _("Buttons and links; CareLoop keeps them readable."),
+            "embed_origins": _(
+                "For example https://www.example.tw, several with a space between them. Nobody else can put it into a frame."
+            ),
         }
         widgets = {
             "accent_color": forms.TextInput(attrs={"type": "color", "class": "form-control form-control-color"}),
@@ -80,6 +88,12 @@ class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
         if zone not in available_timezones():
             raise forms.ValidationError(_("There is no such time zone."))
         return zone
+
+    def clean_embed_origins(self) -> str:
+        origins = self.cleaned_data["embed_origins"].split()
+        if any(not EMBED_ORIGIN.fullmatch(one) for one in origins):
+            raise forms.ValidationError(_("Write each website as https:// and its name, without a path."))
+        return " ".join(dict.fromkeys(origins))
 
 
 class LegalForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -102,7 +102,7 @@ def _show(
             "days": [{"on": spoken_date(day.on, language), "places": day.places} for day in days], "anybody": anybody,
             "more": more.isoformat() if more else "", "do": step, "code": step.upper(),
         }  # fmt: skip
-    return _page(request, "portal/visit.html", door, status=status, **context)
+    return _page(request, "portal/linked_visit.html", door, status=status, **context)
 
 
 def _fits(step: str, found: Visit) -> bool:

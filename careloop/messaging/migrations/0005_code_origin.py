@@ -1,0 +1,25 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("messaging", "0004_sent_index")]
+
+    operations = [
+        migrations.AlterField(
+            model_name="message",
+            name="origin",
+            field=models.CharField(
+                choices=[
+                    ("journey", "care journey"),
+                    ("staff", "staff"),
+                    ("reply", "automatic answer"),
+                    ("campaign", "campaign"),
+                    ("api", "programming interface"),
+                    ("code", "one-time code"),
+                ],
+                db_default="staff",
+                default="staff",
+                max_length=10,
+            ),
+        ),
+    ]

@@ -1,0 +1,126 @@
+"""Signing in with LINE: to LINE and back, or with the ID token of a LIFF app; and connecting LINE with a patient."""
+
+from urllib.parse import quote
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import translation
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from careloop.integrations.channels.line.login import LineLoginError, LoginChannel
+from careloop.messaging.links import base_url
+from careloop.portal import codes, errors, line, recognizing
+from careloop.portal.codes import Address
+from careloop.portal.entering import for_everybody, for_patients, next_page, show
+from careloop.portal.forms import AddressForm
+from careloop.portal.limits import Limit, minutes, wait_for
+from careloop.portal.models import OneTimeCode
+from careloop.portal.recognizing import Visitor
+
+
+@for_everybody("sends the browser to LINE; nothing is known of it yet")
+@require_POST
+def start(request: HttpRequest, visitor: Visitor) -> HttpResponse:
+    """To LINE."""
+    found = _channel()
+    return HttpResponseRedirect(line.send_away(
+        found, organization_id=visitor.clinic.pk, browser_hash=visitor.browser_hash, redirect=_callback(visitor),
+        next_url=next_page(request, visitor), language=translation.get_language() or "",
+    ))  # fmt: skip
+
+
+@for_everybody("opens only with LINE's own word, for the browser that was sent there, once")
+@require_GET
+def callback(request: HttpRequest, visitor: Visitor) -> HttpResponse:
+    """Back from LINE: the code is exchanged on the server, and the token verified by LINE."""
+    found = _channel()
+    errand = line.come_back(
+        organization_id=visitor.clinic.pk, browser_hash=visitor.browser_hash, state=request.GET.get("state", "")[:200]
+    )
+    code = request.GET.get("code", "")[:500]
+    if not code:  # the person said no, over there
+        return HttpResponseRedirect(reverse("portal:sign_in", args=[visitor.clinic.slug]))
+    try:
+        token = line.port().token_of(found, code=code, verifier=errand.verifier, redirect=_callback(visitor))
+    except LineLoginError:
+        raise errors.LineRefused from None
+    user = line.user_behind(found, id_token=token, nonce=errand.nonce, now=visitor.now)
+    return _known(request, visitor, user, errand.next)
+
+
+@for_everybody("opens only with an ID token that LINE confirms, once; limited per network")
+@require_POST
+def token(request: HttpRequest, visitor: Visitor) -> HttpResponse:
+    """The ID token of a LIFF app (`liff.getIDToken()`), posted as a form."""
+    wait = wait_for((Limit("line-network", f"{visitor.clinic.pk}|{visitor.address}", 60, 3600),))
+    if wait:
+        raise errors.TooOften(minutes=minutes(wait))
+    user = line.user_behind(_channel(), id_token=request.POST.get("id_token", ""), nonce="", now=visitor.now)
+    return _known(request, visitor, user, next_page(request, visitor))
+
+
+def _known(request: HttpRequest, visitor: Visitor, user: str, next_url: str) -> HttpResponse:
+    """Sign in whose LINE it is; a family says who; a stranger proves to be a patient first."""
+    address = Address("line", user, user)
+    holders = codes.holders_of(address)
+    language = translation.get_language() or ""
+    if len(holders) == 1 and visitor.session is None:
+        recognizing.sign_in(
+            visitor, holders[0].patient_id, how="line", user_agent=request.headers.get("User-Agent", "")
+        )
+        return HttpResponseRedirect(next_url)
+    if holders and visitor.session is None:
+        codes.note_proved(address=address, browser_hash=visitor.browser_hash, language=language, now=visitor.now)
+        return HttpResponseRedirect(f"{reverse('portal:who', args=[visitor.clinic.slug])}?next={quote(next_url)}")
+    line.keep_waiting(organization_id=visitor.clinic.pk, browser_hash=visitor.browser_hash, user=user)
+    return HttpResponseRedirect(f"{reverse('portal:line_connect', args=[visitor.clinic.slug])}?next={quote(next_url)}")
+
+
+@for_everybody("needs LINE's word and then a code to an address in the record and the birth date")
+@require_http_methods(["GET", "HEAD", "POST"])
+def connect(request: HttpRequest, visitor: Visitor) -> HttpResponse:
+    """Prove which patient this LINE account is: a code to the address in the record, then the birth date."""
+    user = line.who_waits(organization_id=visitor.clinic.pk, browser_hash=visitor.browser_hash)
+    if not user:
+        return HttpResponseRedirect(reverse("portal:sign_in", args=[visitor.clinic.slug]))
+    form = AddressForm(request.POST or None)
+    status = 200
+    if request.method == "POST":
+        status = 422
+        if form.is_valid():
+            address = form.cleaned_data["address"]
+            try:
+                codes.check_limits(address, organization_id=visitor.clinic.pk, network=visitor.address)
+            except errors.TooOften as error:
+                form.add_error("address", str(error))
+                status = 429
+            else:
+                codes.ask(
+                    address=address, purpose=OneTimeCode.Purpose.LINE, browser_hash=visitor.browser_hash,
+                    language=translation.get_language() or "", now=visitor.now, line_user=user,
+                )  # fmt: skip
+                url = reverse("portal:code", args=[visitor.clinic.slug])
+                return HttpResponseRedirect(f"{url}?next={quote(next_page(request, visitor))}")
+    context = {"form": form, "next": next_page(request, visitor)}
+    return show(request, visitor, "portal/line_connect.html", context, status=status)
+
+
+@for_patients
+@require_POST
+def unbind(request: HttpRequest, visitor: Visitor) -> HttpResponse:
+    """Take LINE off the record."""
+    if visitor.acts_for_another:
+        raise errors.NotYours
+    line.unbind(patient_id=visitor.own_id, now=visitor.now)
+    return HttpResponseRedirect(reverse("portal:me", args=[visitor.clinic.slug]))
+
+
+def _channel() -> LoginChannel:
+    found = line.channel()
+    if found is None:
+        raise errors.LineRefused
+    return found
+
+
+def _callback(visitor: Visitor) -> str:
+    return base_url() + reverse("portal:line_callback", args=[visitor.clinic.slug])
