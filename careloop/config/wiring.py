@@ -9,7 +9,8 @@ from django.conf import settings
 DECLARATIONS = ("events", "handlers", "slots")
 SLICES = (
     "events", "audit", "accounts", "policy", "patients", "consent", "records", "followups", "scheduling", "facts", "messaging", "segments",
-    "journeys", "insights", "integrations", "integrations.imports", "integrations.channels", "portal", "api", "web",
+    "journeys", "insights", "integrations", "integrations.imports", "integrations.channels", "integrations.icalendar",
+    "portal", "api", "web",
 )  # fmt: skip
 
 

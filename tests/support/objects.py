@@ -44,6 +44,8 @@ PARAMETERS: dict[str, str] = {
     "member_id": "accounts.Membership",
     "invitation_id": "accounts.Invitation",
     "token_id": "api.ApiToken",
+    "link_id": "icalendar.CalendarLink",
+    "upload_id": "icalendar.LeaveUpload",
 }
 # parameters that are words of ours, the same in every organization
 VALUES: dict[str, Any] = {
