@@ -1,6 +1,6 @@
 """Pages for patients: `/p/`."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from careloop.portal import calendars, views
 
@@ -9,5 +9,5 @@ urlpatterns = [
     path("p/m/<str:token>/", views.answer, name="answer"),
     path("p/u/<str:token>/", views.unsubscribe, name="unsubscribe"),
     path("p/c/<str:token>/", views.preferences, name="preferences"),
-    path("p/ics/<linktoken:token>/", calendars.invitation, name="invitation"),
+    re_path(r"^p/ics/(?P<token>[A-Za-z0-9_-]{43})/$", calendars.invitation, name="invitation"),
 ]

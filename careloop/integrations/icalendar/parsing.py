@@ -81,7 +81,7 @@ def parse(text: str) -> tuple[list[Component], Lines]:
     lines = Lines(text)
     _check_depth(lines)
     try:
-        components = Component.from_ical(lines, multiple=True)  # type: ignore[arg-type]
+        components = Component.from_ical(lines, multiple=True)  # type: ignore[call-overload]
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
         raise CannotRead("line", lines.places[min(lines.at, len(lines.places) - 1)] if lines else 0,
                          what=_shown(lines[lines.at]) if lines else "") from error  # fmt: skip

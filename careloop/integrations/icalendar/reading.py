@@ -115,7 +115,7 @@ class _Reader:
 
     def _read(self, components: list[Component], lines: Lines) -> None:
         walked = [one for component in components for one in component.walk()]
-        names = defaultdict(int)
+        names: dict[str, int] = defaultdict(int)
         for one in walked:
             names[str(one.name)] += 1
         self.found.counts = {name: names[name] for name in ("VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY")}

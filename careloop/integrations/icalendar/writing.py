@@ -70,7 +70,8 @@ def folded(line: str) -> str:
     """Return a content line broken into pieces of at most 75 octets, never inside a character."""
     if line.isascii() and len(line) <= LONGEST_LINE:
         return line
-    pieces, start, width = [], 0, 0
+    pieces: list[str] = []
+    start = width = 0
     for place, character in enumerate(line):
         octets = len(character.encode())
         # the blank that begins a following line counts too
