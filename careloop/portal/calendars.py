@@ -34,9 +34,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def appointment_of(message: Message) -> Appointment | None:
-    """Return the visit a message speaks of: messages about visits carry its id, and speak to its own patient."""
-    if message.origin != "appointment":
-        return None
+    """Return the visit a message speaks of: messages about visits carry its id as `origin_id`, and go to its own patient."""
     try:
         wanted = UUID(message.origin_id.partition(":")[0])
     except ValueError:

@@ -87,9 +87,12 @@ def read(
     Raises:
         CannotRead: the file as a whole is none, or tells of too many times.
     """
-    components, lines = parse(decode(data))
-    if not components:
+    text = decode(data)
+    if "BEGIN:" not in text.upper():
         raise CannotRead("no_calendar")
+    components, lines = parse(text)
+    if not components:
+        raise CannotRead("cut_off", lines.places[-1])
     return _Reader(components, lines, zone=ZoneInfo(zone), now=now, all_day=all_day, tell=tell).found
 
 

@@ -11,6 +11,7 @@ REFUSALS: dict[str, str | Promise] = {
     "empty": _("The file is empty. Export the calendar again."),
     "encoding": _("The text is in an unknown encoding. Export the calendar again as an .ics file (UTF-8)."),
     "no_calendar": _("There is no calendar in this file. Export the calendar as an .ics file and upload that."),
+    "cut_off": _("The file ends in the middle of the calendar. Export it again and wait until the download has finished."),
     "line": _("“%(what)s” is not a line of a calendar. Export the calendar again, or take this line out of the file."),
     "too_deep": _("The parts of this file stand inside each other more than fifty deep, as in no calendar. Export it again."),
     "too_many": _("The calendar tells of more than %(most)d times away. Export only the calendar with the leave."),
@@ -39,6 +40,7 @@ WARNED: dict[str, str | Promise] = {
     "floating": _("The entry has no time zone; the time was read as the clinic’s."),
     "rule": _("The repetition cannot be read; only its first time was taken."),
     "unreadable": _("“%(what)s” cannot be read and was left out."),
+    "cut_off": _("The file ends in the middle of the calendar. Export it again and wait until the download has finished."),
     "line": _("A line of the entry cannot be read and was left out."),
 }
 

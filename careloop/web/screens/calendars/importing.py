@@ -56,8 +56,7 @@ def preview(request: HttpRequest, upload_id: UUID) -> HttpResponse:
         said = leave.content(found)
     except DomainError as error:
         return refuse(request, str(error), status=410)
-    remove = request.GET.get("keep") != "on"
-    plan = leave.plan(said, practitioner_id=found.practitioner_id, kind=found.kind, remove=remove, now=timezone.now())
+    plan = leave.plan(said, practitioner_id=found.practitioner_id, kind=found.kind, remove=True, now=timezone.now())
     return respond(request, "calendars/preview.html", _page(found, plan, _zone(request)))
 
 
