@@ -40,7 +40,9 @@ WARNED: dict[str, str | Promise] = {
     "floating": _("The entry has no time zone; the time was read as the clinic’s."),
     "rule": _("The repetition cannot be read; only its first time was taken."),
     "unreadable": _("“%(what)s” cannot be read and was left out."),
-    "cut_off": _("The file ends in the middle of the calendar. Export it again and wait until the download has finished."),
+    "cut_off": _(
+        "The file ends in the middle of the calendar. Export it again and wait until the download has finished."
+    ),
     "line": _("A line of the entry cannot be read and was left out."),
 }
 

@@ -1,6 +1,6 @@
 """One appointment in the patient's own calendar: put in, moved, taken out, and never saying what for."""
 
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -124,7 +124,7 @@ def test_any_appointment_is_read_back_equal(organization, data):
     text = st.text(max_size=60).map(lambda said: said.replace("\x00", "").encode("utf-8", "ignore").decode())
     plain = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\\"), min_size=1, max_size=60)
     Organization.objects.filter(pk=organization.pk).update(name=(name := data.draw(plain)))
-    starts_at = data.draw(st.datetimes().filter(lambda at: 2020 < at.year < 2040)).replace(microsecond=0)
+    starts_at = data.draw(st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1))).replace(microsecond=0)
     starts_at = starts_at.replace(tzinfo=UTC)
     made = Appointment(
         id=uuid4(), organization_id=organization.pk, starts_at=starts_at, ends_at=starts_at + timedelta(minutes=data.draw(st.integers(1, 300))),
