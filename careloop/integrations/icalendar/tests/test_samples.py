@@ -2,6 +2,7 @@
 
 import csv
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -100,7 +101,6 @@ def test_a_sample_with_bytes_changed_neither_crashes_nor_hangs(samples, data):
         if not changed:
             break
 
-    try:
+    # refused is fine; any other error would end the test
+    with suppress(parsing.CannotRead):
         reading.read(bytes(changed), zone="Asia/Taipei", now=LONG_AGO)
-    except parsing.CannotRead as refused:
-        assert refused.reason

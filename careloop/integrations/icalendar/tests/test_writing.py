@@ -51,7 +51,7 @@ def test_hostile_names_are_one_line_of_text(shared):
     names = json.loads((folder / "clinic-strings.json").read_text()) + json.loads(
         (folder / "big-list-of-naughty-strings.json").read_text()
     )
-    names += (folder / "xss-payloads.txt").read_text().splitlines() + ["END:VEVENT\r\nBEGIN:VEVENT\r\nSUMMARY:forged"]
+    names += [*(folder / "xss-payloads.txt").read_text().splitlines(), "END:VEVENT\r\nBEGIN:VEVENT\r\nSUMMARY:forged"]
 
     for name in names:
         event = event_with(writing.text("SUMMARY", name), f"ORGANIZER;CN={writing.parameter(name)}:mailto:a@b.test")

@@ -42,8 +42,10 @@ END:VEVENT
 FREE = "BEGIN:VEVENT\nUID:f\nSUMMARY:午餐\nTRANSP:TRANSPARENT\nDTSTART:20990101T000000Z\nDTEND:20990101T010000Z\nEND:VEVENT\n"
 
 
-def send(client, file, who, **changed):
-    return client.post(IMPORT, {"practitioner": who.pk, "file": file, "kind": "LEAVE", "all_day": "busy", **changed})
+def send(client, file, who, changed=None):
+    return client.post(
+        IMPORT, {"practitioner": who.pk, "file": file, "kind": "LEAVE", "all_day": "busy"} | (changed or {})
+    )
 
 
 def own(client, name="林怡君"):
@@ -252,7 +254,7 @@ def test_hostile_titles_and_names_are_text(client_for, soon):
 def test_a_wrong_form_is_shown_again(client_for, soon, wrong):
     client, where = client_for("front_desk"), clinic()
 
-    assert send(client, leave_file(soon), where.physician, **wrong).status_code == 422
+    assert send(client, leave_file(soon), where.physician, wrong).status_code == 422
 
 
 @pytest.mark.parametrize(("language", "word"), [("zh-hant", "行事曆"), ("zh-hans", "日历"), ("en", "Calendars")])
