@@ -52,7 +52,7 @@ def run_import(
         zone = ZoneInfo(Organization.objects.values_list("time_zone", flat=True).get())
         found = leave.read(data, now=now, all_day=all_day)
         wanted: dict[str, Any] = {"practitioner_id": owner.pk, "kind": "LEAVE", "remove": not keep, "now": now}
-        done = leave.plan(found, **wanted) if dry_run else leave.apply(found, by=None, **wanted)[0]
+        done = leave.plan(found, **wanted) if dry_run else leave.apply(found, by=None, **wanted)
         return _answer(done, owner, zone, dry_run=dry_run)
 
 

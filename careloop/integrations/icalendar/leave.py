@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from careloop.audit import services as audit
 from careloop.integrations.icalendar import apart
@@ -169,8 +170,8 @@ def affected(practitioner_id: UUID, times: Sequence[Any]) -> list[dict[str, Any]
 @transaction.atomic
 def apply(
     found: dict[str, Any], *, practitioner_id: UUID, kind: str, remove: bool, by: UUID | None, now: datetime
-) -> tuple[Plan, list[UUID]]:
-    """Note the times away of a calendar, and return what was done with the ids of what was added or changed.
+) -> Plan:
+    """Note the times away of a calendar, and return what was done.
 
     Patients stay booked until somebody closes, moves or hands over their session: `Plan.affected` lists them.
 
@@ -180,25 +181,23 @@ def apply(
     # two who import the same calendar at once wait for each other
     owner = _practitioner(practitioner_id, lock=True)
     done = plan(found, practitioner_id=owner.pk, kind=kind, remove=remove, now=now)
-    written = [
-        _note(one, owner.pk, kind=kind, by=by, now=now) for one in done.changes if one.what in ("new", "changed")
-    ]
-    gone = [one.key for one in done.changes if one.what == "gone"]
-    if gone:
-        Absence.objects.filter(practitioner=owner, source=SOURCE, external_id__in=gone).delete()
+    for one in done.changes:
+        if one.what in ("new", "changed"):
+            sessions.add_absence(
+                practitioner_id=owner.pk, starts_at=one.starts_at, ends_at=one.ends_at, kind=kind, note=one.note, source=SOURCE,
+                external_id=one.key, now=now, by=by,
+            )  # fmt: skip
+    imported(owner.pk, [one.key for one in done.changes if one.what == "gone"]).delete()
     audit.record(
         "leave.imported", target=("practitioner", owner.pk), now=now,
         details={what: done.count(what) for what in ("new", "changed", "same", "gone")},
     )  # fmt: skip
-    return done, written
+    return done
 
 
-def _note(one: Change, practitioner_id: UUID, *, kind: str, by: UUID | None, now: datetime) -> UUID:
-    made = sessions.add_absence(
-        practitioner_id=practitioner_id, starts_at=one.starts_at, ends_at=one.ends_at, kind=kind, note=one.note, source=SOURCE,
-        external_id=one.key, now=now, by=by,
-    )  # fmt: skip
-    return made.pk
+def imported(practitioner_id: UUID, keys: Sequence[str]) -> QuerySet[Absence]:
+    """Return the practitioner's absences that calendars brought under these names."""
+    return Absence.objects.filter(practitioner_id=practitioner_id, source=SOURCE, external_id__in=keys)
 
 
 @transaction.atomic
@@ -209,11 +208,12 @@ def apply_upload(*, upload_id: UUID, remove: bool, by: UUID | None, now: datetim
         UploadGone: it was thrown away, or imported by somebody else.
     """
     upload = LeaveUpload.objects.select_for_update().get(pk=upload_id)
-    done, written = apply(
+    done = apply(
         content(upload), practitioner_id=upload.practitioner_id, kind=upload.kind, remove=remove, by=by, now=now
     )
     upload.counts = {what: done.count(what) for what in ("new", "changed", "same", "gone")}
-    upload.absences = written
+    there = imported(upload.practitioner_id, [one.key for one in done.changes if one.what != "gone"])
+    upload.absences = list(there.values_list("pk", flat=True))
     _empty(upload, LeaveUpload.State.APPLIED)
     return upload
 

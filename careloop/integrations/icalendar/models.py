@@ -59,7 +59,7 @@ class LeaveUpload(TenantModel):
     key_wrapped = models.BinaryField(null=True)
     content_sealed = models.BinaryField(null=True)
     counts = models.JSONField(default=dict)
-    absences = ArrayField(models.UUIDField(), default=list, help_text="those the import added or changed")
+    absences = ArrayField(models.UUIDField(), default=list, help_text="those the calendar told of")
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
 

@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
                     django.contrib.postgres.fields.ArrayField(
                         base_field=models.UUIDField(),
                         default=list,
-                        help_text="those the import added or changed",
+                        help_text="those the calendar told of",
                         size=None,
                     ),
                 ),
