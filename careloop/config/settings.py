@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "careloop.integrations",
     "careloop.integrations.channels",
     "careloop.integrations.fhir",
+    "careloop.integrations.icalendar",
     "careloop.integrations.imports",
     "careloop.portal",
     "careloop.portal.queue",

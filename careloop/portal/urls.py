@@ -1,8 +1,8 @@
 """Pages for patients: `/p/`. One letter after it is a link in a message; two and more are a clinic's short name."""
 
-from django.urls import path, register_converter
+from django.urls import path, re_path, register_converter
 
-from careloop.portal import linked_visits, views
+from careloop.portal import calendars, linked_visits, views
 from careloop.portal.pages import book, me, public, signing_in, visits, with_line
 
 
@@ -64,4 +64,5 @@ urlpatterns = [
     path(HERE + "offline/", public.offline, name="offline"),
     path(HERE + "manifest.webmanifest", public.manifest, name="manifest"),
     path(HERE + "worker.js", public.worker, name="worker"),
+    re_path(r"^p/ics/(?P<token>[A-Za-z0-9_-]{43})/$", calendars.invitation, name="invitation"),
 ]

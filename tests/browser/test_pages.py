@@ -52,7 +52,7 @@ PAGES = (
     "/settings/staff/", "/settings/staff/invite/", "/settings/staff/{member}/", "/settings/roles/", "/settings/legal/",
     "/settings/contacts/", "/settings/sign-offs/", "/settings/system/", "/settings/channels/", "/settings/channels/{channel}/",
     "/settings/channels/new/line/", "/settings/channels/new/email/", "/settings/notices/", "/settings/notices/{notice}/",
-    "/settings/tokens/", "/settings/tokens/new/",
+    "/settings/tokens/", "/settings/tokens/new/", "/calendars/", "/calendars/new/", "/calendars/import/",
     "/accounts/password/change/", "/accounts/2fa/", "/accounts/sessions/", "/search/?q=林", "/gallery/",
     "{answer}", "{unsubscribe}", "{preferences}",
     "/queue/rules/", "/queue/screens/", "/queue/{queue_session}/", "/queue/{queue_session}/console/",

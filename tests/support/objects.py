@@ -55,6 +55,8 @@ PARAMETERS: dict[str, str] = {
     "ticket_id": "waitingroom.Ticket",
     "display_id": "waitingroom.Display",
     "helper_id": "patients.RelatedPerson",
+    "link_id": "icalendar.CalendarLink",
+    "upload_id": "icalendar.LeaveUpload",
 }
 # parameters that are words of ours, the same in every organization
 VALUES: dict[str, Any] = {

@@ -1,0 +1,1 @@
+"""Calendars (RFC 5545): feeds of practitioners, invitations of patients, leave that comes from a calendar program."""

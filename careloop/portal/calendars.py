@@ -1,0 +1,45 @@
+"""The visit a message speaks of, as a file for the patient's calendar."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from careloop.accounts.access import public
+from careloop.audit import services as audit
+from careloop.integrations.icalendar import invitation as writing
+from careloop.messaging.models import Message
+from careloop.portal.doors import opened
+from careloop.portal.views import BY_WHAT, _gone
+from careloop.scheduling.models import Appointment
+
+
+@public(BY_WHAT)
+@never_cache
+@require_safe
+def invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """Give the visit as it is now: a calendar that has it already moves it, or takes it out when it was called off."""
+    now = timezone.now()
+    with opened(token, now=now) as door:
+        found = appointment_of(door.message) if door is not None else None
+        if door is None or found is None:
+            return _gone(request)
+        file = writing.invitation(found, language=door.message.language)
+        audit.record("invitation.fetched", patients=[found.patient_id], target=("appointment", found.pk), now=now)
+    response = HttpResponse(file, content_type=f"text/calendar; charset=utf-8; method={writing.method(found)}")
+    response["Content-Disposition"] = 'attachment; filename="appointment.ics"'
+    return response
+
+
+def appointment_of(message: Message) -> Appointment | None:
+    """Return the visit a message speaks of: messages about visits carry its id as `origin_id`, and go to its own patient."""
+    try:
+        wanted = UUID(message.origin_id.partition(":")[0])
+    except ValueError:
+        return None
+    found = Appointment.objects.select_related("practitioner", "location").filter(
+        pk=wanted, patient_id=message.patient_id
+    )
+    return found.exclude(state="waitlist").first()

@@ -1,0 +1,1 @@
+"""Calendars: links that calendar programs follow, and leave that comes from one."""

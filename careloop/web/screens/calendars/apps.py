@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class CalendarScreensConfig(AppConfig):
+    name = "careloop.web.screens.calendars"
+    label = "calendar_screens"
