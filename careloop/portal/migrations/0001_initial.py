@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("patients", "0005_any_key"),
-        ("scheduling", "0003_held_for_a_visitor"),
+        ("scheduling", "0004_held_for_a_visitor"),
         ("tenancy", "0006_embed_origins"),
     ]
 

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("scheduling", "0002_waitlist")]
+    dependencies = [("scheduling", "0003_search_miss")]
 
     operations = [
         migrations.AlterField(

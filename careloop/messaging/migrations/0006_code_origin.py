@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("messaging", "0004_sent_index")]
+    dependencies = [("messaging", "0005_visits")]
 
     operations = [
         migrations.AlterField(
@@ -15,11 +15,12 @@ class Migration(migrations.Migration):
                     ("reply", "automatic answer"),
                     ("campaign", "campaign"),
                     ("api", "programming interface"),
+                    ("appointment", "appointment"),
                     ("code", "one-time code"),
                 ],
                 db_default="staff",
                 default="staff",
-                max_length=10,
+                max_length=20,
             ),
         ),
     ]
