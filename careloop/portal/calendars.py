@@ -1,6 +1,6 @@
 """The visit a message speaks of, as a file for the patient's calendar."""
 
-from uuid import UUID
+from datetime import datetime
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -13,6 +13,7 @@ from careloop.integrations.icalendar import invitation as writing
 from careloop.messaging.models import Message
 from careloop.portal.doors import opened
 from careloop.portal.views import BY_WHAT, _gone
+from careloop.reminders.pages import visit_of
 from careloop.scheduling.models import Appointment
 
 
@@ -23,23 +24,21 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """Give the visit as it is now: a calendar that has it already moves it, or takes it out when it was called off."""
     now = timezone.now()
     with opened(token, now=now) as door:
-        found = appointment_of(door.message) if door is not None else None
+        found = appointment_of(door.message, now=now) if door is not None else None
         if door is None or found is None:
             return _gone(request)
         file = writing.invitation(found, language=door.message.language)
-        audit.record("invitation.fetched", patients=[found.patient_id], target=("appointment", found.pk), now=now)
+        audit.record(
+            "invitation.fetched", patients=[door.message.patient_id], target=("appointment", found.pk), now=now
+        )
     response = HttpResponse(file, content_type=f"text/calendar; charset=utf-8; method={writing.method(found)}")
     response["Content-Disposition"] = 'attachment; filename="appointment.ics"'
     return response
 
 
-def appointment_of(message: Message) -> Appointment | None:
-    """Return the visit a message speaks of: messages about visits carry its id as `origin_id`, and go to its own patient."""
-    try:
-        wanted = UUID(message.origin_id.partition(":")[0])
-    except ValueError:
+def appointment_of(message: Message, *, now: datetime) -> Appointment | None:
+    """Return the visit a message speaks of: the one booked instead, if the patient chose a new time on its page."""
+    shown = visit_of(message, now=now)
+    if shown is None or shown.patient_id != message.patient_id:
         return None
-    found = Appointment.objects.select_related("practitioner", "location").filter(
-        pk=wanted, patient_id=message.patient_id
-    )
-    return found.exclude(state="waitlist").first()
+    return Appointment.objects.select_related("practitioner", "location").get(pk=shown.id)

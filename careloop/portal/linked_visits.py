@@ -87,6 +87,7 @@ def _show(
     context: dict[str, Any] = {
         "visit": found, "step": step, "problem": problem, "done": done, "phone": found.phone or door.organization.phone,
         "on": spoken_date(found.starts_at.astimezone(zone).date(), language), "at": f"{found.starts_at.astimezone(zone):%H:%M}",
+        "calendar": f"/p/ics/{links.token_of(door.organization.pk, door.message.pk)}/",
         "family": [
             {
                 "name": one["name"], "url": f"/p/a/{links.token_of(door.organization.pk, one['message_id'])}/",

@@ -16,6 +16,7 @@ from careloop.kernel.ids import token_hash
 from careloop.messaging import links as doors
 from careloop.messaging.models import AnswerLink, ChannelAccount, Message
 from careloop.patients.tests.make import patient
+from careloop.portal import linked_visits
 from careloop.records.models import Practitioner
 from careloop.scheduling import services
 from careloop.scheduling.models import Appointment
@@ -153,11 +154,12 @@ def test_any_appointment_is_read_back_equal(organization, data):
 def told(booked):
     """A function: a message about the appointment, and the address of its file."""
 
-    def send(*, about=None, to=None):
+    def send(*, about="", to=None):
         _where, _held, appointment = booked
+        about = appointment.pk if about == "" else about
         message = Message.objects.create(
             key=f"visit:{uuid4()}", patient_id=to or appointment.patient_id, message_class="TRANSACTION", due_at=NOW, planned_at=NOW,
-            origin="staff", origin_id=str(about or appointment.pk), language="en",
+            origin="appointment", language="en", **({"appointment_id": about, "appointment_sequence": 0, "appointment_state": "booked"} if about else {}),
         )  # fmt: skip
         token = doors.token_of(appointment.organization_id, message.pk)
         AnswerLink.objects.create(token_hash=token_hash(token), message=message, expires_at=NOW + timedelta(days=3650))
@@ -192,11 +194,21 @@ def test_the_same_link_gives_the_visit_as_it_is_now(booked, told):
     assert int(only(answer.content)["SEQUENCE"]) == 1
 
 
+def test_the_page_of_the_visit_leads_to_it(booked, told, monkeypatch):
+    monkeypatch.setattr(linked_visits.timezone, "now", lambda: NOW)
+    address = told()
+
+    page = Client().get(address.replace("/ics/", "/a/")).content.decode()
+
+    assert f'href="{address}"' in page
+    assert "Into my calendar" in page
+
+
 def test_a_message_about_something_else_or_somebody_elses_visit_gives_nothing(booked, told):
     stranger = patient("林美惠")
 
     assert Client().get(told(about=uuid4())).status_code == 404
-    assert Client().get(told(about="not-an-id")).status_code == 404
+    assert Client().get(told(about=None)).status_code == 404
     assert Client().get(told(to=stranger)).status_code == 404
     assert Client().get(f"/p/ics/{'x' * 43}/").status_code == 404
     assert Client().post(told()).status_code == 405
