@@ -15,6 +15,9 @@ SHOWN = (*HOLDS, "noshow")
 # A hold that ran out is nobody's any more.
 _HOLDING = "(a.held_until is null or a.held_until > %(now)s)"
 
+# whether the reader may know who it is: a patient of another branch is masked
+IS_VISIBLE = "(%(limit)s::uuid[] is null or q.home_location_id = any(%(limit)s))"
+
 _APPOINTMENT = """json_build_object(
     'id', a.id, 'patient_id', a.patient_id, 'name', q.name, 'is_visible', %(limit)s::uuid[] is null or q.home_location_id = any(%(limit)s),
     'chart_number', q.chart_number, 'birth_date', q.birth_date, 'service', v.name, 'service_id', a.service_id, 'colour', v.colour,

@@ -82,7 +82,7 @@ def missed(request: HttpRequest) -> HttpResponse:
         params[f"after_{number}"] = value
         beyond = beyond.replace("%s", f"%(after_{number})s", 1)
     found = sql.rows(
-        f"""select a.id, a.patient_id, q.name, %(limit)s::uuid[] is null or q.home_location_id = any(%(limit)s) as is_visible, a.starts_at,
+        f"""select a.id, a.patient_id, q.name, {selectors.IS_VISIBLE} as is_visible, a.starts_at,
                    a.number, v.name as service, p.name as practitioner, l.name as location, a.source, a.confirmed_at is not null as was_confirmed,
                    (select count(*) from scheduling_appointment o where o.patient_id = a.patient_id and o.state = 'noshow'
                        and o.starts_at > a.starts_at - interval '1 year' and o.starts_at <= a.starts_at)::int as times,
