@@ -7,9 +7,12 @@ from careloop.portal.pages import book, me, public, signing_in, visits, with_lin
 
 
 class ClinicName:
-    """A clinic's short name: at least two characters, so that it is never one of the one-letter links."""
+    """A clinic's short name: at least two characters, so that it is never one of the one-letter links.
 
-    regex = "[a-z0-9][a-z0-9-]{1,39}"
+    Nor `tv`, the waiting room's screens, nor `cal` and `ics`, the calendars.
+    """
+
+    regex = "(?!(?:tv|cal|ics)/)[a-z0-9][a-z0-9-]{1,39}"
 
     def to_python(self, value: str) -> str:
         return value
