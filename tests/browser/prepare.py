@@ -68,7 +68,6 @@ def _schedule(now: Any) -> dict[str, Any]:
     from zoneinfo import ZoneInfo
 
     from careloop.patients.models import Patient
-    from careloop.records.models import Practitioner
     from careloop.scheduling import planning, services, sessions
     from careloop.scheduling.models import Service, Session
     from careloop.scheduling.places import Place
@@ -76,13 +75,13 @@ def _schedule(now: Any) -> dict[str, Any]:
 
     zone = ZoneInfo("Asia/Taipei")
     # a Monday that is nobody's: far from what other walks book
-    day = now.astimezone(zone).date() + timedelta(days=21)
+    day = now.astimezone(zone).date() + timedelta(days=70)
     day += timedelta(days=7 - day.weekday())
     where = make.clinic(name="一般門診（網頁測試）")
     service = Service.objects.get(pk=where.service.pk)
     opens = datetime.combine(day, time(9), zone)
     by_time = make.session(where, starts_at=opens)
-    other = Practitioner.objects.exclude(pk=where.physician.pk).order_by("name")[0]
+    other = make.practitioner("張大同")
     make.offers(service, other)
     pools = [
         {"pool": "BOOKED", "first": 1, "last": 29, "parity": "odd"},
