@@ -42,16 +42,16 @@ class QueueRules(TenantModel):
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
     practitioner = models.ForeignKey(Practitioner, models.CASCADE, null=True, related_name="+", db_index=False)
     session = models.ForeignKey(Session, models.CASCADE, null=True, related_name="+", db_index=False)
-    order = models.CharField(max_length=12, choices=Order, default=Order.BOOKED_FIRST)
-    booked_in_turn = models.PositiveSmallIntegerField(default=2)
-    walk_ins_in_turn = models.PositiveSmallIntegerField(default=1)
-    missed = models.CharField(max_length=20, choices=Missed, default=Missed.AFTER_N)
-    missed_after = models.PositiveSmallIntegerField(default=3)
-    missed_times = models.PositiveSmallIntegerField(default=2)
-    self_check_in = models.CharField(max_length=4, choices=SelfCheckIn, default=SelfCheckIn.CODE)
-    opens_minutes = models.PositiveSmallIntegerField(default=60)
-    closes_minutes = models.PositiveSmallIntegerField(default=10)
-    near = models.PositiveSmallIntegerField(default=3)
+    order = models.CharField(max_length=12, choices=Order, default=Order.BOOKED_FIRST, db_default="BOOKED_FIRST")
+    booked_in_turn = models.PositiveSmallIntegerField(default=2, db_default=2)
+    walk_ins_in_turn = models.PositiveSmallIntegerField(default=1, db_default=1)
+    missed = models.CharField(max_length=20, choices=Missed, default=Missed.AFTER_N, db_default="AFTER_N")
+    missed_after = models.PositiveSmallIntegerField(default=3, db_default=3)
+    missed_times = models.PositiveSmallIntegerField(default=2, db_default=2)
+    self_check_in = models.CharField(max_length=4, choices=SelfCheckIn, default=SelfCheckIn.CODE, db_default="CODE")
+    opens_minutes = models.PositiveSmallIntegerField(default=60, db_default=60)
+    closes_minutes = models.PositiveSmallIntegerField(default=10, db_default=10)
+    near = models.PositiveSmallIntegerField(default=3, db_default=3)
 
     class Meta:
         db_table = "waitingroom_rules"
@@ -132,7 +132,7 @@ class Ticket(TenantModel):
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
     session = models.ForeignKey(Session, models.PROTECT, related_name="+", db_index=False)
-    appointment = models.OneToOneField(Appointment, models.PROTECT, related_name="+")
+    appointment = models.ForeignKey(Appointment, models.PROTECT, related_name="+", db_index=False)
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="+", db_index=False)
     practitioner = models.ForeignKey(Practitioner, models.PROTECT, related_name="+", db_index=False)
     number = models.PositiveIntegerField()
@@ -154,7 +154,7 @@ class Ticket(TenantModel):
     near_at = models.DateTimeField(null=True, help_text="when we said that it will soon be this patient's turn")
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
-    token_hash = models.BinaryField(unique=True)
+    token_hash = models.BinaryField()
     opened_at = models.DateTimeField(null=True, help_text="when the patient first looked at the number on a phone")
     created_at = models.DateTimeField()
     version = models.PositiveIntegerField(default=1, db_default=1)
@@ -162,6 +162,8 @@ class Ticket(TenantModel):
     class Meta:
         db_table = "waitingroom_ticket"
         constraints = [
+            models.UniqueConstraint(fields=["appointment", "organization"], name="ticket_once_per_appointment"),
+            models.UniqueConstraint(fields=["token_hash", "organization"], name="ticket_token_once"),
             models.UniqueConstraint(
                 fields=["organization", "session", "label"], name="ticket_number_once", condition=models.Q(state__in=NUMBERED)
             ),
@@ -178,10 +180,10 @@ class Ticket(TenantModel):
             ),
             models.CheckConstraint(
                 condition=~models.Q(state__in=NUMBERED) | models.Q(checked_in_at__isnull=False),
-                name="ticket_here_since",
+                name="ticket_when_here",
             ),
             models.CheckConstraint(
-                condition=~models.Q(state__in=IN_FRONT) | models.Q(called_at__isnull=False), name="ticket_called_at"
+                condition=~models.Q(state__in=IN_FRONT) | models.Q(called_at__isnull=False), name="ticket_with_call"
             ),
         ]  # fmt: skip
         indexes = [
@@ -246,7 +248,7 @@ class Display(TenantModel):
     theme = models.CharField(max_length=5, choices=Theme, default=Theme.DARK)
     shows_names = models.BooleanField(default=True, db_default=True)
     shows_code = models.BooleanField(default=True, db_default=True)
-    token_hash = models.BinaryField(unique=True)
+    token_hash = models.BinaryField()
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", db_index=False
@@ -255,4 +257,5 @@ class Display(TenantModel):
 
     class Meta:
         db_table = "waitingroom_display"
+        constraints = [models.UniqueConstraint(fields=["token_hash", "organization"], name="display_token_once")]
         indexes = [models.Index(fields=["organization", "revoked_at"], name="display_by_revoked")]
