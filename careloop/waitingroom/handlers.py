@@ -14,16 +14,22 @@ from careloop.waitingroom.models import HERE, IN_FRONT
 CLEAR_AFTER = timedelta(hours=3)
 
 
-@reader("waitingroom", kinds=("appointment.cancelled", "appointment.entered_in_error", "appointment.noshow"))
+@reader(
+    "waitingroom", kinds=("appointment.cancelled", "appointment.entered_in_error", "appointment.noshow", "place.freed")
+)
 def follow_appointments(batch: list[Published]) -> None:
-    """An appointment that is called off leaves the queue."""
+    """An appointment that is called off leaves the queue; a freed place says so of a session, whoever had it."""
     now = reading_now()
-    gone = [UUID(event.payload["appointment_id"]) for event in batch if not event.historical]
+    news = [event.payload for event in batch if not event.historical]
     for row in sql.rows(
         """select t.id from waitingroom_ticket t join scheduling_appointment a on a.id = t.appointment_id
-            where t.appointment_id = any(%s) and t.state = any(%s) and a.state in ('cancelled', 'entered-in-error', 'noshow')
-            order by t.id""",
-        [gone, ["EXPECTED", *HERE]],
+            where (t.appointment_id = any(%(appointments)s::uuid[]) or a.session_id = any(%(sessions)s::uuid[]))
+              and t.state = any(%(standing)s) and a.state in ('cancelled', 'entered-in-error', 'noshow') order by t.id""",
+        {
+            "appointments": [one["appointment_id"] for one in news if "appointment_id" in one],
+            "sessions": list({one["session_id"] for one in news if "appointment_id" not in one}),
+            "standing": ["EXPECTED", *HERE],
+        },
     ):
         services.leave(ticket_id=row["id"], now=now, by=None, reason="called-off")
 
