@@ -158,7 +158,10 @@ def substitute(*, session_id: UUID, practitioner_id: UUID, now: datetime, by: UU
         now=now, source="clinic",
     )  # fmt: skip
     audit.record(
-        "session.substituted", patients=[one["patient_id"] for one in changed], target=("session", session_id), now=now
+        "session.substituted",
+        patients=[one["patient_id"] for one in changed if one["patient_id"]],
+        target=("session", session_id),
+        now=now,
     )
     return len(told)
 
