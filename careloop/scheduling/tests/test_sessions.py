@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
+from django.utils import translation
 
 from careloop.kernel import sql
 from careloop.patients.tests.make import patient
@@ -123,7 +124,7 @@ def test_an_ended_week_leaves_only_sessions_with_patients(organization):
     ],
 )  # fmt: skip
 def test_a_week_that_makes_no_sense_is_refused_in_words(organization, values, words):
-    with pytest.raises(errors.BadTemplate, match=words):
+    with translation.override("en"), pytest.raises(errors.BadTemplate, match=words):
         week(clinic(), **values)
 
     assert not Template.objects.exists()
