@@ -4,7 +4,9 @@ import argparse
 import asyncio
 import os
 import random
-import threading
+import select
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -35,13 +37,12 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     organization, sessions, tokens = _clinic(options)
     figures: dict[str, Any] = {}
     with _server() as server:
-        calls = _Caller(organization, sessions)
         paths = [f"/p/q/{token}/now/" for token in tokens]
         opened = asyncio.run(
             _watch(server.port, paths, seconds=WARM_SECONDS, every=WARM_SECONDS)
         )  # each phone opens its number once
         say(f"{options.phones} phones watch for {options.seconds} s")
-        calls.start()
+        calls = _Caller(organization, sessions)
         try:
             watched = asyncio.run(
                 _watch(server.port, paths, seconds=options.seconds, every=options.every, known=opened.known)
@@ -158,39 +159,55 @@ def _tickets(organization: UUID, sessions: Sequence[UUID], *, share: int, now: d
     return tokens
 
 
-class _Caller(threading.Thread):
-    """Twenty practitioners who each call somebody about every ten seconds: faster than in life, so that answers change."""
+class _Caller:
+    """Twenty practitioners who each call somebody about every ten seconds: faster than in life, so that answers change.
 
-    PAUSE = 0.5
+    A process of its own: in this one it would take the time of the phones that are measured.
+    """
 
     def __init__(self, organization: UUID, sessions: Sequence[UUID]) -> None:
-        super().__init__(daemon=True)
-        self.organization, self.sessions = organization, list(sessions)
-        self.ended, self.called = threading.Event(), 0
-
-    def run(self) -> None:
-        from django.db import connection
-        from django.utils import timezone
-
-        from careloop.tenancy.context import in_organization
-        from careloop.waitingroom import errors, services
-
-        front: dict[UUID, UUID] = {}
-        dice = random.Random(5)
-        while not self.ended.wait(self.PAUSE):
-            session = dice.choice(self.sessions)
-            with suppress(errors.NobodyWaits), in_organization(self.organization):
-                if session in front:
-                    services.finish(ticket_id=front.pop(session), now=timezone.now(), by=None)
-                called = services.call_next(session_id=session, room_id=None, now=timezone.now(), by=None)
-                front[session] = called["id"]
-                self.called += 1
-        connection.close()
+        work = "from careloop.bench.queue import call_in_turn; call_in_turn()"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", work, str(organization), *map(str, sessions)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self.process.stdout is not None
+        self.process.stdout.readline()  # it is ready
 
     def stop(self) -> int:
-        self.ended.set()
-        self.join(timeout=30)
-        return self.called
+        """End it and return how many it called."""
+        said, _errors = self.process.communicate(b"stop\n", timeout=60)
+        return int(said or 0)
+
+
+PAUSE = 0.5
+
+
+def call_in_turn() -> None:
+    """Call and finish patients of the sessions on the command line until something comes in; say how many were called."""
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "careloop.config.settings")
+    django.setup()
+    from django.utils import timezone
+
+    from careloop.tenancy.context import in_organization
+    from careloop.waitingroom import errors, services
+
+    organization, *sessions = [UUID(one) for one in sys.argv[1:]]
+    front: dict[UUID, UUID] = {}
+    dice, called = random.Random(5), 0
+    print("ready", flush=True)
+    while not select.select([sys.stdin], [], [], PAUSE)[0]:
+        session = dice.choice(sessions)
+        with suppress(errors.NobodyWaits), in_organization(organization):
+            if session in front:
+                services.finish(ticket_id=front.pop(session), now=timezone.now(), by=None)
+            ticket = services.call_next(session_id=session, room_id=None, now=timezone.now(), by=None)
+            front[session] = ticket["id"]
+            called += 1
+    print(called, flush=True)
 
 
 # -- the phones --------------------------------------------------------------------------------------------------

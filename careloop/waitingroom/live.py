@@ -31,7 +31,7 @@ FRESH = 1.0
 # A snapshot this old is waited for: the database was away, or nobody asked for a while.
 STALE = 5.0
 TIMES_FRESH = 120.0
-READ_AGAIN = timedelta(minutes=5)
+READ_AGAIN = timedelta(minutes=2)
 LAST_CALLS, NEXT_SHOWN = 6, 4
 # How often a phone asks: often when it is nearly time, seldom while there are many ahead.
 ASK_SOON, ASK_LATER = 5, 15
@@ -183,7 +183,10 @@ class _Keeper:
         zone = ZoneInfo(organization["time_zone"])
         boards = {one: kept[one] for one in heads if one in kept}
         for row in rows:
-            boards[row["id"]] = _board(row, heads[row["id"]], self.minutes, now, zone)
+            board = boards[row["id"]] = _board(row, heads[row["id"]], self.minutes, now, zone)
+            # a phone that comes back over another connection may meet a process that has not seen it yet
+            for ticket in board.tickets.values():
+                _remember("ticket", bytes.fromhex(ticket.pop("token")), self.organization_id, ticket["id"], began)
         for one, board in boards.items():
             boards[one] = board.at(now, self.minutes)
         tickets = {ticket: session for session, board in boards.items() for ticket in board.tickets}
@@ -208,7 +211,7 @@ _SNAPSHOT = f"""
            {RULE_COLUMNS},
            (select json_agg(json_build_array(t.id, t.state, t.number, t.label, t.is_walk_in, t.planned_at, t.checked_in_at, t.priority, t.due_turn,
                                              t.rejoined_at, t.missed_count, t.is_transferred, t.is_first_visit, t.called_at, t.finished_at,
-                                             x.name, n.name, x.language))
+                                             x.name, n.name, x.language, encode(t.token_hash, 'hex')))
               from waitingroom_ticket t join patients_patient x on x.id = t.patient_id left join scheduling_resource n on n.id = t.room_id
              where t.session_id = s.id) as tickets,
            (select json_agg(json_build_array(c.id, c.label, c.called_at, c.room, c.name) order by c.id desc)
@@ -223,7 +226,7 @@ _SNAPSHOT = f"""
      where s.id = any(%(sessions)s)"""
 _TICKET = (
     "id", "state", "number", "label", "is_walk_in", "planned_at", "checked_in_at", "priority", "due_turn", "rejoined_at", "missed_count",
-    "is_transferred", "is_first_visit", "called_at", "finished_at", "name", "room", "language",
+    "is_transferred", "is_first_visit", "called_at", "finished_at", "name", "room", "language", "token",
 )  # fmt: skip
 _TIMES = ("planned_at", "checked_in_at", "rejoined_at", "called_at", "finished_at")
 
@@ -298,10 +301,17 @@ def opened(
     if found is None:
         _tokens.pop((kind, wanted), None)
         return None
-    _tokens[kind, wanted] = (clock(), *found)
-    while len(_tokens) > KNOWN_TOKENS:
-        _tokens.popitem(last=False)
+    _remember(kind, wanted, *found, clock())
     return found
+
+
+def _remember(kind: str, wanted: bytes, organization_id: UUID, thing: Any, at: float) -> None:
+    _tokens[kind, wanted] = (at, organization_id, thing)
+    while len(_tokens) > KNOWN_TOKENS:
+        try:
+            _tokens.popitem(last=False)
+        except KeyError:  # another thread took the last one
+            return
 
 
 def glance(

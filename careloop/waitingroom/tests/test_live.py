@@ -108,3 +108,19 @@ def test_a_screen_leaves_out_sessions_that_are_over(organization):
     snap = live.snapshot(organization.id, now=lambda: now)
 
     assert live.for_screen(snap, where.location.pk, shows_names=True)["rooms"] == []
+
+
+def test_whoever_reads_knows_every_link_of_the_day(day, organization, django_assert_num_queries):
+    """A phone that comes back over another connection may meet a process that has not seen it yet."""
+    from careloop.kernel.ids import token_hash
+    from careloop.waitingroom import links
+
+    where, held = day
+    tickets = [here(where, held, name, now=timezone.now()) for name in "甲乙"]
+    live.snapshot(organization.id)
+    wanted = [token_hash(links.token_of(organization.id, one["id"])) for one in tickets]
+
+    with django_assert_num_queries(0):
+        told = [live.glance(one, lambda _language: lambda _board, _ticket, _value: {}) for one in wanted]
+
+    assert [one.value["number"] for one in told] == ["1", "3"]
