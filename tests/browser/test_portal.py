@@ -117,13 +117,15 @@ def test_a_patient_books_moves_and_calls_off_on_a_phone_without_javascript(
 
     page.get_by_role("link", name="看診", exact=True).first.click()
     shoot(page, "visits")
-    page.get_by_role("button", name="我會到").click()
+    page.get_by_role("region", name="線上洗牙").get_by_role("button", name="我會到").click()
     expect(page.locator(".cl-p-ok")).to_be_visible()
     page.get_by_role("link", name="改時間").click()
     shoot(page, "move")
     before = page.locator(".cl-p-slots button").nth(5).get_attribute("value")
     page.locator(f".cl-p-slots button[value='{before}']").click()
-    expect(page.get_by_role("button", name="我會到")).to_be_visible()  # the new time has not been confirmed
+    expect(
+        page.get_by_role("region", name="線上洗牙").get_by_role("button", name="我會到")
+    ).to_be_visible()  # the new time has not been confirmed
     shoot(page, "visit")
     page.get_by_role("link", name="無法前往").click()
     shoot(page, "cancel")
