@@ -127,7 +127,7 @@ def test_a_patient_books_moves_and_calls_off_on_a_phone_without_javascript(
         page.get_by_role("region", name="線上洗牙").get_by_role("button", name="我會到")
     ).to_be_visible()  # the new time has not been confirmed
     shoot(page, "visit")
-    page.get_by_role("link", name="無法前往").click()
+    page.get_by_role("link", name="不能來").click()
     shoot(page, "cancel")
     page.get_by_role("button", name="確定取消").click()
     expect(page.locator("h1")).to_contain_text("已取消")

@@ -25,7 +25,7 @@ def test_called_at_the_console_seen_and_heard_on_the_television_and_on_the_phone
     expect(screen.locator(".js-sound")).to_be_hidden()
 
     desk = open_as("owner", language="zh-hant").new_page()
-    desk.goto(f"/queue/{known['session']}/console/")
+    desk.goto(f"/queue/{known['queue_session']}/console/")
     desk.keyboard.press("F8")  # is here: begin
     expect(desk.get_by_role("button", name="完成，叫下一位")).to_be_focused()
     desk.keyboard.press("Enter")  # the one button has the focus
@@ -62,7 +62,7 @@ def test_the_queue_is_run_without_javascript(
     known = installation.known
     page = open_as(java_script_enabled=False, language="zh-hant").new_page()
     sign_in(page, installation, "front_desk")
-    page.goto(f"/queue/{known['session']}/")
+    page.goto(f"/queue/{known['queue_session']}/")
     page.locator(".cl-queue-expected").get_by_role("button", name="報到").first.click()
     expect(page.locator("body")).to_contain_text("號已報到")
     page.goto(known["number"])
