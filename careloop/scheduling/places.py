@@ -16,6 +16,7 @@ from careloop.kernel import sql
 from careloop.scheduling import availability, errors, rules
 from careloop.scheduling import events as facts
 from careloop.scheduling.models import HOLDS
+from careloop.scheduling.turns import in_turn
 
 COLUMNS = """id, patient_id, session_id, service_id, practitioner_id, location_id, room_id, equipment_id, starts_at, ends_at,
     number, pool, state, held_until, is_first_visit, source, note, confirmed_at, arrived_at, cancel_reason, cancel_note, version,
@@ -51,6 +52,7 @@ class Wish:
     is_offered: bool
     is_away: bool
     is_taken: bool
+    is_busy: bool
     rule: rules.OnlineRules
     zone: ZoneInfo
     is_known: bool = True
@@ -92,7 +94,11 @@ def read_wish(
                            where a.session_id = s.id and a.number is null and a.state = any(%(holds)s)
                              and (a.held_until is null or a.held_until > %(now)s) and a.id is distinct from %(moving)s
                              and a.starts_at < %(starts_at)s::timestamptz + make_interval(mins => v.minutes)
-                             and a.ends_at > %(starts_at)s::timestamptz) as is_taken
+                             and a.ends_at > %(starts_at)s::timestamptz) as is_taken,
+                  exists (select from scheduling_appointment a
+                           where a.patient_id = %(patient)s and a.state = any(%(holds)s) and a.id is distinct from %(moving)s
+                             and a.starts_at < %(starts_at)s::timestamptz + make_interval(mins => v.minutes)
+                             and a.ends_at > %(starts_at)s::timestamptz) as is_busy
              from scheduling_session s join records_practitioner p on p.id = s.practitioner_id
              join tenancy_organization o on o.id = s.organization_id
              left join scheduling_service v on v.id = %(service)s
@@ -119,7 +125,7 @@ def read_wish(
     return Wish(
         session=found, service_id=service_id, service=found["name"], practitioner=found["practitioner"], minutes=minutes,
         is_first_visit=first, is_offered=found["is_offered"], is_away=found["is_away"],
-        is_taken=found["is_taken"] and not by_number, zone=ZoneInfo(found["time_zone"]),
+        is_taken=found["is_taken"] and not by_number, is_busy=found["is_busy"], zone=ZoneInfo(found["time_zone"]),
         rule=_rule(found), is_known=patient_id is not None,
     )  # fmt: skip
 
@@ -167,8 +173,14 @@ def check(wish: Wish, place: Place, *, now: datetime, online: bool, more_days: i
 
 def take(wish: Wish, place: Place, *, values: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Take the place or say why not. The session's row is locked, so it cannot be closed meanwhile."""
-    if wish.is_taken:
-        raise _why_not(wish, place, values, now=now)
+    if wish.is_taken:  # nothing is tried, nothing is locked: losing costs least
+        near = partial(availability.near, wish.session["id"], wish.service_id, now=now, around=place.starts_at)
+        raise errors.PatientBusy if wish.is_busy else errors.PlaceTaken(near=near)
+    return _try_to_take(wish, place, values=values, now=now)
+
+
+@in_turn
+def _try_to_take(wish: Wish, place: Place, *, values: dict[str, Any], now: datetime) -> dict[str, Any]:
     taking = _take_number if wish.session["mode"] == "NUMBERS" else _take_time
     taken = taking(wish, place, values)
     if taken is None and release_holds(now=now, session_id=wish.session["id"]):
@@ -193,10 +205,6 @@ def _take_time(wish: Wish, place: Place, values: dict[str, Any]) -> dict[str, An
         "starts_at": place.starts_at, "ends_at": place.starts_at + timedelta(minutes=wish.minutes), "number": None, "pool": "",
         "holds": list(HOLDS),
     }  # fmt: skip
-    if not sql.value(
-        "select 1 from scheduling_session where id = %s and state = 'OPEN' for share", [wish.session["id"]]
-    ):
-        return None
     return _write(given)
 
 
@@ -249,7 +257,8 @@ def _write(given: dict[str, Any]) -> dict[str, Any] | None:
                        %(starts_at)s::timestamptz, %(ends_at)s::timestamptz, %(number)s::int, %(pool)s, %(state)s::text,
                        %(held_until)s::timestamptz, %(first)s::boolean, %(source)s, %(note)s, %(key)s, case when %(state)s::text in ('arrived', 'checked-in') then %(now)s::timestamptz end,
                        %(now)s::timestamptz, %(now)s::timestamptz
-                  from scheduling_session s where s.id = %(session)s and {EQUIPMENT_TO_BE_HAD}
+                  from scheduling_session s where s.id = %(session)s and s.state = 'OPEN' and {EQUIPMENT_TO_BE_HAD}
+                   for share of s
                 on conflict do nothing returning {COLUMNS}""",
             given,
             planned=True,
@@ -262,7 +271,7 @@ def _write(given: dict[str, Any]) -> dict[str, Any] | None:
                            location_id = s.location_id, room_id = s.room_id, equipment_id = {FREE_EQUIPMENT},
                            starts_at = %(starts_at)s, ends_at = %(ends_at)s, number = %(number)s, pool = %(pool)s,
                            confirmed_at = null, version = a.version + 1, sequence = a.sequence + 1, changed_at = %(now)s
-                      from scheduling_session s where a.id = %(id)s and s.id = %(session)s and {EQUIPMENT_TO_BE_HAD}
+                      from scheduling_session s where a.id = %(id)s and s.id = %(session)s and s.state = 'OPEN' and {EQUIPMENT_TO_BE_HAD}
                  returning {", ".join(f"a.{name.strip()}" for name in COLUMNS.split(","))}""",
                 given,
             )
