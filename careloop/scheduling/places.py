@@ -75,39 +75,11 @@ def read_wish(
         patient_id: None for a visitor of whom nothing is known but that they say it is (`says_first`) their first visit.
     """
     found = sql.row(
-        """select s.id, s.practitioner_id, s.location_id, s.room_id, s.starts_at, s.ends_at, s.mode, s.slot_minutes, s.numbers,
-                  s.pools, s.state, v.name, v.minutes, v.first_visit_minutes, v.is_active, v.is_online, v.who, v.notice_minutes,
-                  v.days_ahead, v.change_minutes, p.name as practitioner, o.time_zone,
-                  (s.services = '{}' or %(service)s = any(s.services)) and exists (
-                      select from scheduling_service_practitioner sp
-                       where sp.service_id = v.id and sp.practitioner_id = coalesce(s.regular_id, s.practitioner_id)) as is_offered,
-                  not exists (select from records_encounter e where e.patient_id = %(patient)s and not e.entered_in_error)
-                  and not exists (select from scheduling_appointment a
-                                   where a.patient_id = %(patient)s and a.state = 'fulfilled') as is_first_visit,
-                  exists (select from scheduling_absence b
-                           where b.practitioner_id = s.practitioner_id
-                             and case when %(starts_at)s::timestamptz is null
-                                      then b.starts_at <= s.starts_at and b.ends_at >= s.ends_at
-                                      else b.starts_at < %(starts_at)s::timestamptz + make_interval(mins => v.minutes)
-                                       and b.ends_at > %(starts_at)s::timestamptz end) as is_away,
-                  exists (select from scheduling_appointment a
-                           where a.session_id = s.id and a.number is null and a.state = any(%(holds)s)
-                             and (a.held_until is null or a.held_until > %(now)s) and a.id is distinct from %(moving)s
-                             and a.starts_at < %(starts_at)s::timestamptz + make_interval(mins => v.minutes)
-                             and a.ends_at > %(starts_at)s::timestamptz) as is_taken,
-                  exists (select from scheduling_appointment a
-                           where a.patient_id = %(patient)s and a.state = any(%(holds)s) and a.id is distinct from %(moving)s
-                             and a.starts_at < %(starts_at)s::timestamptz + make_interval(mins => v.minutes)
-                             and a.ends_at > %(starts_at)s::timestamptz) as is_busy
-             from scheduling_session s join records_practitioner p on p.id = s.practitioner_id
-             join tenancy_organization o on o.id = s.organization_id
-             left join scheduling_service v on v.id = %(service)s
-            where s.id = %(session)s""",
+        """select * from scheduling_wish(%(session)s, %(service)s, %(patient)s, %(starts_at)s, %(now)s, %(moving)s, %(holds)s)""",
         {
             "session": place.session_id, "service": service_id, "patient": patient_id, "starts_at": place.starts_at, "now": now,
             "moving": moving, "holds": list(HOLDS),
         },
-        planned=True,
     )  # fmt: skip
     if found is None:
         raise errors.UnknownSession
@@ -132,14 +104,14 @@ def read_wish(
 
 def _rule(found: dict[str, Any]) -> rules.OnlineRules:
     return rules.OnlineRules(
-        found["is_online"], found["who"], found["notice_minutes"], found["days_ahead"], found["change_minutes"]
+        found["is_online"], found["who_may"], found["notice_minutes"], found["days_ahead"], found["change_minutes"]
     )
 
 
 def rules_of(service_id: UUID) -> rules.OnlineRules:
     """Return a service's rules for patients who book, move and call off by themselves."""
     found = sql.row(
-        "select is_online, who, notice_minutes, days_ahead, change_minutes from scheduling_service where id = %s",
+        "select is_online, who as who_may, notice_minutes, days_ahead, change_minutes from scheduling_service where id = %s",
         [service_id],
     )
     if found is None:
@@ -176,11 +148,15 @@ def take(wish: Wish, place: Place, *, values: dict[str, Any], now: datetime) -> 
     if wish.is_taken:  # nothing is tried, nothing is locked: losing costs least
         near = partial(availability.near, wish.session["id"], wish.service_id, now=now, around=place.starts_at)
         raise errors.PatientBusy if wish.is_busy else errors.PlaceTaken(near=near)
-    return _try_to_take(wish, place, values=values, now=now)
+    one_statement = wish.session["mode"] == "SLOTS" and "id" not in values  # which tries again by itself
+    return (
+        _try_to_take(wish, place, values, now=now)
+        if one_statement
+        else in_turn(_try_to_take)(wish, place, values, now=now)
+    )
 
 
-@in_turn
-def _try_to_take(wish: Wish, place: Place, *, values: dict[str, Any], now: datetime) -> dict[str, Any]:
+def _try_to_take(wish: Wish, place: Place, values: dict[str, Any], *, now: datetime) -> dict[str, Any]:
     taking = _take_number if wish.session["mode"] == "NUMBERS" else _take_time
     taken = taking(wish, place, values)
     if taken is None and release_holds(now=now, session_id=wish.session["id"]):
@@ -250,18 +226,9 @@ def _write(given: dict[str, Any]) -> dict[str, Any] | None:
     """Insert or change the row; None when a constraint gives the place to somebody else."""
     if given["id"] is None:
         return sql.row(
-            f"""insert into scheduling_appointment (patient_id, session_id, service_id, practitioner_id, location_id, room_id,
-                    equipment_id, starts_at, ends_at, number, pool, state, held_until, is_first_visit, source, note, key,
-                    arrived_at, created_at, changed_at)
-                select %(patient)s, s.id, %(service)s, s.practitioner_id, s.location_id, s.room_id, {FREE_EQUIPMENT},
-                       %(starts_at)s::timestamptz, %(ends_at)s::timestamptz, %(number)s::int, %(pool)s, %(state)s::text,
-                       %(held_until)s::timestamptz, %(first)s::boolean, %(source)s, %(note)s, %(key)s, case when %(state)s::text in ('arrived', 'checked-in') then %(now)s::timestamptz end,
-                       %(now)s::timestamptz, %(now)s::timestamptz
-                  from scheduling_session s where s.id = %(session)s and s.state = 'OPEN' and {EQUIPMENT_TO_BE_HAD}
-                   for share of s
-                on conflict do nothing returning {COLUMNS}""",
+            f"""select {COLUMNS} from scheduling_take(%(session)s, %(service)s, %(patient)s, %(starts_at)s, %(ends_at)s, %(number)s::int,
+                    %(pool)s, %(state)s, %(held_until)s, %(first)s, %(source)s, %(note)s, %(key)s, %(now)s, %(holds)s)""",
             given,
-            planned=True,
         )
     try:
         with transaction.atomic():

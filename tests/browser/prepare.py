@@ -224,12 +224,15 @@ def _places(organization_id: Any, journey_id: Any) -> dict[str, Any]:
             where l.expires_at > now() order by m.id desc limit 1"""
     )
     links_of = links.doors(organization_id, message)
-    lin = Patient.objects.get(name="林淑芬")
-    phone = next(one.value for one in contact_values([lin.pk], "phone")[lin.pk])
+    lin, liu = Patient.objects.get(name="林淑芬"), Patient.objects.get(name="劉秀英")
+    phones = {pk: next(one.value for one in found) for pk, found in contact_values([lin.pk, liu.pk], "phone").items()}
+    phone = phones[lin.pk]
     return {
         "line_id": contact_values([lin.pk], "line")[lin.pk][0].value,
         "patient": lin.pk, "chart_number": lin.chart_number, "last_three": phone[-3:],
-        "phone_number": "0" + phone.removeprefix("+886"), "birth_date": lin.birth_date,
+        # two people who sign in on their phones; each may ask for a code once in thirty seconds
+        "signs_in": [{"patient": one.pk, "phone": "0" + phones[one.pk].removeprefix("+886"), "birth_date": one.birth_date}
+                     for one in (lin, liu)],
         "roc_birth_date": format_roc(lin.birth_date, style="slashes"),
         "segment": first(Segment), "journey": journey_id, "running": first(Journey, state="ACTIVE"),
         "enrollment": first(Enrollment, journey_id=journey_id), "follow_up": first(FollowUp, state="OPEN"),
