@@ -56,7 +56,9 @@ def _read_appointment(one: Row) -> Row:
     for name in ("starts_at", "ends_at", "confirmed_at", "arrived_at"):
         one[name] = _at(one[name])
     for name in ("id", "patient_id", "service_id"):
-        one[name] = UUID(one[name]) if one[name] else None  # a visitor of the booking page has not said yet who they are
+        one[name] = (
+            UUID(one[name]) if one[name] else None
+        )  # a visitor of the booking page has not said yet who they are
     return one
 
 

@@ -69,7 +69,7 @@ class Waiting(Story):
 
     def page(self, message, data=None, query=""):
         url = f"/p/a/{links.token_of(self.organization.id, message.pk)}/{query}"
-        with mock.patch("django.utils.timezone.now", lambda: self.now):
+        with mock.patch("django.utils.timezone.now", return_value=self.now):
             return Client().post(url, data) if data is not None else Client().get(url)
 
 
@@ -138,6 +138,7 @@ def test_who_does_not_want_it_hears_that_they_stay_and_the_next_is_asked(story, 
     other = story.patient()
     story.wish(other)
     story.tap(story.asked(someone), "PASS")
+    story.turn(minutes=1)
     story.turn(minutes=1)
 
     assert "仍在候補名單" in story.texts(someone)[-1]
