@@ -1,6 +1,6 @@
 """Waitlist: a month of a full clinic with cancellations, filled with the waitlist and without it: who gets the places that come free.
 
-Both months have the same cancellations and the same people who look for a place, by the same seed. Without the waitlist a freed
+Both months begin with the same visits, of which the same are called off, and the same people look for a place, by the same seed. Without the waitlist a freed
 place is filled only when somebody who suits happens to look for one in time. Everything is done by the real services, on a clock
 that is turned, in transactions that are rolled back at the end.
 """
