@@ -70,13 +70,8 @@ class FilterForm(forms.Form):
 
     def __init__(self, *args: Any, known: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        ended = [(one, ENTRY_STATES[one]) for one in ("BOOKED", "LEFT", "EXPIRED")]
-        self.fields["state"].choices = [
-            ("", _("On the list")),
-            ("WAITING", ENTRY_STATES["WAITING"]),
-            ("OFFERED", ENTRY_STATES["OFFERED"]),
-            *ended,
-        ]  # type: ignore[attr-defined]
+        states = [("", _("On the list")), *((one, ENTRY_STATES[one]) for one in ENTRY_TONES)]
+        self.fields["state"].choices = states  # type: ignore[attr-defined]
         for name, plural in (("service", "services"), ("practitioner", "practitioners"), ("location", "locations")):
             self.fields[name].choices = [("", _("All")), *((one["id"], one["name"]) for one in known[plural])]  # type: ignore[attr-defined]
         if len(known["locations"]) < 2:
