@@ -237,7 +237,7 @@ class Message(TenantModel):
                 | models.Q(
                     appointment_id__isnull=False,
                     appointment_sequence__isnull=False,
-                    appointment_state__in=["booked", "cancelled"],
+                    appointment_state__in=["booked", "cancelled", "proposed"],
                 ),
                 name="message_bound_to_visit",
             ),

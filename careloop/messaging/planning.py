@@ -82,8 +82,9 @@ class Planned:
 
 
 STALE = """(v.id is null or v.sequence <> {message}.appointment_sequence or v.state <> {message}.appointment_state
-    or v.starts_at <= %(now)s)"""
-"""Whether a message about a visit is no longer right: another time, another state, or too late. `v` is the appointment."""
+    or v.starts_at <= %(now)s or coalesce(v.held_until <= %(now)s, false))"""
+"""Whether a message about a visit is no longer right: another time, another state, too late, or the offered place is not held any
+longer. `v` is the appointment."""
 
 _ACCOUNTS = """
     select a.channel, a.id as account_id, place.rank,

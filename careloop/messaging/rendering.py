@@ -190,9 +190,10 @@ REFUSE: dict[str, dict[str, str]] = {
 }
 """How a person refuses: added to every marketing message, so that no template can forget it (rules P4, M4)."""
 
-VISIT_ANSWERS = frozenset({"CONFIRM", "MOVE", "CANCEL", "AGAIN"})
-ON_PAGE = VISIT_ANSWERS - {"CONFIRM"}
-"""Answers about a visit, and those that need a page: moving asks for a time, calling off asks once more."""
+VISIT_ANSWERS = frozenset({"CONFIRM", "MOVE", "CANCEL", "AGAIN", "TAKE", "PASS", "OFF_LIST"})
+ON_PAGE = frozenset({"MOVE", "CANCEL", "AGAIN", "OFF_LIST"})
+"""Answers about a visit, and those that need a page: moving asks for a time, calling off and leaving the waitlist ask once more."""
+OFFER_HERE = {"zh-hant": "要或不要請按：", "zh-hans": "要或不要请点：", "en": "Take it or leave it:"}
 VISIT_HERE = {"zh-hant": "確認、改期或取消：", "zh-hans": "确认、改期或取消：", "en": "Confirm, move or cancel:"}
 AGAIN_HERE = {"zh-hant": "重新選擇時間：", "zh-hans": "重新选择时间：", "en": "Choose another time:"}
 CONFIRM_FOR = {"zh-hant": "{name}會到", "zh-hans": "{name}会到", "en": "{name} is coming"}
@@ -280,7 +281,8 @@ def dress(
     if channel == "sms":
         codes = {item.get("answer") for item in (*words.quick_replies, *words.buttons)}
         if codes & VISIT_ANSWERS:
-            text += f"\n{(VISIT_HERE if 'CONFIRM' in codes else AGAIN_HERE)[language]}{doors.visit}"
+            here = VISIT_HERE if "CONFIRM" in codes else OFFER_HERE if "TAKE" in codes else AGAIN_HERE
+            text += f"\n{here[language]}{doors.visit}"
         elif quick_replies or buttons:
             text += f"\n{ANSWER_HERE[language]} {doors.answer}"
         if marketing:

@@ -64,6 +64,10 @@ for _variable in (
     Variable("before_date", _("Date of the visit before it was moved"), "date",
              {"zh-hant": "3月19日（四）", "zh-hans": "3月19日（周四）", "en": "Thu 19 March"}),
     Variable("before_time", _("Time of the visit before it was moved"), "time", _same("14:00")),
+    Variable("answer_date", _("Last day to answer"), "date",
+             {"zh-hant": "3月18日（三）", "zh-hans": "3月18日（周三）", "en": "Wed 18 March"}),
+    Variable("answer_time", _("Until when to answer"), "time", _same("10:30")),
+    Variable("still_waiting", _("Whether the patient stays on the waitlist (empty: no)"), "text", _same("1")),
     Variable("visits", _("Visits of the family"), "text",
              {"zh-hant": "・王○明　09:30　林怡君", "zh-hans": "・王○明　09:30　林怡君", "en": "- 王○明, 09:30, 林怡君"}),
     Variable("service", _("Service"), "text",
@@ -100,7 +104,7 @@ def spoken_date(day: date, language: str) -> str:
 def spoken(name: str, value: Any, language: str, zone: ZoneInfo) -> Any:
     """Return a parameter as it is put into a text: dates and times in the patient's language and the clinic's zone."""
     variable = VARIABLES.get(name)
-    if variable is None or not isinstance(value, str):
+    if variable is None or not isinstance(value, str) or not value:
         return value
     if variable.kind == "date":
         if len(value) > 10:

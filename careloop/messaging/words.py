@@ -25,6 +25,9 @@ ANSWERS: dict[str, str | Promise] = {
     "MOVE": _("Would like another time"),
     "CANCEL": _("Cannot come"),
     "AGAIN": _("Would like a new time"),
+    "TAKE": _("Takes the offered place"),
+    "PASS": _("Does not take the offered place"),
+    "OFF_LIST": _("Does not wait any longer"),
     **{f"SCORE_{n}": str(n) for n in range(11)},
 }
 """What a tap or known words mean. Journeys wait for these codes."""

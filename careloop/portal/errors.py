@@ -54,6 +54,11 @@ class TooManyOpen(DomainError):
     message = _("%(most)d visits are booked already. For more, please call the clinic; we are glad to help.")
 
 
+class TooManyWishes(DomainError):
+    code: ClassVar[str] = "portal.too_many_wishes"
+    message = _("You wait for %(most)d places already. For more, please call the clinic; we are glad to help.")
+
+
 class QuestionOpen(DomainError):
     code: ClassVar[str] = "portal.question_open"
     status: ClassVar[int] = 422

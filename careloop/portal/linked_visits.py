@@ -15,9 +15,10 @@ from careloop.accounts.access import public
 from careloop.kernel.errors import DomainError
 from careloop.messaging import links
 from careloop.messaging.variables import spoken_date
+from careloop.portal import linked_offers
 from careloop.portal.doors import Opened, opened
 from careloop.portal.views import BY_WHAT, _gone, _note_opened, _page
-from careloop.reminders import pages, services
+from careloop.reminders import offers, pages, services
 from careloop.reminders.pages import Visit
 from careloop.scheduling.errors import ChangedMeanwhile, NoPlace
 
@@ -37,6 +38,15 @@ def visit(request: HttpRequest, token: str) -> HttpResponse:
         if door is None or found is None:
             return _gone(request)
         with translation.override(door.message.language):
+            if door.message.appointment_state == offers.OFFERED:
+                answer = linked_offers.answered(request, door, now=now)
+                if isinstance(answer, HttpResponse):
+                    return answer
+                if answer:
+                    current = _again(door, found, now=now)
+                    return _show(
+                        request, door, current, step="", now=now, done=answer if current.how == "booked" else ""
+                    )
             if request.method == "POST":
                 return _act(request, door, found, now=now)
             _note_opened(door)

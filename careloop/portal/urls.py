@@ -3,7 +3,7 @@
 from django.urls import path, re_path, register_converter
 
 from careloop.portal import calendars, linked_visits, views
-from careloop.portal.pages import book, me, public, signing_in, visits, with_line
+from careloop.portal.pages import book, me, public, signing_in, visits, waiting, with_line
 
 
 class ClinicName:
@@ -45,12 +45,15 @@ urlpatterns = [
     path(HERE + "book/give-up/", book.give_up, name="book_give_up"),
     path(HERE + "book/<uuid:service_id>/", book.times, name="book_times"),
     path(HERE + "book/<uuid:service_id>/hold/", book.hold, name="book_hold"),
+    path(HERE + "book/<uuid:service_id>/wait/", waiting.join, name="wait"),
     path(HERE + "embed/", book.embed, name="embed"),
     path(HERE + "visits/", visits.visits, name="visits"),
     path(HERE + "visits/<uuid:appointment_id>/", visits.visit, name="visit"),
     path(HERE + "visits/<uuid:appointment_id>/confirm/", visits.confirm, name="visit_confirm"),
     path(HERE + "visits/<uuid:appointment_id>/cancel/", visits.cancel, name="visit_cancel"),
     path(HERE + "visits/<uuid:appointment_id>/move/", visits.move, name="visit_move"),
+    path(HERE + "visits/offers/<uuid:offer_id>/", waiting.answer, name="offer_answer"),
+    path(HERE + "visits/wishes/<uuid:entry_id>/leave/", waiting.leave, name="wish_leave"),
     path(HERE + "messages/", me.written, name="messages"),
     path(HERE + "me/", me.me, name="me"),
     path(HERE + "me/preferences/", me.preferences, name="my_preferences"),

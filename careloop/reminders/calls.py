@@ -105,6 +105,38 @@ def tell_by_phone(message_ids: Sequence[UUID], *, now: datetime) -> int:
         )  # fmt: skip
 
 
+def offer_by_phone(message_ids: Sequence[UUID], *, now: datetime) -> int:
+    """Put on the worklist to whom a freed place cannot be offered by message, while there is time; return how many are new."""
+    _zone, language = _clinic()
+    with override(language):
+        return followups.create_many(
+            wanted=Wanted(
+                """select m.patient_id, a.id || ':' || a.sequence || ':offer' as origin_id,
+                          replace(replace(replace(%(words)s, '[when]', to_char(a.starts_at at time zone o.time_zone, 'MM/DD HH24:MI')),
+                                  '[practitioner]', p.name), '[until]', to_char(f.answer_by at time zone o.time_zone, 'HH24:MI')) as title
+                     from messaging_message m join tenancy_organization o on o.id = m.organization_id
+                     join scheduling_appointment a on a.id = m.appointment_id and a.state = 'proposed'
+                     join scheduling_waitlist_offer f on f.appointment_id = a.id and f.state = 'OPEN' and f.answer_by > %(now)s
+                     join records_practitioner p on p.id = a.practitioner_id
+                    where m.id = any(%(messages)s) and m.reason not in ('deceased', 'merged', 'inactive')
+                      and split_part(m.key, ':', 4) = 'offer'""",
+                {
+                    "messages": list(message_ids),
+                    "words": _("Offer a free place until %(until)s: %(when)s, %(practitioner)s")
+                    % {**MARKS, "until": "[until]"},
+                },
+                has_titles=True,
+            ),
+            title=_("Offer a free place: no message reached the patient"),
+            script=_(
+                "1. Say who is calling, and ask for the patient by name.\n"
+                "2. “You are on our waitlist, and a place is free.” Say day, time and with whom.\n"
+                "3. Note yes or no on the waitlist: the place is kept only until the time in the title."
+            ),
+            due_at=now, now=now, by=None, origin=ORIGIN, kind="CALL", priority=1,
+        )  # fmt: skip
+
+
 def win_back(appointment_ids: Sequence[UUID], *, now: datetime) -> int:
     """Put on the worklist who did not come, once for each visit; return how many are new."""
     _zone, language = _clinic()

@@ -10,7 +10,8 @@ from django.utils.translation import override
 from careloop.audit.services import Actor, acting_as
 from careloop.events.registry import Published, reader, reading_now
 from careloop.kernel import sql
-from careloop.reminders import calls, planning, services
+from careloop.messaging.models import Message
+from careloop.reminders import calls, offers, planning, services
 from careloop.reminders.planning import Notice
 from careloop.tenancy.context import in_organization
 from careloop.tenancy.loops import loop
@@ -23,6 +24,7 @@ CONFIRMED, MISSED, WRONG = "appointment.confirmed", "appointment.noshow", "appoi
 HERE = ("appointment.arrived", "appointment.fulfilled")
 NOT_SENT = ("message.blocked", "message.failed")
 RECEIVED, CLOSED = "message.received", "session.closed"
+OFFERED, ANSWERED = "waitlist.offered", "waitlist.answered"
 OWN_DOORS = ("portal", "line", "link")
 QUIET_SOURCES = ("walk-in", "import")
 """Whoever was booked that way stands at the desk, or was told by another program."""
@@ -31,7 +33,7 @@ UNTOLD = ("hold-expired", "declined")
 
 @reader(
     "reminders",
-    kinds=(BOOKED, MOVED, CANCELLED, CONFIRMED, MISSED, WRONG, *HERE, *NOT_SENT, RECEIVED, CLOSED),
+    kinds=(BOOKED, MOVED, CANCELLED, CONFIRMED, MISSED, WRONG, *HERE, *NOT_SENT, RECEIVED, CLOSED, OFFERED, ANSWERED),
     batch_size=1000,
 )
 def follow_events(batch: list[Published]) -> None:
@@ -56,6 +58,8 @@ def take(batch: list[Published], *, now: datetime) -> None:
     kinds = {one.kind for one in batch}
     if kinds & {BOOKED, MOVED, CANCELLED, WRONG, *HERE, MISSED, CONFIRMED}:
         _about_visits([one for one in batch if one.kind.startswith("appointment.")], now=now)
+    if kinds & {OFFERED, ANSWERED}:
+        _about_offers(batch, now=now)
     for one in batch:
         if one.kind == RECEIVED and one.payload.get("origin") == planning.ORIGIN:
             _answered(one, now=now)
@@ -63,6 +67,19 @@ def take(batch: list[Published], *, now: datetime) -> None:
               if one.kind in NOT_SENT and one.payload.get("origin") == planning.ORIGIN]  # fmt: skip
     if missed:
         calls.tell_by_phone(missed, now=now)
+        calls.offer_by_phone(missed, now=now)
+
+
+def _about_offers(batch: list[Published], *, now: datetime) -> None:
+    """Ask those to whom a freed place was offered; what was answered or taken back is not spoken of any more."""
+    if answered := _visits(batch, ANSWERED):
+        planning.forget_stale(answered, now=now)
+        offers.tell_taken_back(answered, now=now)
+        with override(sql.value("select language from tenancy_organization")):
+            calls.close_calls(answered, kinds=("offer",), reason=_("The offer is over."), now=now)
+    offered = [UUID(str(one.payload["offer_id"])) for one in batch if one.kind == OFFERED]
+    if offered:
+        offers.tell(offered, now=now)
 
 
 def _about_visits(batch: list[Published], *, now: datetime) -> None:
@@ -122,13 +139,22 @@ def _notices(batch: list[Published], *, with_confirmation: bool, now: datetime) 
 
 
 def _answered(one: Published, *, now: datetime) -> None:
-    """Confirm by a tap on the message, or by a plain yes where it can only mean this one visit."""
+    """Confirm, or take an offered place, by a tap on the message, or by a plain yes where it can only mean this one visit."""
     answer, message = one.payload.get("answer"), one.payload.get("in_reply_to")
-    if not message or answer not in ("CONFIRM", "YES"):
+    if not message or answer not in ("CONFIRM", *offers.YES, *offers.NO):
         return
     message_id, patient_id = UUID(str(message)), one.patient_id
-    if answer == "YES" and sql.value("select carried_by from messaging_message where id = %s", [message_id]):
+    inbound_id = UUID(str(one.payload["message_id"]))
+    asked = Message.objects.get(pk=message_id)
+    if asked.appointment_state == offers.OFFERED:
+        unsure = bool(sql.value("select unsure from messaging_inbound_message where id = %s", [inbound_id]))
+        with acting_as(Actor("patient", id=patient_id, via=one.source)):
+            offers.answer_by_tap(message=asked, answer=answer, inbound_id=inbound_id, unsure=unsure, now=now)
+        return
+    if answer not in ("CONFIRM", "YES"):
+        return
+    if answer == "YES" and asked.carried_by:
         return  # one message for a family: a plain yes does not say who is coming
     assert patient_id is not None
     with acting_as(Actor("patient", id=patient_id, via=one.source)):
-        services.answer_by_tap(message_id=message_id, inbound_id=UUID(str(one.payload["message_id"])), now=now)
+        services.answer_by_tap(message_id=message_id, inbound_id=inbound_id, now=now)

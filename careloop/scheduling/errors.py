@@ -170,6 +170,21 @@ class OfferOver(DomainError):
     )
 
 
+class NotWaiting(DomainError):
+    code: ClassVar[str] = "scheduling.not_waiting"
+    message = _("This wish has an open offer, or is not on the waitlist any more.")
+
+
+class OfferTooSoon(DomainError):
+    code: ClassVar[str] = "scheduling.offer_too_soon"
+    message = _("This place begins too soon to be offered by message. Call the patient and book it for them.")
+
+
+class WishChanged(DomainError):
+    code: ClassVar[str] = "scheduling.wish_changed"
+    message = _("The wish was changed in the meantime. Look at it again, then decide.")
+
+
 class BadDates(DomainError):
     code: ClassVar[str] = "scheduling.bad_dates"
     status: ClassVar[int] = 422

@@ -262,3 +262,20 @@ class WaitlistLeft:
     entry_id: UUID
     service: str
     reason: str
+
+
+@fact(
+    "waitlist.changed",
+    label=_("Wish on the waitlist changed"),
+    group="visits",
+    icon="list-check",
+    sentence=_("The wish on the waitlist was changed: %(service)s."),
+)
+@dataclass(frozen=True)
+class WaitlistChanged:
+    """What the patient waits for is another thing now, or their turn is: `priority` 1 to 3, `reason` a `wishes.Reason`, or empty."""
+
+    entry_id: UUID
+    service: str
+    priority: int
+    reason: str = ""

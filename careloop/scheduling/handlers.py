@@ -5,7 +5,7 @@ from uuid import UUID
 
 from careloop.events.registry import Published, reader, reading_now
 from careloop.kernel import sql
-from careloop.scheduling import places, planning, sessions, waitlist
+from careloop.scheduling import places, planning, sessions, waitlist, wishes
 from careloop.tenancy.context import in_organization
 from careloop.tenancy.loops import daily, loop
 
@@ -32,3 +32,16 @@ def offer_freed_places(batch: list[Published]) -> None:
     now = reading_now()
     for session_id in sorted({UUID(str(event.payload["session_id"])) for event in batch}):
         waitlist.offer_in(session_id, now=now)
+
+
+@reader("waitlist.wishes", kinds=("appointment.booked", "appointment.moved", "appointment.cancelled"), batch_size=1000)
+def follow_appointments(batch: list[Published]) -> None:
+    """Nobody waits for what they have found some other way, nor for an earlier place of a visit they called off."""
+    now = reading_now()
+    if not sql.value("select 1 from scheduling_waitlist_entry where state in ('WAITING', 'OFFERED') limit 1"):
+        return
+    found = [one for one in batch if not one.historical]
+    gone = {UUID(str(one.payload["appointment_id"])) for one in found if one.kind == "appointment.cancelled"}
+    here = {UUID(str(one.payload["appointment_id"])) for one in found if one.kind != "appointment.cancelled"}
+    wishes.close_met(appointment_ids=sorted(here), now=now)
+    wishes.close_given_up(appointment_ids=sorted(gone), now=now)

@@ -22,7 +22,14 @@ def export(patient_id: UUID) -> dict[str, Any]:
             where w.patient_id = %s order by w.created_at""",
         [patient_id],
     )
-    return {"appointments": rows, "waitlist": wishes}
+    offers = sql.rows(
+        """select v.name as service, a.starts_at, o.offered_at, o.answer_by, o.state, o.answered_at
+             from scheduling_waitlist_offer o join scheduling_waitlist_entry w on w.id = o.entry_id
+             join scheduling_appointment a on a.id = o.appointment_id join scheduling_service v on v.id = w.service_id
+            where w.patient_id = %s order by o.offered_at""",
+        [patient_id],
+    )
+    return {"appointments": rows, "waitlist": wishes, "offers": offers}
 
 
 def erase(patient_id: UUID) -> None:

@@ -19,7 +19,8 @@ _HOLDING = "(a.held_until is null or a.held_until > %(now)s)"
 IS_VISIBLE = "(%(limit)s::uuid[] is null or q.home_location_id = any(%(limit)s))"
 
 _APPOINTMENT = """json_build_object(
-    'id', a.id, 'patient_id', a.patient_id, 'name', q.name, 'is_visible', %(limit)s::uuid[] is null or q.home_location_id = any(%(limit)s),
+    'id', a.id, 'patient_id', a.patient_id, 'name', coalesce(q.name, ''),
+    'is_visible', a.patient_id is null or %(limit)s::uuid[] is null or q.home_location_id = any(%(limit)s),
     'chart_number', q.chart_number, 'birth_date', q.birth_date, 'service', v.name, 'service_id', a.service_id, 'colour', v.colour,
     'starts_at', a.starts_at, 'ends_at', a.ends_at, 'number', a.number, 'pool', a.pool, 'state', a.state, 'source', a.source,
     'note', a.note, 'is_first_visit', a.is_first_visit, 'confirmed_at', a.confirmed_at, 'arrived_at', a.arrived_at,
@@ -36,7 +37,7 @@ _SESSIONS = """scheduling_session s
     left join scheduling_resource r on r.id = s.room_id"""
 
 _APPOINTMENTS = f"""(select coalesce(json_agg({_APPOINTMENT} order by a.starts_at, a.number, a.id), '[]')
-    from scheduling_appointment a join patients_patient q on q.id = a.patient_id join scheduling_service v on v.id = a.service_id
+    from scheduling_appointment a left join patients_patient q on q.id = a.patient_id join scheduling_service v on v.id = a.service_id
     left join scheduling_resource e on e.id = a.equipment_id
    where a.session_id = s.id and {{which}})"""
 
@@ -55,7 +56,9 @@ def _read_appointment(one: Row) -> Row:
     for name in ("starts_at", "ends_at", "confirmed_at", "arrived_at"):
         one[name] = _at(one[name])
     for name in ("id", "patient_id", "service_id"):
-        one[name] = UUID(one[name])
+        one[name] = (
+            UUID(one[name]) if one[name] else None
+        )  # a visitor of the booking page has not said yet who they are
     return one
 
 
@@ -108,7 +111,7 @@ def calendar(
 def board(session_id: UUID, *, now: datetime, limit: list[UUID] | None) -> Row | None:
     """Return one session with everybody who has or had a place in it; None when there is none the reader may see."""
     found = sql.row(
-        f"""select {_SESSION}, {_APPOINTMENTS.format(which="a.state <> 'entered-in-error'")} as appointments,
+        f"""select {_SESSION}, {_APPOINTMENTS.format(which=f"a.state <> 'entered-in-error' and (a.patient_id is not null or a.state = 'pending' and {_HOLDING})")} as appointments,
                    exists (select from scheduling_absence b where b.practitioner_id = s.practitioner_id
                              and b.starts_at < s.ends_at and b.ends_at > s.starts_at) as is_away
               from {_SESSIONS}
@@ -121,8 +124,8 @@ def board(session_id: UUID, *, now: datetime, limit: list[UUID] | None) -> Row |
 def appointment(appointment_id: UUID, *, limit: list[UUID] | None) -> Row | None:
     """Return one appointment with its words and its history from the event log; None when there is none the reader may see."""
     found = sql.row(
-        """select a.id, a.patient_id, q.name, q.chart_number, q.birth_date, q.sex,
-                  %(limit)s::uuid[] is null or q.home_location_id = any(%(limit)s) as is_visible,
+        """select a.id, a.patient_id, coalesce(q.name, '') as name, q.chart_number, q.birth_date, q.sex,
+                  a.patient_id is null or %(limit)s::uuid[] is null or q.home_location_id = any(%(limit)s) as is_visible,
                   a.session_id, s.state as session_state, s.ends_at as session_ends_at, s.mode, s.part, s.on_date, a.service_id,
                   v.name as service, a.practitioner_id, p.name as practitioner, g.name as regular, a.location_id, l.name as location,
                   r.name as room, e.name as equipment, a.starts_at, a.ends_at, a.number, a.pool, a.state, a.held_until,
@@ -135,7 +138,7 @@ def appointment(appointment_id: UUID, *, limit: list[UUID] | None) -> Row | None
                     where h.patient_id = a.patient_id and h.kind like 'appointment.%%' and h.recorded_at >= a.created_at
                       and h.payload ->> 'appointment_id' = a.id::text) as history
              from scheduling_appointment a
-             join patients_patient q on q.id = a.patient_id
+             left join patients_patient q on q.id = a.patient_id
              join scheduling_session s on s.id = a.session_id
              join scheduling_service v on v.id = a.service_id
              join records_practitioner p on p.id = a.practitioner_id

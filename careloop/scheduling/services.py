@@ -166,7 +166,7 @@ def cancel(
     changed = _set(
         found, now=now, state="cancelled", cancel_reason=reason, cancel_note=clean(note)[:200], significant=True
     )
-    if found["state"] == "booked":  # of a hold or an offer nobody has an appointment in the book
+    if found["state"] not in ("pending", "proposed"):  # of a hold or an offer nobody has an appointment in the book
         _publish(facts.AppointmentCancelled, changed, {**_words(changed), "reason": reason}, now=now)
     free_place(found["session_id"], now=now)
     whose = [found["patient_id"]] if found["patient_id"] else []

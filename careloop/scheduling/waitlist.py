@@ -5,7 +5,6 @@ A place is held for whoever it is offered to (an appointment in state `proposed`
 """
 
 from datetime import date, datetime, timedelta
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -18,7 +17,7 @@ from careloop.policy.selectors import quiet_window
 from careloop.scheduling import availability, errors, rules, services
 from careloop.scheduling import events as facts
 from careloop.scheduling.availability import Free
-from careloop.scheduling.models import WaitlistEntry, WaitlistOffer
+from careloop.scheduling.models import Appointment, WaitlistEntry, WaitlistOffer
 from careloop.scheduling.places import Place, free_place
 from careloop.scheduling.turns import in_turn
 from careloop.tenancy.models import Organization
@@ -46,8 +45,7 @@ def join(
     """
     if key and (earlier := WaitlistEntry.objects.filter(key=key).first()):
         return earlier
-    today = now.astimezone(_zone()).date()
-    if last_date < max(first_date, today):
+    if last_date < max(first_date, today(now)):
         raise errors.BadDates
     service = sql.row("select name from scheduling_service where id = %s and is_active", [service_id])
     if service is None:
@@ -71,7 +69,7 @@ def join(
     entry = WaitlistEntry.objects.get(pk=made["id"])
     events.publish(facts.WaitlistJoined(entry.pk, service["name"]), patient_id=patient_id, now=now, source=source)
     audit.record("waitlist.joined", patients=[patient_id], target=("waitlist_entry", entry.pk), now=now)
-    _offer_to(entry, now=now)
+    offer_to(entry, now=now)
     entry.refresh_from_db()
     return entry
 
@@ -143,6 +141,7 @@ def offer_in(session_id: UUID, *, now: datetime) -> int:
     """
     waiting = sql.rows(
         """select w.id from scheduling_waitlist_entry w join scheduling_session s on s.id = %(session)s
+             join patients_patient p on p.id = w.patient_id and p.active and not p.deceased
             where w.state = 'WAITING' and s.state = 'OPEN' and s.on_date between w.first_date and w.last_date
               and (w.practitioner_id is null or w.practitioner_id = s.practitioner_id)
               and (w.location_id is null or w.location_id = s.location_id)
@@ -152,14 +151,41 @@ def offer_in(session_id: UUID, *, now: datetime) -> int:
         {"session": session_id, "most": MOST_TRIED},
     )
     entries = WaitlistEntry.objects.in_bulk([row["id"] for row in waiting])
-    return sum(_offer_to(entries[row["id"]], session_id=session_id, now=now) for row in waiting)
+    return sum(offer_to(entries[row["id"]], session_id=session_id, now=now) for row in waiting)
+
+
+@in_turn
+def offer_by_hand(*, entry_id: UUID, place: Place, now: datetime, by: UUID | None) -> WaitlistOffer:
+    """Offer a certain free place to somebody out of turn: they are on the telephone, or it suits nobody better.
+
+    Whether the place fits the wish is the one's judgement who offers it; it may have been declined before.
+
+    Raises:
+        UnknownEntry; NotWaiting: there is an open offer, or the wish is over.
+        OfferTooSoon: it begins too soon for the patient to answer and to come.
+        PlaceTaken, SessionFull, SessionClosed, PractitionerAway, PatientBusy, NotOffered, OutsideSession.
+    """
+    entry = _locked_entry(entry_id)
+    if entry.state != "WAITING":
+        raise errors.NotWaiting
+    organization = Organization.objects.get()
+    zone = ZoneInfo(organization.time_zone)
+    awake = timing.next_allowed_at(now, zone=zone, window=quiet_window(organization))
+    starts_at = place.starts_at or sql.value(
+        "select starts_at from scheduling_session where id = %s", [place.session_id]
+    )
+    if starts_at is None:
+        raise errors.UnknownSession
+    if starts_at < rules.first_offered(awake):
+        raise errors.OfferTooSoon
+    return _propose(entry, place, answer_by=rules.answer_by(awake, starts_at=starts_at), zone=zone, now=now, by=by)
 
 
 @in_turn
 def expire(*, now: datetime) -> int:
     """End the offers nobody answered in time or whose place is gone; return how many. The places are free for the next."""
     over = sql.rows(
-        """select o.id, o.answer_by <= %(now)s and a.state = 'proposed' as is_late from scheduling_waitlist_offer o
+        """select o.id, o.answer_by <= %(now)s as is_late from scheduling_waitlist_offer o
              join scheduling_appointment a on a.id = o.appointment_id join scheduling_waitlist_entry w on w.id = o.entry_id
             where o.state = 'OPEN' and (o.answer_by <= %(now)s or a.state <> 'proposed')
             order by o.answer_by limit 500 for update of w skip locked""",
@@ -177,12 +203,11 @@ def expire(*, now: datetime) -> int:
 @in_turn
 def close_old(*, now: datetime) -> int:
     """Close the wishes whose last day has passed; return how many."""
-    today = now.astimezone(_zone()).date()
     gone = sql.rows(
         """update scheduling_waitlist_entry w set state = 'EXPIRED', closed_at = %(now)s, version = version + 1
             where w.state = 'WAITING' and w.last_date < %(today)s
         returning w.id, w.patient_id, (select v.name from scheduling_service v where v.id = w.service_id) as service""",
-        {"now": now, "today": today},
+        {"now": now, "today": today(now)},
     )
     events.publish_many(
         [(facts.WaitlistLeft(one["id"], one["service"], "expired"), one["patient_id"], now, None) for one in gone],
@@ -191,17 +216,19 @@ def close_old(*, now: datetime) -> int:
     return len(gone)
 
 
-# -- inside ------------------------------------------------------------------------------------------------------
+def today(now: datetime) -> date:
+    """Return the clinic's own calendar day."""
+    return now.astimezone(_zone()).date()
 
 
-def _offer_to(entry: WaitlistEntry, *, now: datetime, session_id: UUID | None = None) -> bool:
+def offer_to(entry: WaitlistEntry, *, now: datetime, session_id: UUID | None = None) -> bool:
     """Offer this wish the earliest place that fits; return whether there was one."""
     organization = Organization.objects.get()
     zone = ZoneInfo(organization.time_zone)
     awake = timing.next_allowed_at(now, zone=zone, window=quiet_window(organization))
     first = datetime.combine(entry.first_date, datetime.min.time(), zone)
     until = datetime.combine(entry.last_date + timedelta(days=1), datetime.min.time(), zone)
-    if entry.instead_of is not None:
+    if entry.instead_of is not None and entry.instead_of.state == "booked":
         until = min(until, entry.instead_of.starts_at)
     earliest = rules.first_offered(awake)
     found = availability.search(
@@ -222,6 +249,9 @@ def _offer_to(entry: WaitlistEntry, *, now: datetime, session_id: UUID | None = 
     return False
 
 
+# -- inside ------------------------------------------------------------------------------------------------------
+
+
 def _is_first(entry: WaitlistEntry) -> bool:
     return not sql.value(
         """select 1 from records_encounter where patient_id = %(patient)s and not entered_in_error
@@ -231,27 +261,44 @@ def _is_first(entry: WaitlistEntry) -> bool:
 
 
 def _hold(entry: WaitlistEntry, place: Free, *, answer_by: datetime, zone: ZoneInfo, now: datetime) -> bool:
+    wanted = Place(place.session_id, starts_at=place.starts_at if place.number is None else None)
     try:
-        appointment = services.book(
-            patient_id=entry.patient_id, service_id=entry.service_id, source="waitlist", key="", now=now, by=None,
-            state="proposed", held_until=answer_by,
-            place=Place(place.session_id, starts_at=place.starts_at if place.number is None else None),
-        )  # fmt: skip
+        _propose(entry, wanted, answer_by=answer_by, zone=zone, now=now, by=None)
     except (errors.NoPlace, errors.PatientBusy):
         return False  # somebody was faster
+    return True
+
+
+def _propose(
+    entry: WaitlistEntry, place: Place, *, answer_by: datetime, zone: ZoneInfo, now: datetime, by: UUID | None
+) -> WaitlistOffer:
+    """Hold the place for this wish and ask; what `services.book` raises is raised."""
+    appointment = services.book(
+        patient_id=entry.patient_id, service_id=entry.service_id, source="waitlist", key="", now=now, by=by, state="proposed",
+        held_until=answer_by, place=place,
+    )  # fmt: skip
     offer = WaitlistOffer.objects.create(
         entry=entry, appointment=appointment, offered_at=now, answer_by=answer_by, state="OPEN"
     )
     _set_state(entry, "OFFERED", now=now)
+    service, practitioner = _names(appointment)
     events.publish(
         facts.WaitlistOffered(
-            offer.pk, entry.pk, appointment.pk, appointment.starts_at.isoformat(), _local(appointment.starts_at, zone),
-            sql.value("select name from scheduling_service where id = %s", [entry.service_id]), place.practitioner,
-            answer_by.isoformat(), appointment.number,
+            offer.pk, entry.pk, appointment.pk, appointment.starts_at.isoformat(), _local(appointment.starts_at, zone), service,
+            practitioner, answer_by.isoformat(), appointment.number,
         ),
         patient_id=entry.patient_id, now=now, source="waitlist",
     )  # fmt: skip
-    return True
+    return offer
+
+
+def _names(appointment: Appointment) -> tuple[str, str]:
+    found = sql.row(
+        "select v.name as service, p.name as practitioner from scheduling_service v, records_practitioner p where v.id = %s and p.id = %s",
+        [appointment.service_id, appointment.practitioner_id],
+    )
+    assert found is not None
+    return found["service"], found["practitioner"]
 
 
 def _end(offer: WaitlistOffer, *, state: str, now: datetime) -> None:
@@ -311,20 +358,3 @@ def _zone() -> ZoneInfo:
 
 def _local(at: datetime, zone: ZoneInfo) -> str:
     return f"{at.astimezone(zone):%Y-%m-%d %H:%M}"
-
-
-def entries(*, now: datetime, state: str = "", limit: int = 200) -> list[dict[str, Any]]:
-    """Return the wishes on the list in the order in which they are served, each with its last offer."""
-    return sql.rows(
-        """select w.id, w.patient_id, w.state, w.priority, w.created_at, w.first_date, w.last_date, w.weekdays, w.parts, w.note,
-                  w.version, p.name as patient, p.chart_number, p.home_location_id, v.name as service, d.name as practitioner,
-                  l.name as location, o.id as offer_id, o.state as offer_state, o.answer_by, a.starts_at as offered_at
-             from scheduling_waitlist_entry w join patients_patient p on p.id = w.patient_id
-             join scheduling_service v on v.id = w.service_id
-             left join records_practitioner d on d.id = w.practitioner_id left join tenancy_location l on l.id = w.location_id
-             left join lateral (select * from scheduling_waitlist_offer x where x.entry_id = w.id order by x.offered_at desc limit 1) o on true
-             left join scheduling_appointment a on a.id = o.appointment_id
-            where case when %(state)s = '' then w.state in ('WAITING', 'OFFERED') else w.state = %(state)s end
-            order by w.priority, w.created_at, w.id limit %(limit)s""",
-        {"state": state, "limit": limit},
-    )

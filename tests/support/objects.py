@@ -46,6 +46,8 @@ PARAMETERS: dict[str, str] = {
     "invitation_id": "accounts.Invitation",
     "token_id": "api.ApiToken",
     "appointment_id": "scheduling.Appointment",
+    "entry_id": "scheduling.WaitlistEntry",
+    "offer_id": "scheduling.WaitlistOffer",
     "session_id": "scheduling.Session",
     "service_id": "scheduling.Service",
     "resource_id": "scheduling.Resource",

@@ -16,7 +16,7 @@ from careloop.consent import selectors as consent
 from careloop.kernel.errors import DomainError
 from careloop.kernel.money import Money
 from careloop.portal import booking as bookings
-from careloop.portal import codes, errors, recognizing, registering
+from careloop.portal import codes, errors, recognizing, registering, waiting
 from careloop.portal.booking import Found, Wanted
 from careloop.portal.entering import for_everybody, show
 from careloop.portal.forms import AddressForm, NewcomerForm
@@ -72,22 +72,27 @@ def service_of(service_id: UUID) -> Service:
 def times(request: HttpRequest, visitor: Visitor, service_id: UUID) -> HttpResponse:
     """When there is room: the next free place on top, then day by day; filters are a plain form."""
     service = service_of(service_id)
-    return _times_page(request, visitor, service, "portal/times.html")
-
-
-def _times_page(request: HttpRequest, visitor: Visitor, service: Service, template: str, **more: Any) -> HttpResponse:
     wanted = read_wanted(request, service)
     patient_id = visitor.patient_id if visitor.session else None
     first = wanted.says_first if patient_id is None else False
     found = bookings.find(
         service, wanted, zone=zone_of(visitor), now=visitor.now, patient_id=patient_id, is_first_visit=first
     )
+    if (
+        not found.days
+        and wanted.since is None
+        and recognizing.cookie_name("browser", visitor.clinic.slug) in request.COOKIES
+    ):
+        waiting.note_nothing_found(visitor, service, wanted, now=visitor.now)
+    kept = {name: request.GET.getlist(name) for name in ("who", "at", "day", "part", "from") if request.GET.get(name)}
+    wait_url = reverse("portal:wait", args=[visitor.clinic.slug, service.pk])
     context = {
         "service": service, "name": bookings.name_of(service), "price": _money(service, visitor),
+        "wait_url": f"{wait_url}?{urlencode(kept, doseq=True)}" if kept else wait_url,
         "asks_first": patient_id is None and service.who == "ANY", "key": uuid4(),
-        **picker(request, service, wanted, found, zone=zone_of(visitor)), **more,
+        **picker(request, service, wanted, found, zone=zone_of(visitor)),
     }  # fmt: skip
-    return show(request, visitor, template, context, tab="book")
+    return show(request, visitor, "portal/times.html", context, tab="book")
 
 
 def picker(request: HttpRequest, service: Service, wanted: Wanted, found: Found, *, zone: ZoneInfo) -> dict[str, Any]:
@@ -134,12 +139,12 @@ def read_wanted(request: HttpRequest, service: Service) -> Wanted:
     days = tuple(int(one) for one in get.getlist("day") if one in "1234567" and len(one) == 1)
     says_first = service.who == "FIRST" or (service.who == "ANY" and get.get("first") == "1")
     return Wanted(
-        since=_date(get.get("from", "")), practitioner_id=_uuid(get.get("who", "")), location_id=_uuid(get.get("at", "")),
+        since=day_in(get.get("from", "")), practitioner_id=id_in(get.get("who", "")), location_id=id_in(get.get("at", "")),
         weekdays=days, parts=tuple(one for one in get.getlist("part") if one in bookings.PARTS), says_first=says_first,
     )  # fmt: skip
 
 
-def _date(text: str) -> date | None:
+def day_in(text: str) -> date | None:
     try:
         found = date.fromisoformat(text)
     except ValueError:
@@ -147,7 +152,7 @@ def _date(text: str) -> date | None:
     return found if 2000 <= found.year <= 2200 else None
 
 
-def _uuid(text: str) -> UUID | None:
+def id_in(text: str) -> UUID | None:
     try:
         return UUID(text)
     except ValueError:
@@ -162,7 +167,7 @@ def _uuid(text: str) -> UUID | None:
 def hold(request: HttpRequest, visitor: Visitor, service_id: UUID) -> HttpResponse:
     """Hold the chosen place while the visitor says who they are."""
     service = service_of(service_id)
-    place, key = bookings.read_place(request.POST.get("place", "")), _uuid(request.POST.get("key", ""))
+    place, key = bookings.read_place(request.POST.get("place", "")), id_in(request.POST.get("key", ""))
     if place is None or key is None:
         return HttpResponseRedirect(reverse("portal:book_times", args=[visitor.clinic.slug, service_id]))
     source = "line" if "Line/" in request.headers.get("User-Agent", "") else "portal"

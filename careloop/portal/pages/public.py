@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from careloop.audit import services as audit
 from careloop.consent import selectors as consent
-from careloop.portal import visiting
+from careloop.portal import visiting, waiting
 from careloop.portal.entering import TEXT_COOKIE, THEME_COOKIE, for_everybody, for_patients, next_page, show
 from careloop.portal.errors import NotYours
 from careloop.portal.models import PatientSession
@@ -32,6 +32,7 @@ def home(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     visits = visiting.upcoming(visitor.patient_id, now=visitor.now, zone=zone_of(visitor), limit=3)
     audit.record("portal.viewed", patients=[visitor.patient_id], details={"page": "home"}, now=visitor.now)
     context = {
+        "offers": [one for one in waiting.shown(visitor.patient_id, zone=zone_of(visitor)) if one["at"]],
         "next_visit": visits[0] if visits else None, "more": visits[1:],
         "notice_due": consent.current_notice() is not None and not consent.has_seen_notice(visitor.patient_id),
     }  # fmt: skip

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from careloop.audit import services as audit
 from careloop.kernel.errors import DomainError
 from careloop.portal import booking as bookings
-from careloop.portal import visiting
+from careloop.portal import visiting, waiting
 from careloop.portal.entering import for_patients, show
 from careloop.portal.forms import CancelForm
 from careloop.portal.pages.book import picker, read_wanted, shown_place, zone_of
@@ -28,6 +28,7 @@ def visits(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     zone = zone_of(visitor)
     audit.record("portal.viewed", patients=[visitor.patient_id], details={"page": "visits"}, now=visitor.now)
     context = {
+        "wishes": waiting.shown(visitor.patient_id, zone=zone),
         "upcoming": visiting.upcoming(visitor.patient_id, now=visitor.now, zone=zone),
         "past": visiting.past(visitor.patient_id, now=visitor.now, zone=zone),
     }

@@ -152,6 +152,34 @@ def test_a_cancelled_visit_is_told_and_nothing_else_any_more(story, reason, word
     assert word in texts_of(story, someone)[-1]
 
 
+def test_who_is_here_and_is_called_off_hears_what_is_true_and_no_reminder_of_it(story):
+    someone, later = story.patient(), story.session(days=0, hour=9)
+    booked = story.book(later, someone)
+    story.turn(minutes=1)
+    with story.inside():
+        scheduling.arrive(appointment_id=booked.pk, now=story.now, by=None)
+    story.turn(minutes=1)
+    story.cancel(booked, "clinic")
+    story.until(booked.starts_at)
+
+    assert story.said(booked) == ["booked", "cancelled"]
+    assert "很抱歉" in texts_of(story, someone)[-1]
+
+
+def test_who_is_called_off_after_the_visit_should_have_begun_is_not_written_to(story):
+    someone, later = story.patient(), story.session(days=0, hour=5)
+    booked = story.book(later, someone)
+    story.turn(minutes=1)
+    with story.inside():
+        scheduling.arrive(appointment_id=booked.pk, now=story.now, by=None)
+    story.until(booked.starts_at)
+    story.turn(minutes=5)
+    story.cancel(booked, "patient")
+    story.turn(minutes=5)
+
+    assert story.said(booked) == ["booked"]
+
+
 def test_a_closed_session_is_told_to_everybody_with_another_time_to_choose(story):
     session = story.session(days=3)
     people = [story.patient() for _one in range(4)]

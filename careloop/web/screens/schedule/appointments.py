@@ -38,6 +38,7 @@ from careloop.web.screens.schedule.common import (
     place_key,
     place_words,
     read_place,
+    seen_patients,
     shown_name,
     span,
     uuid_of,
@@ -142,7 +143,8 @@ def head(row: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
         "steps": steps_for(row, now=now) if may_book else [], "may_move": may_book and state == "booked",
         "may_cancel": may_book and rules.may_become(state, "cancelled"), "may_err": may_book and rules.may_become(state, "entered-in-error"),
         "history": _history(row, zone), "url": address("appointment", row["id"]),
-        "again_url": address("find", patient=row["patient_id"], service=row["service_id"]) if may_book and row["is_visible"] and state in ("cancelled", "noshow", "fulfilled") else "",
+        "earlier_url": address("wish_new", patient=row["patient_id"], instead=row["id"]) if may_book and row["patient_id"] and row["is_visible"] and state == "booked" and row["starts_at"] > now else "",
+        "again_url": address("find", patient=row["patient_id"], service=row["service_id"]) if may_book and row["patient_id"] and row["is_visible"] and state in ("cancelled", "noshow", "fulfilled") else "",
     }  # fmt: skip
 
 
@@ -181,7 +183,7 @@ def _actor(one: dict[str, Any]) -> str:
 def page(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
     """One appointment, as a page or in a dialog."""
     row = load(request, appointment_id)
-    audit.record("appointment.viewed", patients=[row["patient_id"]], target=("appointment", row["id"]))
+    audit.record("appointment.viewed", patients=seen_patients([row]), target=("appointment", row["id"]))
     context = {
         "one": head(row, request),
         "next": back_of(request, row),
@@ -267,7 +269,7 @@ def _ask(
     request: HttpRequest, row: dict[str, Any], form: forms.Form, *, title: str, text: str, label: str, tone: str
 ) -> HttpResponse:
     zone = clinic_zone(request)
-    audit.record("appointment.viewed", patients=[row["patient_id"]], target=("appointment", row["id"]))
+    audit.record("appointment.viewed", patients=seen_patients([row]), target=("appointment", row["id"]))
     back = back_of(request, row)
     context = {
         "title": title, "text": text, "label": label, "tone": tone, "form": form, "action": request.path,
@@ -345,7 +347,7 @@ def move(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
                 "when": when_words({"starts_at": moved.starts_at, "number": moved.number}, zone)
             }
             return redirect_to(request, back, message=said)
-    audit.record("appointment.viewed", patients=[row["patient_id"]], target=("appointment", row["id"]))
+    audit.record("appointment.viewed", patients=seen_patients([row]), target=("appointment", row["id"]))
     context = {
         "one": head(row, request), "next": back, "refusal": refusal_text, "cancel_url": back,
         "alternatives": [{"label": place_words(one, zone), "value": place_key(one)} for one in alternatives],

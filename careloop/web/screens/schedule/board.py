@@ -145,6 +145,7 @@ def page(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "numbers": numbers_shown({**row, "appointments": live}, zone, now=now, may_book=may_book, here=here) if row["mode"] == "NUMBERS" else [],
         "extra_url": address("book", session=row["id"], number="extra", next=here) if row["mode"] == "NUMBERS" else "",
         "walk_in_url": address("book", session=row["id"], pool="WALK_IN", next=here) if any(one["pool"] == "WALK_IN" for one in row["pools"]) else "",
+        "wait_url": address("wish_new", session=row["id"], next=here),
         "left": sum(one["state"] == "booked" for one in live),
     }  # fmt: skip
     return respond(request, "schedule/board.html", context)

@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -213,7 +214,7 @@ def find(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form, "person": person, "days": by_day(places, zone, url) if places else [], "asked": places is not None,
         "tabs": tabs(member, "find"), "has_services": bool(known["services"]), "may_manage": member.can("schedule.manage"),
-        "wider": _wider(request),
+        "wider": _wider(request), "wait_url": wait_url(request),
     }  # fmt: skip
     return respond(request, "schedule/find.html", context)
 
@@ -223,6 +224,15 @@ def _wider(request: HttpRequest) -> str:
     return address(
         "find", service=request.GET.get("service"), patient=request.GET.get("patient"), wish=request.GET.get("wish")
     )
+
+
+def wait_url(request: HttpRequest) -> str:
+    """Where the same wish is put on the waitlist."""
+    wanted = {
+        name: request.GET.getlist(name)
+        for name in ("patient", "service", "practitioner", "location", "weekdays", "parts")
+    }
+    return f"{reverse('schedule:wish_new')}?{urlencode(wanted, doseq=True)}"
 
 
 def _session(request: HttpRequest, session_id: UUID | None) -> dict[str, Any]:

@@ -126,13 +126,15 @@ def read_place(text: str) -> tuple[UUID | None, datetime | None]:
 
 
 def shown_name(row: Any) -> str:
-    """A patient's name, masked for a member of another branch."""
+    """A patient's name, masked for a member of another branch; whoever is just booking online has none yet."""
+    if row["patient_id"] is None:
+        return _("being booked online")
     return str(row["name"]) if row["is_visible"] else mask_name(str(row["name"]))
 
 
 def seen_patients(rows: list[Any]) -> list[UUID]:
     """Whose data a page shows, for its note in the audit log."""
-    return sorted({row["patient_id"] for row in rows})
+    return sorted({row["patient_id"] for row in rows if row["patient_id"]})
 
 
 def patient_or_404(patient_id: UUID) -> dict[str, Any]:
@@ -161,7 +163,8 @@ def calendar_url(day: date, **query: Any) -> str:
 def tabs(member: Any, current: str) -> list[dict[str, Any]]:
     """The parts of the schedule, each for those who may see it."""
     parts = [
-        ("home", _("Calendar"), "schedule.view"), ("find", _("Find a place"), "schedule.book"), ("missed", _("Did not come"), "schedule.view"),
+        ("home", _("Calendar"), "schedule.view"), ("find", _("Find a place"), "schedule.book"), ("waitlist", _("Waitlist"), "schedule.view"),
+        ("missed", _("Did not come"), "schedule.view"),
         ("advice", _("Demand"), "schedule.view"), ("setup", _("Set-up"), "schedule.manage"),
     ]  # fmt: skip
     return [

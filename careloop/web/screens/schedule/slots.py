@@ -9,9 +9,10 @@ from django.utils.translation import gettext_lazy as _
 from careloop.accounts.scope import location_ids
 from careloop.patients import panels
 from careloop.patients.panels import Panel, PatientHead
-from careloop.scheduling import selectors
+from careloop.scheduling import selectors, waiting
 from careloop.web.http import clinic_zone
 from careloop.web.screens.schedule.common import ICONS, STATES, TONES, address, bounds, span, when_words
+from careloop.web.screens.schedule.waitlist import wish_words
 from careloop.web.screens.today import blocks
 from careloop.web.screens.today.blocks import Block
 
@@ -25,9 +26,15 @@ def appointments(request: HttpRequest, patient: PatientHead) -> tuple[str, dict[
         for one in selectors.of_patient(patient.id, now=timezone.now())
     ]  # fmt: skip
     member: Any = request.member  # type: ignore[attr-defined]
+    may_book = member.can("schedule.book") and patient.active and not patient.deceased
+    waits = [
+        {"service": one["service"], "words": wish_words(one), "url": address("wish", one["id"]), "is_offered": one["state"] == "OFFERED"}
+        for one in waiting.of_patient(patient.id)
+    ]  # fmt: skip
     return "schedule/_patient_next.html", {
+        "waits": waits, "wait_url": address("wish_new", patient=patient.id, next=here) if may_book else "",
         "coming": [one for one in rows if one["is_coming"]], "past": [one for one in rows if not one["is_coming"]],
-        "book_url": address("find", patient=patient.id) if member.can("schedule.book") and patient.active and not patient.deceased else "",
+        "book_url": address("find", patient=patient.id) if may_book else "",
     }  # fmt: skip
 
 
@@ -57,6 +64,18 @@ def todays_sessions(request: HttpRequest) -> tuple[str, dict[str, Any]] | None:
     }  # fmt: skip
 
 
+def waiting_now(request: HttpRequest) -> tuple[str, dict[str, Any]] | None:
+    """How many wait for a place, and how many have an offer they have not answered."""
+    member: Any = request.member  # type: ignore[attr-defined]
+    limit = location_ids(member)
+    counts = waiting.counts(limit=sorted(limit) if limit is not None else None)
+    if not counts["waiting"]:
+        return None
+    return "schedule/_today_waiting.html", {
+        **counts, "url": address("waitlist"), "offered_url": address("waitlist", state="OFFERED"),
+    }  # fmt: skip
+
+
 SHOWN = 9
 
 panels.register(
@@ -70,4 +89,5 @@ panels.register(
         icon="calendar",
     )
 )
+blocks.register(Block("waitlist", waiting_now, order=30, permission="schedule.view"))
 blocks.register(Block("sessions", todays_sessions, order=10, permission="schedule.view"))

@@ -2,13 +2,31 @@
 
 from django.urls import path
 
-from careloop.web.screens.schedule import advice, appointments, board, booking, calendar, planning, setup
+from careloop.web.screens.schedule import (
+    advice,
+    appointments,
+    board,
+    booking,
+    calendar,
+    planning,
+    setup,
+    waitlist,
+    wishing,
+)
 
 app_name = "schedule"
 urlpatterns = [
     path("schedule/", calendar.home, name="home"),
     path("schedule/find/", booking.find, name="find"),
     path("schedule/book/", booking.book, name="book"),
+    path("schedule/waitlist/", waitlist.waiting_list, name="waitlist"),
+    path("schedule/waitlist/new/", wishing.new, name="wish_new"),
+    path("schedule/waitlist/<uuid:entry_id>/", waitlist.wish, name="wish"),
+    path("schedule/waitlist/<uuid:entry_id>/edit/", wishing.edit, name="wish_edit"),
+    path("schedule/waitlist/<uuid:entry_id>/turn/", waitlist.priority, name="wish_priority"),
+    path("schedule/waitlist/<uuid:entry_id>/leave/", waitlist.leave, name="wish_leave"),
+    path("schedule/waitlist/<uuid:entry_id>/offer/", waitlist.offer, name="wish_offer"),
+    path("schedule/waitlist/<uuid:entry_id>/answer/", waitlist.answer, name="wish_answer"),
     path("schedule/missed/", advice.missed, name="missed"),
     path("schedule/demand/", advice.demand, name="advice"),
     path("schedule/appointments/<uuid:appointment_id>/", appointments.page, name="appointment"),
