@@ -118,7 +118,10 @@ def save_account(
         others.update(is_default=False)
     account.save()
     audit.record(
-        "payment_account.saved", target=("payment_account", account.pk), details={"kind": kind, "enabled": enabled}, now=now
+        "payment_account.saved",
+        target=("payment_account", account.pk),
+        details={"kind": kind, "enabled": enabled},
+        now=now,
     )
     return account
 

@@ -58,7 +58,11 @@ def ask(
     check_amount(payment, amount, Refund.Reason(reason).value)
     refund_id = uuid7()
     sealed = sealing.seal(
-        sealing.create_keys([payment.patient_id])[payment.patient_id], note, table=TABLE, column=COLUMN, row_id=refund_id
+        sealing.create_keys([payment.patient_id])[payment.patient_id],
+        note,
+        table=TABLE,
+        column=COLUMN,
+        row_id=refund_id,
     )
     refund = Refund.objects.create(
         id=refund_id, payment=payment, amount=amount, reason=reason, note_sealed=sealed, by_hand=by_hand, key=key[:80],
@@ -190,7 +194,11 @@ def _end(
 
 def _unclear(refund: Refund, payment: Payment, said: str, *, now: datetime) -> None:
     audit.record(
-        "payment.refund_unclear", patients=[payment.patient_id], target=("payment", payment.pk), details={"said": said}, now=now
+        "payment.refund_unclear",
+        patients=[payment.patient_id],
+        target=("payment", payment.pk),
+        details={"said": said},
+        now=now,
     )
     with translation.override(Organization.objects.get().language):
         followups.create(

@@ -63,10 +63,6 @@ def check_items(items: Sequence[NewItem], *, is_nhi_visit: bool) -> None:
     Source: law S6 and S8 (National Health Insurance Act articles 43, 48, 68, 82).
 
     >>> check_items([NewItem("COPAY", "部分負擔", 50)], is_nhi_visit=True)
-    >>> check_items([NewItem("COPAY", "部分負擔", 0, full_amount=50)], is_nhi_visit=True)
-    Traceback (most recent call last):
-        ...
-    careloop.payments.errors.CopayReduced: payments.copay_reduced
     """
     if not items or len(items) > MOST_ITEMS or any(not one.name for one in items):
         raise errors.NothingToPay

@@ -13,8 +13,8 @@ from careloop.audit import services as audit
 from careloop.events import services as events
 from careloop.kernel import sql
 from careloop.kernel.ids import token_hash, uuid7
-from careloop.kernel.text import clean
 from careloop.kernel.money import format_money
+from careloop.kernel.text import clean
 from careloop.messaging import services as messaging
 from careloop.messaging import texts
 from careloop.messaging.errors import CannotReach
@@ -207,8 +207,6 @@ def expire_old(*, now: datetime) -> int:
             "payment.expired", patients=[one["patient_id"] for one in gone], details={"count": len(gone)}, now=now
         )
     return len(gone)
-
-
 
 
 @transaction.atomic

@@ -47,21 +47,22 @@ create trigger payments_keep_item before insert or update on payments_item
     for each row execute function payments_keep_item();
 
 create function payments_add_up() returns trigger language plpgsql as $f$
-declare
-    wanted record;
-    found record;
 begin
-    select amount, copay into wanted from payments_payment where id = new.payment_id;
-    select coalesce(sum(amount), 0) as amount, coalesce(sum(amount) filter (where kind = 'COPAY'), 0) as copay into found
-      from payments_item where payment_id = new.payment_id;
-    if found.amount is distinct from wanted.amount or found.copay is distinct from wanted.copay then
+    if exists (
+        select 1 from (select distinct payment_id from fresh) f join payments_payment p on p.id = f.payment_id
+         cross join lateral (select coalesce(sum(i.amount), 0) as amount,
+                                    coalesce(sum(i.amount) filter (where i.kind = 'COPAY'), 0) as copay
+                               from payments_item i where i.payment_id = p.id) as s
+         where (s.amount, s.copay) is distinct from (p.amount::numeric, p.copay::numeric)
+    ) then
         raise exception 'a payment is the sum of its lines' using errcode = 'check_violation';
     end if;
     return null;
 end
 $f$;
-create constraint trigger payments_item_adds_up after insert on payments_item deferrable initially deferred
-    for each row execute function payments_add_up();
+-- all lines of a payment come in one statement
+create trigger payments_item_adds_up after insert on payments_item referencing new table as fresh
+    for each statement execute function payments_add_up();
 
 create function payments_count_refund() returns trigger language plpgsql as $f$
 declare

@@ -33,7 +33,9 @@ CHECKOUT, QUERY = "/Cashier/AioCheckOut/V5", "/Cashier/QueryTradeInfo/V5"
 CARD_QUERY, CARD_ACTION = "/CreditDetail/QueryTrade/V2", "/CreditDetail/DoAction"
 TAIPEI = ZoneInfo("Asia/Taipei")
 # not stored: proofs, and what says whose card it was
-NOT_KEPT = frozenset({NAME, "card4no", "card6no", "auth_code", "CustomField1", "CustomField2", "CustomField3", "CustomField4"})
+NOT_KEPT = frozenset(
+    {NAME, "card4no", "card6no", "auth_code", "CustomField1", "CustomField2", "CustomField3", "CustomField4"}
+)
 WAITING_CODES = frozenset({"2", "10100073"})  # a transfer account or a shop code was given out
 # QueryTradeInfo's TradeStatus
 NOT_PAID, PAID, NOT_COMPLETED = "0", "1", "10200095"
@@ -219,7 +221,13 @@ def method_of(kind: str) -> str:
     >>> method_of("Credit_CreditCard"), method_of("ATM_TAISHIN"), method_of("WeiXinPay")
     ('card', 'transfer', 'WeiXinPay')
     """
-    for start, word in (("Credit", "card"), ("WebATM", "transfer"), ("ATM", "transfer"), ("CVS", "shop"), ("BARCODE", "shop")):
+    for start, word in (
+        ("Credit", "card"),
+        ("WebATM", "transfer"),
+        ("ATM", "transfer"),
+        ("CVS", "shop"),
+        ("BARCODE", "shop"),
+    ):
         if kind.startswith(start):
             return word
     return kind[:40]
@@ -231,4 +239,6 @@ def plain(text: str) -> str:
     >>> plain("安心診所 <A&B> #1%")
     '安心診所 A B 1'
     """
-    return " ".join("".join(" " if char in "<>&#%'\"\\^`|+" or not char.isprintable() else char for char in text).split())
+    return " ".join(
+        "".join(" " if char in "<>&#%'\"\\^`|+" or not char.isprintable() else char for char in text).split()
+    )

@@ -111,7 +111,9 @@ class RefundForm(forms.Form):
     reason = forms.ChoiceField(
         label=pgettext_lazy("payments", "Why"), choices=Refund.Reason.choices, widget=forms.RadioSelect
     )
-    note = forms.CharField(label=_("What happened"), max_length=300, help_text=_("For the books; the auditor reads it."))
+    note = forms.CharField(
+        label=_("What happened"), max_length=300, help_text=_("For the books; the auditor reads it.")
+    )
     by_hand = forms.BooleanField(
         label=_("It was given back at the desk"), required=False,
         help_text=_("In cash or by transfer; the payment provider is not asked."),
@@ -137,9 +139,7 @@ class AccountForm(forms.Form):
     enabled = forms.BooleanField(label=_("Switched on"), required=False, initial=True)
     is_default = forms.BooleanField(label=_("New payments go here"), required=False, initial=True)
 
-    def __init__(
-        self, *args: Any, kind: ProviderKind, account: ProviderAccount | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, kind: ProviderKind, account: ProviderAccount | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kind = kind
         stored = account.settings if account else {}

@@ -110,7 +110,10 @@ def send(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     url = address("payments:page", row["id"])
     try:
         services.send_link(
-            payment_id=row["id"], key=f"{row['id']}:{request.POST.get('key', '')[:40]}", now=timezone.now(), by=member.user_id
+            payment_id=row["id"],
+            key=f"{row['id']}:{request.POST.get('key', '')[:40]}",
+            now=timezone.now(),
+            by=member.user_id,
         )
     except DomainError as refusal:
         return redirect_to(request, url, message=str(refusal), tone="warning")
@@ -207,7 +210,11 @@ def _ask(
 ) -> HttpResponse:  # fmt: skip
     audit.record("payment.viewed", patients=[row["patient_id"]], target=("payment", row["id"]))
     back = address("payments:page", row["id"])
-    facts = [{"label": _("Patient"), "value": row["name"]}, {"label": pgettext("payment", "For"), "value": row["title"]}, *(facts or ())]
+    facts = [
+        {"label": _("Patient"), "value": row["name"]},
+        {"label": pgettext("payment", "For"), "value": row["title"]},
+        *(facts or ()),
+    ]
     context = {
         "title": title, "text": text, "label": label, "tone": tone, "form": form, "action": request.path, "facts": facts,
         "warning": warning, "cancel_url": back, "back_url": back, "back_label": _("Payment"), "hidden": [],
