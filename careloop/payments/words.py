@@ -19,5 +19,5 @@ TONES = {
 }  # fmt: skip
 # what a refund is, by its last step
 REFUND_STEPS: dict[str, str | Promise] = {
-    "": _("on its way"), "SENT": _("with the provider, no answer yet"), "DONE": _("given back"), "FAILED": _("failed"),
+    "": _("on its way"), "SENT": _("with the provider, no answer yet"), "DONE": pgettext_lazy("refund", "given back"), "FAILED": pgettext_lazy("refund", "failed"),
 }  # fmt: skip

@@ -65,7 +65,7 @@ class AskForm(forms.Form):
     price = forms.CharField(required=False)
     copay = forms.CharField(required=False)
     title = forms.CharField(
-        label=_("What it is for"), required=False, max_length=80,
+        label=pgettext_lazy("payments", "What it is for"), required=False, max_length=80,
         help_text=_("The patient reads it on the payment's page; the payment provider does not. Empty: the first line."),
     )  # fmt: skip
 
@@ -112,7 +112,7 @@ class RefundForm(forms.Form):
         label=pgettext_lazy("payments", "Why"), choices=Refund.Reason.choices, widget=forms.RadioSelect
     )
     note = forms.CharField(
-        label=_("What happened"), max_length=300, help_text=_("For the books; the auditor reads it.")
+        label=pgettext_lazy("refund", "What happened"), max_length=300, help_text=_("For the books; the auditor reads it.")
     )
     by_hand = forms.BooleanField(
         label=_("It was given back at the desk"), required=False,
@@ -135,7 +135,7 @@ class WithdrawForm(forms.Form):
 class AccountForm(forms.Form):
     """Name, switch and what the adapter asks for. Secrets are written, never shown: empty keeps the stored one."""
 
-    name = forms.CharField(label=_("Name"), max_length=80)
+    name = forms.CharField(label=pgettext_lazy("payments", "Name"), max_length=80)
     enabled = forms.BooleanField(label=_("Switched on"), required=False, initial=True)
     is_default = forms.BooleanField(label=_("New payments go here"), required=False, initial=True)
 

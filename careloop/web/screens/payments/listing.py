@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
 from careloop.accounts.access import requires
@@ -60,10 +60,10 @@ def _filters(form: FilterForm, zone: Any) -> Filters:
 def _stats(one: dict[str, Any]) -> list[dict[str, Any]]:
     currency = one["currency"]
     return [
-        {"label": _("Asked for"), "value": format_money(one["asked"], currency)},
-        {"label": _("Paid"), "value": format_money(one["paid"], currency)},
-        {"label": _("Given back"), "value": format_money(one["refunded"], currency)},
-        {"label": _("Waiting"), "value": format_money(one["waiting"], currency)},
+        {"label": pgettext("payments", "Asked for"), "value": format_money(one["asked"], currency)},
+        {"label": pgettext("payments", "Paid"), "value": format_money(one["paid"], currency)},
+        {"label": pgettext("payments", "Given back"), "value": format_money(one["refunded"], currency)},
+        {"label": pgettext("payments", "Waiting"), "value": format_money(one["waiting"], currency)},
     ]
 
 

@@ -72,9 +72,9 @@ def _pairs(one: dict[str, Any], zone: Any) -> list[dict[str, Any]]:
         return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" if moment else ""
 
     pairs = [
-        (_("Asked for"), " · ".join(part for part in (stamp(one["requested_at"]), one["requested_by"] or "") if part)),
-        (_("Can be paid until"), stamp(one["expires_at"]) if one["is_open"] else ""), (_("Paid"), stamp(one["paid_at"])),
-        (_("Paid by"), one["method_label"]), (_("Given back"), one["back"]), (pgettext("payments", "Why"), one["reason"]),
+        (pgettext("payments", "Asked for"), " · ".join(part for part in (stamp(one["requested_at"]), one["requested_by"] or "") if part)),
+        (_("Can be paid until"), stamp(one["expires_at"]) if one["is_open"] else ""), (pgettext("payments", "Paid"), stamp(one["paid_at"])),
+        (_("Paid by"), one["method_label"]), (pgettext("payments", "Given back"), one["back"]), (pgettext("payments", "Why"), one["reason"]),
     ]  # fmt: skip
     return [{"label": label, "value": value, "href": ""} for label, value in pairs if value]
 
@@ -170,7 +170,7 @@ def refund(request: HttpRequest, payment_id: UUID) -> HttpResponse:
             said = _("Noted as given back.") if data["by_hand"] else _("The refund is on its way to the provider.")
             return redirect_to(request, address("payments:page", row["id"]), message=said)
     facts = [
-        {"label": _("Paid"), "value": format_money(row["amount"], currency)},
+        {"label": pgettext("payments", "Paid"), "value": format_money(row["amount"], currency)},
         {"label": _("Can still be given back"), "value": format_money(left, currency)},
     ]
     if row["copay"]:
@@ -217,7 +217,7 @@ def _ask(
     ]
     context = {
         "title": title, "text": text, "label": label, "tone": tone, "form": form, "action": request.path, "facts": facts,
-        "warning": warning, "cancel_url": back, "back_url": back, "back_label": _("Payment"), "hidden": [],
+        "warning": warning, "cancel_url": back, "back_url": back, "back_label": pgettext("payments", "Payment"), "hidden": [],
     }  # fmt: skip
     status = 422 if request.method == "POST" else 200
     return respond(request, "payments/ask.html", context, fragment="payments/_ask.html", status=status)
