@@ -97,7 +97,8 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "scheduling.service": {"minutes": 30},
     "scheduling.appointment": {"starts_at": NOW, "ends_at": NOW + timedelta(minutes=30), "state": "booked"},
     "payments.provideraccount": {"kind": "sandbox"},
-    "payments.payment": {"state": "REQUESTED", "amount": 500, "currency": "TWD"},
+    "payments.payment": {"state": "PAID", "paid_at": NOW, "amount": 1_000_000, "currency": "TWD"},
+    "payments.refund": {"amount": 5},
     "messaging.channelaccount": {"kind": "sandbox", "channel": "email"},
 }
 
