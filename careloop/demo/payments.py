@@ -32,6 +32,7 @@ def play(*, now: datetime, seed: int) -> None:
         """select a.patient_id, min(a.id::text)::uuid as appointment_id from scheduling_appointment a
              join scheduling_service v on v.id = a.service_id join patients_patient p on p.id = a.patient_id
             where v.payer = 'SELF' and a.state in ('booked', 'fulfilled') and p.name <> all(%s) and p.active
+              and p.birth_date < current_date - interval '20 years'
             group by a.patient_id order by a.patient_id limit 20""",
         [[one.name for one in cast.CAST]],
     )
@@ -40,7 +41,16 @@ def play(*, now: datetime, seed: int) -> None:
     random.Random(seed).shuffle(people)
     for number, (what, days, fate) in enumerate(STORIES):
         who = people[number % len(people)]
-        _tell(account, who, _lines(what, service), days=days, fate=fate, key=f"demo:{number}", now=now, is_visit=what == "visit")
+        _tell(
+            account,
+            who,
+            _lines(what, service),
+            days=days,
+            fate=fate,
+            key=f"demo:{number}",
+            now=now,
+            is_visit=what == "visit",
+        )
 
 
 def _lines(what: str, service: Service) -> list[NewItem]:

@@ -11,6 +11,7 @@ from careloop.payments.models import Payment
 def export(patient_id: UUID) -> dict[str, Any]:
     """Return what the patient was asked to pay, paid and was given back."""
     found = Payment.objects.filter(patient_id=patient_id).order_by("requested_at").prefetch_related("items", "refunds")
+    notes = refunds.notes_of(patient_id)
     return {
         "payments": [
             {
@@ -21,7 +22,7 @@ def export(patient_id: UUID) -> dict[str, Any]:
                     for item in sorted(one.items.all(), key=lambda item: item.position)
                 ],
                 "refunds": [
-                    {"amount": back.amount, "because": back.reason, "note": refunds.note_of(back, patient_id=patient_id),
+                    {"amount": back.amount, "because": back.reason, "note": notes.get(back.pk, ""),
                      "asked_at": back.asked_at}
                     for back in sorted(one.refunds.all(), key=lambda back: back.asked_at)
                 ],

@@ -151,12 +151,15 @@ def settle(*, refund_id: UUID, went_through: bool, now: datetime, by: UUID) -> N
     _end(refund, payment, step, now=now, by=by)
 
 
-def note_of(refund: Refund, *, patient_id: UUID) -> str:
-    """Return why it was given back; nothing when the patient's key was destroyed."""
+def notes_of(patient_id: UUID) -> dict[UUID, str]:
+    """Return refund → why it was given back, of one patient; nothing when the patient's key was destroyed."""
     key = sealing.load_keys([patient_id]).get(patient_id)
-    if key is None or refund.note_sealed is None:
-        return ""
-    return sealing.unseal(key, bytes(refund.note_sealed), table=TABLE, column=COLUMN, row_id=refund.pk)
+    if key is None:
+        return {}
+    found = Refund.objects.filter(payment__patient_id=patient_id, note_sealed__isnull=False).values_list(
+        "pk", "note_sealed"
+    )
+    return {pk: sealing.unseal(key, bytes(note), table=TABLE, column=COLUMN, row_id=pk) for pk, note in found}
 
 
 def _end(

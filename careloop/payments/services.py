@@ -221,7 +221,7 @@ def send_link(*, payment_id: UUID, key: str, now: datetime, by: UUID | None) -> 
         raise errors.NotPayable
     message = messaging.plan_one(
         template_key=texts.library_version(LINK_TEMPLATE).template.key, patient_id=payment.patient_id, key=f"payment:{key}"[:200],
-        due_at=now, now=now, origin="payment", origin_id=str(payment.pk), expires_at=payment.expires_at, at_once=True, planned_by=by,
+        due_at=now, now=now, origin="staff", origin_id=str(payment.pk), expires_at=payment.expires_at, at_once=True, planned_by=by,
         params={
             "pay_amount": format_money(payment.amount, payment.currency),
             "pay_link": links.url_of(current_organization_id(), payment.pk),

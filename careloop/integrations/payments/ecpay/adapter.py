@@ -37,8 +37,7 @@ NOT_KEPT = frozenset(
     {NAME, "card4no", "card6no", "auth_code", "CustomField1", "CustomField2", "CustomField3", "CustomField4"}
 )
 WAITING_CODES = frozenset({"2", "10100073"})  # a transfer account or a shop code was given out
-# QueryTradeInfo's TradeStatus
-NOT_PAID, PAID, NOT_COMPLETED = "0", "1", "10200095"
+NOT_COMPLETED = "10200095"  # QueryTradeInfo's TradeStatus of a trade that failed
 # ECPay closes the day then, and asks to be left alone (信用卡請退款功能)
 CLOSING_FROM, CLOSING_TO = (20, 15), (20, 30)
 LANGUAGES = {"en": "ENG"}
@@ -98,15 +97,16 @@ class ECPay:
             ProviderError: no answer, or one whose checksum is wrong.
         """
         fields = self._ask_about(trade.trade_no)
-        status = fields.get("TradeStatus", "")
-        if status == NOT_PAID or not status:
-            result = Result.WAITING
-        elif status == PAID:
-            result = Result.PAID
-        else:
-            result = Result.FAILED
-        said = _("The payment was not completed.") if status == NOT_COMPLETED else status
-        return self._notice(fields | {"RtnMsg": "" if result is not Result.FAILED else said}, result)
+        match fields.get("TradeStatus", ""):
+            case "1":
+                return self._notice(fields, Result.PAID)
+            case code if code == NOT_COMPLETED:
+                return self._notice(fields | {"RtnMsg": _("The payment was not completed.")}, Result.FAILED)
+            case code:
+                # not paid yet, or (10200047) the payer never reached ECPay's page
+                return Notice(
+                    trade.trade_no, "", trade.amount, trade.currency, Result.WAITING, kept={"TradeStatus": code[:20]}
+                )
 
     def check(self, *, now: datetime) -> Check:
         """Ask about a trade that does not exist: a right checksum in the answer says that both sides hold the same keys."""

@@ -142,7 +142,7 @@ class FakeECPay:
                 "TradeAmt": "0",
             }
         else:
-            told = self._told(one) | {"TradeStatus": "1" if one.paid else "0"}
+            told = self._told(one) | {"TradeStatus": "1" if one.paid else one.status if one.status.isdigit() else "0"}
         answer = signed(told)
         if forged:
             answer["TradeStatus"] = "1"

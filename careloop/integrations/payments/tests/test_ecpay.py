@@ -149,8 +149,11 @@ def test_forged_altered_and_foreign_notices_are_refused(merchant, fake):
 
 
 def test_asking_what_became_of_a_trade(merchant, fake):
+    assert merchant.query(Trade("CL99999999999999ABCD", "", 500, "TWD")).result is Result.WAITING
     trade = ordered(fake, merchant)
     assert merchant.query(trade).result is Result.WAITING
+    fake.orders[trade.trade_no].status = "10200095"
+    assert merchant.query(trade).result is Result.FAILED
     fake.pay(trade.trade_no)
 
     told = merchant.query(trade)

@@ -94,6 +94,14 @@ class AskForm(forms.Form):
         if not charges:
             del self.fields["charge"], self.fields["price"]
 
+    def own_fields(self) -> list[Any]:
+        """The fields before the free lines."""
+        return [self[name] for name in ("charge", "price", "copay") if name in self.fields]
+
+    def lines(self) -> list[tuple[Any, Any]]:
+        """The free lines: name and amount beside each other."""
+        return [(self[f"name_{number}"], self[f"amount_{number}"]) for number in range(1, FREE_LINES + 1)]
+
     def clean(self) -> dict[str, Any]:
         given: dict[str, Any] = super().clean() or {}
         for number in range(1, FREE_LINES + 1):
@@ -112,7 +120,9 @@ class RefundForm(forms.Form):
         label=pgettext_lazy("payments", "Why"), choices=Refund.Reason.choices, widget=forms.RadioSelect
     )
     note = forms.CharField(
-        label=pgettext_lazy("refund", "What happened"), max_length=300, help_text=_("For the books; the auditor reads it.")
+        label=pgettext_lazy("refund", "What happened"),
+        max_length=300,
+        help_text=_("For the books; the auditor reads it."),
     )
     by_hand = forms.BooleanField(
         label=_("It was given back at the desk"), required=False,

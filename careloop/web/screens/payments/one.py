@@ -51,6 +51,7 @@ def page(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     left = rules.left_to_refund(
         amount=row["amount"], copay=row["copay"], refunded=row["refunded"], refunded_at_will=row["refunded_at_will"], reason="WRONG"
     )  # fmt: skip
+    notes = refunds.notes_of(row["patient_id"]) if row["refunds"] else {}
     context = {
         "one": one, "pairs": _pairs(one, zone), "link": url, "code": qr.svg(url, title=_("Code to pay")) if url else "",
         "items": [
@@ -59,7 +60,7 @@ def page(request: HttpRequest, payment_id: UUID) -> HttpResponse:
             for item in row["items"] or ()
         ],
         "attempts": [_attempt(item, zone) for item in row["attempts"]],
-        "refunds": [_refund(item, currency, zone) for item in row["refunds"]],
+        "refunds": [_refund(item, currency, zone, notes) for item in row["refunds"]],
         "may_withdraw": row["state"] in rules.PAYABLE, "may_refund": member.can("payments.refund") and row["state"] == "PAID" and left > 0,
         "may_settle": member.can("payments.refund"), "may_send": may_pay and member.can("messages.send"), "key": uuid7().hex,
         "is_connected": accounts.is_connected(),
@@ -89,15 +90,18 @@ def _attempt(item: dict[str, Any], zone: Any) -> dict[str, Any]:
     }
 
 
-def _refund(item: dict[str, Any], currency: str, zone: Any) -> dict[str, Any]:
+def _refund(item: dict[str, Any], currency: str, zone: Any, notes: dict[UUID, str]) -> dict[str, Any]:
     steps = item["steps"] or []
     last = steps[-1] if steps else {"step": "", "said": "", "reference": ""}
     at = parse_datetime(item["at"])
     return {
-        **item, "sum": format_money(item["amount"], currency), "reason_label": REASONS.get(item["reason"], ""), "said": last["said"],
-        "reference": last["reference"], "step_label": REFUND_STEPS[last["step"]], "is_unclear": last["step"] == "SENT",
+        **item, "sum": format_money(item["amount"], currency), "step_label": REFUND_STEPS[last["step"]], "is_unclear": last["step"] == "SENT",
         "tone": {"DONE": "success", "FAILED": "danger", "SENT": "warning"}.get(last["step"], "neutral"),
-        "at": f"{at.astimezone(zone):%Y-%m-%d %H:%M}" if at else "",
+        "meta": " · ".join(
+            str(part) for part in (REASONS.get(item["reason"], ""), f"{at.astimezone(zone):%Y-%m-%d %H:%M}" if at else "", item["by"], last["said"])
+            if part
+        ),
+        "note": notes.get(UUID(item["id"]), ""),
     }  # fmt: skip
 
 

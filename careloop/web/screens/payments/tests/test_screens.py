@@ -84,13 +84,15 @@ def test_the_page_shows_the_code_and_sends_the_link_once(desk):
         desk.post(f"/payments/{made.pk}/send/", {"key": page.context["key"]})
     message = Message.objects.get(origin_id=str(made.pk))
     assert message.state == "planned"
+    assert desk.get("/messages/").status_code == 200
+    assert desk.get(f"/messages/{message.pk}/").status_code == 200
 
 
 def test_giving_back_from_the_page(desk, organization):
     made = paid(550, copay=50, now=now())
     page = desk.get(f"/payments/{made.pk}/refund/")
     assert page.context["form"].initial["amount"] == "NT$500"
-    data = {"key": key_in(page), "amount": "600", "reason": "OTHER", "note": "x"}
+    data = {"key": key_in(page), "amount": "600", "reason": "OTHER", "note": "電腦斷層沒有做"}
     assert desk.post(f"/payments/{made.pk}/refund/", data).status_code == 422
     assert desk.post(f"/payments/{made.pk}/refund/", {**data, "amount": "550"}).status_code == 422
 
@@ -102,7 +104,9 @@ def test_giving_back_from_the_page(desk, organization):
     refund = Refund.objects.get()
     assert "on its way" in desk.get(f"/payments/{made.pk}/").content.decode()
     refunds.send(organization_id=organization.pk, refund_id=refund.pk, now=now())
-    assert "NT$200 given back" in desk.get(f"/payments/{made.pk}/").content.decode()
+    shown = desk.get(f"/payments/{made.pk}/").content.decode()
+    assert "NT$200 given back" in shown
+    assert "電腦斷層沒有做" in shown
     assert AuditEvent.objects.filter(action="payment.refund_asked").count() == 1
 
 
