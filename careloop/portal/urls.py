@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path, register_converter
 
-from careloop.portal import calendars, linked_visits, views
+from careloop.portal import calendars, linked_visits, paying, views
 from careloop.portal.pages import book, me, public, signing_in, visits, waiting, with_line
 
 
@@ -30,6 +30,9 @@ urlpatterns = [
     path("p/u/<str:token>/", views.unsubscribe, name="unsubscribe"),
     path("p/c/<str:token>/", views.preferences, name="preferences"),
     path("p/a/<str:token>/", linked_visits.visit, name="linked_visit"),
+    path("p/y/sandbox/<uuid:account_id>/", paying.sandbox, name="pay_sandbox"),
+    path("p/y/<str:token>/", paying.payment, name="payment"),
+    path("p/y/<str:token>/back/", paying.back, name="payment_back"),
     path(HERE, public.home, name="home"),
     path(HERE + "sign-in/", signing_in.sign_in, name="sign_in"),
     path(HERE + "sign-in/code/", signing_in.code, name="code"),
