@@ -191,9 +191,12 @@ REFUSE: dict[str, dict[str, str]] = {
 """How a person refuses: added to every marketing message, so that no template can forget it (rules P4, M4)."""
 
 VISIT_ANSWERS = frozenset({"CONFIRM", "MOVE", "CANCEL", "AGAIN"})
-ON_PAGE = VISIT_ANSWERS - {"CONFIRM"}
-"""Answers about a visit, and those that need a page: moving asks for a time, calling off asks once more."""
+NUMBER_ANSWERS = frozenset({"CHECK_IN", "NUMBER"})
+"""What leads to the patient's number in the waiting room: saying “I am here”, and seeing how far it is."""
+ON_PAGE = VISIT_ANSWERS - {"CONFIRM"} | NUMBER_ANSWERS
+"""Answers that need a page: moving asks for a time, calling off asks once more, a number is looked at."""
 VISIT_HERE = {"zh-hant": "確認、改期或取消：", "zh-hans": "确认、改期或取消：", "en": "Confirm, move or cancel:"}
+NUMBER_HERE = {"zh-hant": "看診進度：", "zh-hans": "就诊进度：", "en": "Your number, live: "}
 AGAIN_HERE = {"zh-hant": "重新選擇時間：", "zh-hans": "重新选择时间：", "en": "Choose another time:"}
 CONFIRM_FOR = {"zh-hant": "{name}會到", "zh-hans": "{name}会到", "en": "{name} is coming"}
 NUMBER = {"zh-hant": "{number}號", "zh-hans": "{number}号", "en": "no. {number}"}
@@ -240,9 +243,12 @@ class Doors:
     preferences: str
     tap: str
     visit: str = ""
+    number: str = ""
 
     def page_of(self, code: str) -> str:
         """Return the address of the page where this answer is given."""
+        if code in NUMBER_ANSWERS:
+            return self.number
         return f"{self.visit if code in VISIT_ANSWERS else self.answer}?a={code}"
 
     def tap_data(self, code: str) -> str:
@@ -281,6 +287,8 @@ def dress(
         codes = {item.get("answer") for item in (*words.quick_replies, *words.buttons)}
         if codes & VISIT_ANSWERS:
             text += f"\n{(VISIT_HERE if 'CONFIRM' in codes else AGAIN_HERE)[language]}{doors.visit}"
+        elif codes & NUMBER_ANSWERS:
+            text += f"\n{NUMBER_HERE[language]}{doors.number}"
         elif quick_replies or buttons:
             text += f"\n{ANSWER_HERE[language]} {doors.answer}"
         if marketing:

@@ -25,6 +25,8 @@ ANSWERS: dict[str, str | Promise] = {
     "MOVE": _("Would like another time"),
     "CANCEL": _("Cannot come"),
     "AGAIN": _("Would like a new time"),
+    "CHECK_IN": _("Is here"),
+    "NUMBER": _("Looks at the number"),
     **{f"SCORE_{n}": str(n) for n in range(11)},
 }
 """What a tap or known words mean. Journeys wait for these codes."""

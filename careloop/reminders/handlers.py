@@ -10,7 +10,7 @@ from django.utils.translation import override
 from careloop.audit.services import Actor, acting_as
 from careloop.events.registry import Published, reader, reading_now
 from careloop.kernel import sql
-from careloop.reminders import calls, planning, services
+from careloop.reminders import calls, planning, services, turns
 from careloop.reminders.planning import Notice
 from careloop.tenancy.context import in_organization
 from careloop.tenancy.loops import loop
@@ -31,7 +31,20 @@ UNTOLD = ("hold-expired", "declined")
 
 @reader(
     "reminders",
-    kinds=(BOOKED, MOVED, CANCELLED, CONFIRMED, MISSED, WRONG, *HERE, *NOT_SENT, RECEIVED, CLOSED),
+    kinds=(
+        BOOKED,
+        MOVED,
+        CANCELLED,
+        CONFIRMED,
+        MISSED,
+        WRONG,
+        *HERE,
+        *NOT_SENT,
+        RECEIVED,
+        CLOSED,
+        turns.TURN_NEAR,
+        turns.CHECKED_IN,
+    ),
     batch_size=1000,
 )
 def follow_events(batch: list[Published]) -> None:
@@ -59,6 +72,8 @@ def take(batch: list[Published], *, now: datetime) -> None:
     for one in batch:
         if one.kind == RECEIVED and one.payload.get("origin") == planning.ORIGIN:
             _answered(one, now=now)
+    if kinds & {turns.TURN_NEAR, turns.CHECKED_IN}:
+        turns.tell(batch, wanted=services.current(), now=now)
     missed = [UUID(str(one.payload["message_id"])) for one in batch
               if one.kind in NOT_SENT and one.payload.get("origin") == planning.ORIGIN]  # fmt: skip
     if missed:
