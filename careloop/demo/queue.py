@@ -7,6 +7,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -64,8 +65,8 @@ def play(*, now: datetime) -> None:
     ])  # fmt: skip
     branch = sql.value("select id from tenancy_location where name = %s", [cast.BRANCHES[0]])
     for practitioner, (service, guests) in SEEN_BY.items():
-        who = [next(people, None) for _guest in guests]
-        if None in who:
+        who = list(islice(people, len(guests)))
+        if len(who) < len(guests):
             return
         held = _session(practitioner, branch, now=now)
         if held is not None and not sql.value(
@@ -150,10 +151,9 @@ def _run(held: dict[str, Any], service: str, guests: list[tuple[Guest, UUID]], *
                 tickets[at] = queue.check_in_walk_in(
                     session_id=held["id"], patient_id=who, service_id=service_id, key=key, now=then, by=None
                 )["id"]
-            elif what == "here" and booked[at] is not None:
-                tickets[at] = queue.check_in(appointment_id=booked[at], how=guest.how, now=then, by=None, at_desk=True)[
-                    "id"
-                ]
+            elif what == "here" and (visit := booked[at]) is not None:
+                came = queue.check_in(appointment_id=visit, how=guest.how, now=then, by=None, at_desk=True)
+                tickets[at] = came["id"]
             elif at in tickets:
                 _do(what, tickets[at], held["id"], now=then)
         except DomainError:
