@@ -59,28 +59,29 @@ def state_of(story, one):
         return Ticket.objects.filter(appointment=one.pk).values_list("state", "how").first()
 
 
-def test_a_tap_in_line_leads_to_the_number_and_checks_in_there(story, visit):
+def test_a_tap_in_line_asks_once_and_checks_in(story, visit):
     browser = Client(enforce_csrf_checks=True, headers={"user-agent": "Mozilla/5.0 (iPhone) Safari Line/15.0.0"})
     with story.inside():
         rules(self_check_in="OPEN")
-    page = browser.get(tap(story, visit, "我到了，報到"))["Location"]
+    link = tap(story, visit, "我到了，報到")
+    assert "您在診所了嗎？" in browser.get(link).content.decode()
+    assert state_of(story, visit) is None  # looking does nothing
+
+    page = browser.post(link)["Location"]
+
     assert re.fullmatch(r"/p/q/[\w-]{43}/", page)
-    assert state_of(story, visit) == ("EXPECTED", "")  # looking checks nobody in
-    assert browser.get(page).status_code == 200
-
-    assert browser.post(page).status_code == 302
-
     assert state_of(story, visit) == ("WAITING", "LINE")
+    assert browser.get(page).status_code == 200
+    assert browser.get(link)["Location"] == page
 
 
 def test_from_home_the_clinics_code_is_asked_for_and_at_the_clinic_it_is_enough(story, visit):
     browser = Client()
     with story.inside():
         rules(self_check_in="CODE")
-    page = browser.get(tap(story, visit, "我到了，報到"))["Location"]
-    assert browser.get(page).status_code == 200
 
-    assert browser.post(page).status_code == 409
+    page = browser.post(tap(story, visit, "我到了，報到"))["Location"]
+    assert browser.get(page).status_code == 200
     assert state_of(story, visit) == ("EXPECTED", "")
 
     code = links.code_for(story.organization.id, visit.location_id, now=timezone.now())
@@ -104,13 +105,14 @@ def test_a_visit_called_off_leads_to_the_visit_and_makes_no_number(story, visit)
     with story.inside():
         scheduling.cancel(appointment_id=visit.pk, reason="clinic", now=story.now, by=None)
 
-    assert Client().get(link)["Location"] == link.replace("/p/n/", "/p/a/")
+    for ask in (Client().get, Client().post):
+        assert ask(link)["Location"] == link.replace("/p/n/", "/p/a/")
     assert state_of(story, visit) is None
 
 
 def test_a_made_up_link_opens_nothing(story):
     assert Client().get(f"/p/n/{'x' * 43}/").status_code == 404
-    assert Client().post(f"/p/n/{'x' * 43}/").status_code == 405
+    assert Client().post(f"/p/n/{'x' * 43}/").status_code == 404
 
 
 def test_the_page_of_a_visit_of_today_leads_to_the_number(story, visit):
