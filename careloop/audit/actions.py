@@ -69,6 +69,7 @@ _WORDS: dict[str, dict[str, str | Promise]] = {
         "patient.untagged": _("took a tag off patients"),
         "patient.erased": _("erased a patient"),
         "contact_point.added": _("added a telephone number or address"),
+        "contact_point.invited": _("showed a code to connect LINE with a patient"),
         "contact_point.reach_changed": _("noted whether an address reaches the patient"),
         "consent.given": _("recorded a consent"),
         "consent.withdrawn": _("recorded a withdrawal of consent"),
