@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Field, Schema
-from pydantic import AfterValidator, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, ConfigDict
 from pydantic_core import PydanticCustomError
 
 from careloop.kernel.text import UNSTORABLE
@@ -168,3 +168,85 @@ class MessageIn(Given):
     key: Text = Field(min_length=1, max_length=120, description="what the message is for; the same key sends once")
     due_at: datetime | None = None
     params: dict[Text, Text] = {}
+
+
+class ServiceOut(Schema):
+    id: UUID
+    name: str
+    minutes: int
+    first_visit_minutes: int | None
+    payer: Literal["NHI", "SELF"]
+    price: int = Field(description="what a patient pays without the insurance, in the currency's smallest unit")
+    is_online: bool = Field(description="patients may book it themselves")
+
+
+class FreePlaceOut(Schema):
+    session_id: UUID
+    starts_at: datetime = Field(description="by number: when that number is expected")
+    minutes: int
+    mode: Literal["SLOTS", "NUMBERS"] = Field(description="by time or by number")
+    number: int | None = None
+    left: int = Field(description="how many places the session still has")
+    practitioner_id: UUID
+    practitioner: str
+    location_id: UUID
+    location: str
+
+
+class AppointmentOut(Schema):
+    id: UUID
+    patient_id: UUID | None = Field(description="null while a visitor of the booking page holds the place")
+    service_id: UUID
+    session_id: UUID
+    practitioner_id: UUID
+    location_id: UUID
+    state: str = Field(description="as in FHIR; a place that is offered is proposed, one that is held pending")
+    starts_at: datetime
+    ends_at: datetime
+    number: int | None
+    source: str
+    is_first_visit: bool
+    confirmed_at: datetime | None
+    arrived_at: datetime | None
+    cancel_reason: str
+    version: int = Field(description="rises with every change")
+    sequence: int = Field(description="rises when time, place or practitioner changed or it was called off")
+    changed_at: datetime
+
+
+class AppointmentPage(Schema):
+    items: list[AppointmentOut]
+    next: str | None = None
+
+
+class WhereIn(Given):
+    session_id: UUID
+    starts_at: AwareDatetime | None = Field(None, description="in a session by time: when; with an offset")
+    number: int | None = Field(None, ge=1, le=999, description="in a session by number: this one and no other")
+
+
+class AppointmentIn(WhereIn):
+    patient_id: UUID
+    service_id: UUID
+    note: Text = Field("", max_length=300)
+    as_patient: bool = Field(False, description="true: the service's rules for patients who book themselves are asked")
+
+
+class MoveIn(WhereIn):
+    version: int = Field(description="the version that was seen; another one is refused")
+    as_patient: bool = False
+
+
+class CancelIn(Given):
+    version: int | None = None
+    reason: Literal["patient", "clinic"] = "patient"
+    note: Text = Field("", max_length=200)
+    as_patient: bool = False
+
+
+class SequenceIn(Given):
+    sequence: int | None = Field(None, description="which time the patient was asked about; an old one is refused")
+
+
+class VersionIn(Given):
+    version: int | None = None

@@ -1,4 +1,4 @@
-"""Version 1: patients, events, segments, messages."""
+"""Version 1: patients, events, segments, messages; appointments are in `appointments`."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,11 +10,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Header, NinjaAPI, Query, Status
 from ninja.errors import AuthenticationError, HttpError, ValidationError
-from ninja.security import HttpBearer
 
-from careloop.api import schemas, services
-from careloop.api.errors import KeyUsed, MethodRefused, NotFound, ScopeNeeded, TokenNeeded, UnknownAddress, Unreadable
-from careloop.api.pages import MOST, page_of, read_cursor
+from careloop.api import appointments, schemas, services
+from careloop.api.doors import PROBLEMS, Cursor, Limit, Token
+from careloop.api.errors import KeyUsed, MethodRefused, NotFound, TokenNeeded, UnknownAddress, Unreadable
+from careloop.api.pages import page_of, read_cursor
 from careloop.api.wording import what_is_wrong
 from careloop.audit import services as audit
 from careloop.facts.rules import Stage
@@ -24,50 +24,22 @@ from careloop.kernel.ids import uuid7
 from careloop.messaging import services as messaging
 from careloop.patients import services as patients
 from careloop.patients.services import NewContact
+from careloop.scheduling.errors import NoPlace
 from careloop.segments import language
 from careloop.segments import selectors as segment_selectors
 from careloop.segments import services as segments
 
-
-class Token(HttpBearer):
-    """The token the middleware found, if it has the scope; cookies and other schemes count for nothing.
-
-    Asked before anything sent is looked at, so that a program without the scope learns nothing about what would be taken.
-    """
-
-    openapi_description = "A token made in Settings, API tokens."
-
-    def __init__(self, scope: str) -> None:
-        super().__init__()
-        self.scope = scope
-
-    def authenticate(self, request: HttpRequest, token: str) -> Any:
-        found = request.api_token  # type: ignore[attr-defined]
-        if found is not None and self.scope not in found["scopes"]:
-            raise ScopeNeeded(scope=self.scope)
-        return found
-
-
 api = NinjaAPI(
     title="CareLoop", version="1", urls_namespace="api-v1", docs_url=None, openapi_url="/openapi.json",
-    description="Patients, events, segments and messages of one organization.",
+    description="Patients, appointments, events, segments and messages of one organization.",
 )  # fmt: skip
-
-PROBLEMS = {
-    400: schemas.Problem,
-    401: schemas.Problem,
-    403: schemas.Problem,
-    404: schemas.Problem,
-    409: schemas.Problem,
-    422: schemas.Problem,
-}
-Limit = Query(50, ge=1, le=MOST)
-Cursor = Query("", max_length=400)
 
 
 @api.exception_handler(DomainError)
 def refuse(request: HttpRequest, error: DomainError) -> HttpResponse:
     details = {name: _plain(value) for name, value in error.details.items()}
+    if isinstance(error, NoPlace):
+        details["alternatives"] = [appointments.as_free_place(one) for one in error.alternatives]
     return api.create_response(
         request, {"code": error.code, "message": str(error), "details": details}, status=error.status
     )
@@ -362,3 +334,6 @@ def plan_message(request: HttpRequest, body: schemas.MessageIn) -> Any:
 
 def _plain(value: Any) -> Any:
     return value if isinstance(value, int | float | bool | list | dict | None) else str(value)
+
+
+api.add_router("", appointments.router)

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 NAME = "booking"
-GOAL_RATIO, GOAL_P95_MS = 0.5, 100
+GOAL_RATIO, GOAL_P95_MS, GOAL_OVER_HTTP = 0.5, 100, 300
 CLIENTS, PRACTITIONERS, PEOPLE = 8, 40, 50_000
 SLOT = timedelta(minutes=15)
 PER_SESSION = 14  # three and a half hours of quarters
@@ -65,6 +65,8 @@ def _measure(
     )
     ours = _contend(booking_client, (organization, service), wanted)
     say(f"booked: {ours['wins_per_second']:.0f} wins/s of {ours['tries_per_second']:.0f} tries/s, {CLIENTS} clients")
+    over_http = _over_http(organization, service, options.places, now)
+    say(f"over HTTP: {over_http:.0f} bookings/s, {CLIENTS} clients")
     with in_organization(organization):
         double = _double(wanted)
     if ours["wins"] != len(wanted) or double:
@@ -76,6 +78,7 @@ def _measure(
         },
         "figures": {
             "wins_per_second": round(ours["wins_per_second"]), "tries_per_second": round(ours["tries_per_second"]),
+            "bookings_per_second_over_http": round(over_http), "goal_over_http": GOAL_OVER_HTTP,
             "double_bookings": double, **searches, "goal_search_p95_ms": GOAL_P95_MS,
         },
         "limits": {
@@ -196,7 +199,7 @@ def _searches(organization: UUID, service: UUID, now: datetime, say: Callable[[s
 # -- contention ------------------------------------------------------------------------------------------------------
 
 
-def _wanted(organization: UUID, count: int, now: datetime) -> list[tuple[UUID, datetime]]:
+def _wanted(organization: UUID, count: int, now: datetime, *, in_days: int = 300) -> list[tuple[UUID, datetime]]:
     """Return free places behind all others, in sessions of their own."""
     from careloop.kernel import sql
     from careloop.tenancy.context import in_organization
@@ -208,14 +211,19 @@ def _wanted(organization: UUID, count: int, now: datetime) -> list[tuple[UUID, d
                       d + interval '1 hour' + %(long)s, 'SLOTS', 15
                  from records_practitioner p, generate_series(%(first)s::timestamptz, %(first)s + interval '30 days', interval '1 day') as d
                 limit %(sessions)s""",
-            {"long": SLOT * PER_SESSION, "first": now + timedelta(days=300), "sessions": count // PER_SESSION + 1},
+            {"long": SLOT * PER_SESSION, "first": now + timedelta(days=in_days), "sessions": count // PER_SESSION + 1},
         )
         return [
             (row["id"], row["at"])
             for row in sql.rows(
                 """select s.id, g as at from scheduling_session s, generate_series(s.starts_at, s.ends_at - %(slot)s, %(slot)s) as g
-                    where s.starts_at > %(first)s order by md5(s.id::text || g::text) limit %(count)s""",
-                {"slot": SLOT, "first": now + timedelta(days=299), "count": count},
+                    where s.starts_at between %(first)s and %(last)s order by md5(s.id::text || g::text) limit %(count)s""",
+                {
+                    "slot": SLOT,
+                    "first": now + timedelta(days=in_days - 1),
+                    "last": now + timedelta(days=in_days + 90),
+                    "count": count,
+                },
             )
         ]
 
@@ -345,3 +353,55 @@ def _double(wanted: list[tuple[UUID, datetime]]) -> int:
             [list({session for session, _at in wanted})],
         )
     )
+
+
+# -- over HTTP -------------------------------------------------------------------------------------------------------
+
+
+def _over_http(organization: UUID, service: UUID, count: int, now: datetime) -> float:
+    """Book places of one's own through the API with clients at once; return bookings/s."""
+    import http.client
+    import json
+    import threading
+
+    from careloop.api import services as tokens
+    from careloop.bench.server import serving
+    from careloop.kernel import sql
+    from careloop.tenancy.context import in_organization
+
+    with in_organization(organization):
+        _token, secret = tokens.create_token(name="bench", scopes=["appointments:write"], by=None, now=now)
+        people = [row["id"] for row in sql.rows("select id from patients_patient order by id desc limit %s", [count])]
+    wanted = _wanted(organization, count, now, in_days=500)
+    asked = [
+        json.dumps({"patient_id": str(who), "service_id": str(service), "session_id": str(session), "starts_at": at.isoformat()})
+        for who, (session, at) in zip(people, wanted, strict=True)
+    ]  # fmt: skip
+    headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+    failures: list[str] = []
+
+    def client(port: int, mine: Sequence[str]) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        for body in mine:
+            connection.request("POST", "/api/v1/appointments", body, headers)
+            answer = connection.getresponse()
+            said = answer.read()
+            if answer.status != 201:
+                failures.append(f"{answer.status}: {said[:300]!r}")
+        connection.close()
+
+    with serving() as server:
+        client(server.port, asked[:50])
+        rest = asked[50:]
+        threads = [
+            threading.Thread(target=client, args=(server.port, rest[number::CLIENTS])) for number in range(CLIENTS)
+        ]
+        began = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        took = time.perf_counter() - began
+    if failures:
+        raise RuntimeError(f"{len(failures)} bookings failed: {failures[0]}")
+    return len(rest) / took

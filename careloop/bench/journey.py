@@ -44,7 +44,7 @@ def run(options: argparse.Namespace, say: Callable[[str], None]) -> dict[str, An
 
 def _measure(count: int, organization: UUID, now: datetime, say: Callable[[str], None]) -> dict[str, Any]:
     from careloop.bench import clinic
-    from careloop.journeys import engine
+    from careloop.journeys import enrolling, moving, versions
     from careloop.tenancy.context import in_organization
 
     with in_organization(organization):
@@ -52,9 +52,9 @@ def _measure(count: int, organization: UUID, now: datetime, say: Callable[[str],
     clinic.analyze("patients_patient", "patients_contact_point")
     began = time.perf_counter()
     with in_organization(organization):
-        version = engine.load_version(journey.current_id)
-        everybody = engine.Candidates("select id as patient_id from patients_patient")
-        enrolled = engine.enroll(version, everybody, because="bench", now=now)
+        version = versions.load_version(journey.current_id)
+        everybody = enrolling.Candidates("select id as patient_id from patients_patient")
+        enrolled = enrolling.enroll(version, everybody, because="bench", now=now)
     enrolling = time.perf_counter() - began
     say(f"{enrolled} patients enrolled in {enrolling:.1f} s")
     clinic.analyze("journeys_enrollment")
@@ -65,7 +65,7 @@ def _measure(count: int, organization: UUID, now: datetime, say: Callable[[str],
         moment = now + timedelta(hours=2 * number)
         kind, moved = str(step["kind"]), 0
         began = time.perf_counter()
-        while moved < enrolled and (done := engine.move_due(organization, now=moment, limit=BATCH)):
+        while moved < enrolled and (done := moving.move_due(organization, now=moment, limit=BATCH)):
             moved += done
         seconds[kind] = time.perf_counter() - began
         say(f"{kind}: {moved} in {seconds[kind]:.1f} s, {moved / seconds[kind]:.0f} steps/s")

@@ -4,21 +4,17 @@ import argparse
 import http.client
 import os
 import random
-import socket
 import statistics
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
-from careloop.kernel import open_files
+from careloop.bench.server import serving
 
 NAME = "pages"
 SLUG = "bench-pages"
@@ -44,7 +40,7 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     pages = _addresses(organization, options.requests)
     bare = _bare_query(organization)
     figures: dict[str, Any] = {}
-    with _server() as server:
+    with serving() as server:
         limits = {
             "one bare query of 50 rows, ms p50": bare,
             "bare page /healthz, ms p50": _one_by_one(server.port, "", ["/healthz"] * 200)[0],
@@ -187,75 +183,7 @@ def _bare_query(organization: UUID) -> float:
     return round(statistics.median(times), 2)
 
 
-# -- the server ------------------------------------------------------------------------------------------------
-
-
-class _Server:
-    def __init__(self, port: int, processes: list[subprocess.Popen[bytes]]) -> None:
-        self.port, self.processes = port, processes
-
-    def memory(self) -> float:
-        """Proportional memory of the process trees: shared pages count once."""
-        total = 0
-        for pid in _tree([process.pid for process in self.processes]):
-            try:
-                text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-            except OSError:
-                continue
-            total += sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
-        return round(total / 1024, 1)
-
-
-def _tree(pids: list[int]) -> list[int]:
-    found = list(pids)
-    for pid in found:
-        for task in Path(f"/proc/{pid}/task").glob("*/children"):
-            found += [int(child) for child in task.read_text().split()]
-    return found
-
-
-@contextmanager
-def _server() -> Iterator[_Server]:
-    """Two web workers as `careloop up` starts them, and a background worker."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    web = [
-        sys.executable, "-m", "granian", "--interface", "wsgi", "careloop.config.wsgi:application", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", "2", "--blocking-threads", "4", "--backlog", str(open_files.CONNECTIONS), "--backpressure", str(open_files.CONNECTIONS), "--no-ws", "--log-level", "error",
-    ]  # fmt: skip
-    environment = {"MALLOC_ARENA_MAX": "2"} | dict(os.environ)
-    open_files.allow()
-    processes = [
-        subprocess.Popen(web, stderr=subprocess.DEVNULL, env=environment),
-        subprocess.Popen([sys.executable, "-m", "careloop", "worker"], stderr=subprocess.DEVNULL, env=environment),
-    ]
-    try:
-        _wait_until_open(port, processes)
-        yield _Server(port, processes)
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(timeout=30)
-
-
-def _wait_until_open(port: int, processes: Sequence[subprocess.Popen[bytes]], *, seconds: float = 40) -> None:
-    """Wait until something answers at the port.
-
-    Raises:
-        RuntimeError: nothing did in time, or a process ended before.
-    """
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        for process in processes:
-            if process.poll() is not None:
-                raise RuntimeError(f"{process.args!r} ended with {process.returncode} before the server answered")
-        time.sleep(0.1)
-    raise RuntimeError(f"the server to be measured did not answer at port {port} within {seconds:g} seconds")
+# -- asking ----------------------------------------------------------------------------------------------------
 
 
 def _get(connection: http.client.HTTPConnection, path: str, cookie: str) -> tuple[float, int]:

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from careloop.bench.pages import _server
+from careloop.bench.server import serving
 
 NAME = "queue"
 SLUG = "bench-queue"
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace, say: Say) -> dict[str, Any]:
     say(f"making {options.queues} queues with {options.phones} patients")
     organization, sessions, tokens = _clinic(options)
     figures: dict[str, Any] = {}
-    with _server() as server:
+    with serving() as server:
         paths = [f"/p/q/{token}/now/" for token in tokens]
         opened = asyncio.run(
             _watch(server.port, paths, seconds=WARM_SECONDS, every=WARM_SECONDS)

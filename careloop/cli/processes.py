@@ -125,6 +125,7 @@ def sign_ins(demo: dict[str, Any]) -> list[str]:
     return [
         f"Demo sign-ins (password for all: {demo['password']})",
         *(f"  {user['email']:32} {user['name']} · {user['role']}" for user in demo["users"]),
+        *(f"  {path}  {name}" for name, path in demo.get("screens", {}).items()),
     ]
 
 

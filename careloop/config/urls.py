@@ -9,7 +9,7 @@ import careloop.web
 
 SLICES = [
     "web", "accounts", "audit", "policy", "patients", "consent", "records", "followups", "messaging", "segments", "journeys",
-    "insights", "integrations", "integrations.channels", "integrations.icalendar", "portal", "portal.queue", "api",
+    "insights", "integrations", "integrations.channels", "integrations.icalendar", "integrations.payments", "portal", "portal.queue", "api",
 ]  # fmt: skip
 
 SCREENS = sorted(file.parent.name for file in (Path(careloop.web.__file__).parent / "screens").glob("*/urls.py"))

@@ -9,8 +9,8 @@ from django.conf import settings
 DECLARATIONS = ("events", "handlers", "slots")
 SLICES = (
     "events", "audit", "accounts", "policy", "patients", "consent", "records", "followups", "scheduling", "waitingroom", "facts",
-    "messaging", "segments", "journeys", "reminders", "insights", "integrations", "integrations.imports", "integrations.channels",
-    "integrations.icalendar", "portal", "api", "web",
+    "messaging", "segments", "journeys", "reminders", "payments", "insights", "integrations", "integrations.imports", "integrations.channels",
+    "integrations.icalendar", "integrations.payments", "portal", "api", "web",
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from careloop.accounts.models import Membership, MembershipLocation, User
 from careloop.audit.services import Actor, acting_as, record
 from careloop.consent import services as consent
-from careloop.demo import cast, loop, notices, schedule, source
+from careloop.demo import cast, loop, notices, payments, queue, schedule, source
 from careloop.events.readers import run_all
 from careloop.integrations.imports import pipeline
 from careloop.integrations.imports import services as imports
@@ -55,10 +55,14 @@ def ensure(*, patients: int, seed: int, say: Say = lambda _text: None) -> dict[s
             say("demo clinic: four weeks of appointments")
             with in_organization(organization_id):
                 schedule.play(now=now, seed=seed)
+                payments.play(now=now, seed=seed)
+                queue.play(now=now)
             _catch_up(organization_id)
             with in_organization(organization_id):
                 record("demo.completed", now=timezone.now())
-    return sign_ins()
+        with in_organization(organization_id):
+            screens = queue.screens()
+    return {**sign_ins(), "screens": screens}
 
 
 def sign_ins() -> dict[str, Any]:

@@ -20,8 +20,8 @@ from careloop.followups.models import FollowUp
 from careloop.integrations.channels.sandbox import selectors as phones
 from careloop.integrations.channels.sandbox import services as sandbox
 from careloop.integrations.channels.sandbox.models import SandboxDelivery
-from careloop.journeys import engine
 from careloop.journeys import library as journeys
+from careloop.journeys import moving
 from careloop.journeys import services as journey_services
 from careloop.journeys.handlers import enroll_by_date
 from careloop.kernel import sql
@@ -116,7 +116,7 @@ def _start_what_is_due(stage: Stage, *, now: datetime, day: int) -> None:
 def _go_on(stage: Stage, *, now: datetime, answer: bool = True) -> None:
     """One round of what the worker does, at `now`."""
     run_all(stage.organization_id, now=now)
-    while engine.move_due(stage.organization_id, now=now):
+    while moving.move_due(stage.organization_id, now=now):
         pass
     dispatch.send_due(stage.organization_id, now=now)
     if answer:

@@ -18,6 +18,8 @@ ZONE = ZoneInfo("Asia/Taipei")
 DENTIST, PHYSICIAN = "林哲安", "陳柏宇"
 BEHIND, AHEAD = 14, 14  # days
 MOST_A_SESSION = 6
+TAKEN_FROM = 400
+"""So many people, in the order of their charts, are booked here; others wait in the queue (`queue.py`)."""
 
 # name, English, Simplified, minutes, minutes at a first visit, payer, price in TWD, who offers it
 SERVICES = (
@@ -51,8 +53,8 @@ def play(*, now: datetime, seed: int) -> None:
     dice = random.Random(seed)
     people = [
         row["id"] for row in sql.rows(
-            """select id from patients_patient where active and name <> all(%s) order by chart_number nulls last, id limit 400""",
-            [[one.name for one in cast.CAST]],
+            """select id from patients_patient where active and name <> all(%s) order by chart_number nulls last, id limit %s""",
+            [[one.name for one in cast.CAST], TAKEN_FROM],
         )
     ]  # fmt: skip
     dice.shuffle(people)

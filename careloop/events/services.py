@@ -63,24 +63,8 @@ def publish_many(
         return 0
     return int(
         sql.value(
-            """
-            with given as (
-                select * from jsonb_to_recordset(%(entries)s::jsonb)
-                    as g(kind text, patient_id uuid, occurred_at timestamptz, payload jsonb, key text)
-            ), fresh as (
-                insert into events_key (key) select distinct key from given where key is not null
-                on conflict do nothing returning key
-            ), added as (
-                insert into events_event (kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source,
-                                          batch_id, historical, payload)
-                select distinct on (coalesce(key, gen_random_uuid()::text))
-                       kind, patient_id, occurred_at, %(now)s, %(actor_kind)s, %(actor_id)s, %(source)s,
-                       %(batch_id)s, %(historical)s, payload
-                  from given where key is null or key in (select key from fresh)
-                returning 1
-            )
-            select count(*) from added
-            """,
+            """select events_append(%(entries)s::jsonb, %(now)s, %(actor_kind)s, %(actor_id)s, %(source)s, %(batch_id)s,
+                                    %(historical)s)""",
             {
                 "entries": orjson.dumps(entries).decode(),
                 "now": now,

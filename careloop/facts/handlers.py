@@ -18,6 +18,8 @@ CHANGES_FACTS = frozenset({
     "consent.given", "consent.withdrawn",
     "encounter.recorded", "invoice.recorded", "medication.recorded", "record.entered_in_error",
     "follow_up.created", "follow_up.done", "follow_up.snoozed", "follow_up.cancelled", "follow_up.reopened",
+    "appointment.booked", "appointment.moved", "appointment.cancelled", "appointment.arrived", "appointment.fulfilled",
+    "appointment.noshow", "appointment.entered_in_error",
 })  # fmt: skip
 SENT, ANSWERED, UNDONE = "message.sent", "message.received", "import.undone"
 

@@ -19,11 +19,16 @@ REBUILD_CHUNK = 20_000
 # An encounter that was only planned or did not take place is no visit (FHIR EncounterStatus).
 NO_VISIT = ("planned", "cancelled", "entered-in-error", "noshow")
 NO_INVOICE = ("draft", "cancelled", "entered-in-error")
+# Appointments that stand, those somebody came to, and those that are none (yet): holds, offers, wishes, mistakes.
+STANDS = ("booked", "arrived", "checked-in")
+KEPT = ("arrived", "checked-in", "fulfilled")
+NO_APPOINTMENT = ("proposed", "pending", "waitlist", "entered-in-error")
 
 COLUMNS = (
     "first_visit_on", "last_visit_on", "visits", "visits_12m", "visit_interval_days", "self_pay_total", "self_pay_12m",
     "nhi_visits", "last_invoice_on", "supply_ends_on", "refills_left", "open_follow_ups", "tags", "consent_given",
     "consent_refused", "reach", "birth_date", "birth_mmdd", "sex", "home_location_id", "registered_on", "stage",
+    "next_appointment_on", "last_no_show_on", "last_kept_on", "last_booked_on", "no_shows_12m", "kept_appointments",
     "next_change_on",
 )  # fmt: skip
 
@@ -125,6 +130,7 @@ def _parameters(now: datetime) -> dict[str, object]:
     return {
         "zone": organization["time_zone"], "currency": organization["currency"], "today": today,
         "year_ago": rules.a_year_before(today), "no_visit": list(NO_VISIT), "no_invoice": list(NO_INVOICE),
+        "stands": list(STANDS), "kept": list(KEPT), "no_appointment": list(NO_APPOINTMENT),
     }  # fmt: skip
 
 
@@ -192,6 +198,20 @@ visit_days as (
              where patient_id = any(%(ids)s::uuid[]) and not entered_in_error
                and status <> all(%(no_invoice)s::text[])) as invoice
      group by patient_id
+), appointments as (
+    select patient_id, min(day) filter (where state = any(%(stands)s::text[]) and day >= %(today)s) as next_appointment_on,
+           max(day) filter (where state = 'noshow' and day <= %(today)s) as last_no_show_on,
+           (count(*) filter (where state = 'noshow' and day > %(year_ago)s and day <= %(today)s))::smallint as no_shows_12m,
+           max(day) filter (where state = any(%(kept)s::text[]) and day <= %(today)s) as last_kept_on,
+           (count(*) filter (where state = any(%(kept)s::text[]) and day <= %(today)s))::smallint as kept_appointments,
+           max(made_on) as last_booked_on,
+           (min(day) filter (where state = 'noshow' and day > %(year_ago)s and day <= %(today)s) + interval '1 year')::date as leaves_on,
+           min(day) filter (where state in ('noshow', 'arrived', 'checked-in', 'fulfilled') and day > %(today)s) as to_come
+      from (select patient_id, state, (starts_at at time zone %(zone)s)::date as day, (created_at at time zone %(zone)s)::date as made_on
+              from scheduling_appointment
+             where patient_id = any(%(ids)s::uuid[]) and state <> all(%(no_appointment)s::text[])
+               and cancel_reason not in ('hold-expired', 'declined')) as appointment
+     group by patient_id
 ), supply as (
     select distinct on (patient_id) patient_id, supply_ends_on,
            (fills_allowed - coalesce(fills_taken, 0))::smallint as refills_left
@@ -221,6 +241,8 @@ visit_days as (
            coalesce(m.total, 0) as self_pay_total, coalesce(m.in_12m, 0) as self_pay_12m,
            coalesce(m.nhi_visits, 0) as nhi_visits, m.last_invoice_on, m.leaves_on as money_leaves_on, m.to_come,
            s.supply_ends_on, s.refills_left, coalesce(f.open, 0) as open_follow_ups,
+           a.next_appointment_on, a.last_no_show_on, a.last_kept_on, a.last_booked_on, coalesce(a.no_shows_12m, 0) as no_shows_12m,
+           coalesce(a.kept_appointments, 0) as kept_appointments, a.leaves_on as no_show_leaves_on, a.to_come as appointment_to_come,
            coalesce(t.tags, '{{}}') as tags,
            coalesce(c.permitted & ~c.denied, 0) as consent_given, coalesce(c.denied, 0) as consent_refused,
            coalesce(r.reach, 0) as reach,
@@ -231,6 +253,7 @@ visit_days as (
       left join visits as v on v.patient_id = p.id
       left join visits_to_come as next_visit on next_visit.patient_id = p.id
       left join money as m on m.patient_id = p.id
+      left join appointments as a on a.patient_id = p.id
       left join supply as s on s.patient_id = p.id
       left join follow_ups as f on f.patient_id = p.id
       left join tags as t on t.patient_id = p.id
@@ -250,7 +273,7 @@ visit_days as (
                 else {Stage.LAPSED} end as stage
       from people
 ), fresh as (
-    select *, least(visit_leaves_on, next_visit_on, money_leaves_on, to_come,
+    select *, least(visit_leaves_on, next_visit_on, money_leaves_on, to_come, next_appointment_on + 1, no_show_leaves_on, appointment_to_come,
                     case when supply_ends_on >= %(today)s then supply_ends_on + 1 end,
                     case when stage in ({Stage.NEW}, {Stage.ACTIVE}) then last_visit_on + at_risk_after + 1
                          when stage = {Stage.AT_RISK} then last_visit_on + lapsed_after + 1 end) as next_change_on

@@ -8,10 +8,11 @@ from uuid import UUID
 
 from careloop.events.registry import Published, reader, reading_now
 from careloop.facts.services import clinic_day
-from careloop.journeys import engine
+from careloop.journeys import enrolling, leaving, moving, versions
 from careloop.journeys.definition import GOAL_EVENTS, NOT_SENT, OTHER_ANSWER, TRIGGER_EVENTS
-from careloop.journeys.engine import Candidates, Version
+from careloop.journeys.enrolling import Candidates
 from careloop.journeys.rules import birthdays_on
+from careloop.journeys.versions import Version
 from careloop.kernel import sql
 from careloop.tenancy.loops import daily, loop
 
@@ -37,7 +38,7 @@ def follow_events(batch: list[Published]) -> None:
 @loop("journeys")
 def tick(organization_id: UUID, *, now: datetime) -> int:
     """Carry out what is due."""
-    return engine.move_due(organization_id, now=now)
+    return moving.move_due(organization_id, now=now)
 
 
 @daily("journeys-dates", hour=8)
@@ -76,7 +77,7 @@ def take(batch: list[Published], *, now: datetime) -> None:
 def active_versions() -> list[Version]:
     """Return the versions that take new patients."""
     return [
-        engine.load_version(row["current_id"])
+        versions.load_version(row["current_id"])
         for row in sql.rows("select current_id from journeys_journey where state = 'ACTIVE' order by id")
     ]
 
@@ -101,7 +102,7 @@ def _start(by_kind: Mapping[str, list[Published]], *, now: datetime) -> None:
         else:
             continue
         if found:
-            engine.enroll(version, candidates_of(found), because=because, now=now)
+            enrolling.enroll(version, candidates_of(found), because=because, now=now)
 
 
 def fits(payload: Mapping[str, Any], where: Mapping[str, list[str]]) -> bool:
@@ -202,7 +203,7 @@ def _note_answers(events: list[Published], *, now: datetime) -> None:
     )
     stopped = [one for one, event in last.items() if event.payload.get("answer") == "STOP"]
     if stopped:
-        engine.leave(_that_exit_on(stopped, "opt_out"), reason="opt_out", now=now)
+        leaving.leave(_that_exit_on(stopped, "opt_out"), reason="opt_out", now=now)
 
 
 def _note_first(events: list[Published], column: str) -> None:
@@ -253,8 +254,8 @@ def _reach_goals(kind: str, events: list[Published], *, now: datetime) -> None:
     )
     ids = [row["id"] for row in reached]
     ending = _that_exit_on(ids, "goal")
-    engine.leave(ending, reason="goal", now=now)
-    engine.withdraw_tasks(ending, reason="goal", now=now)  # also of paths that had ended with a task
+    leaving.leave(ending, reason="goal", now=now)
+    leaving.withdraw_tasks(ending, reason="goal", now=now)  # also of paths that had ended with a task
 
 
 def _left_segment(events: list[Published], *, now: datetime) -> None:
@@ -263,7 +264,7 @@ def _left_segment(events: list[Published], *, now: datetime) -> None:
         for event in events
         if event.payload.get("segment_id")
     ]
-    leaving = sql.rows(
+    those = sql.rows(
         """select e.id from unnest(%s::uuid[], %s::uuid[]) as one(patient_id, segment_id)
              join journeys_enrollment e on e.patient_id = one.patient_id and e.state = 'ACTIVE'
              join journeys_version v on v.id = e.journey_version_id
@@ -273,7 +274,7 @@ def _left_segment(events: list[Published], *, now: datetime) -> None:
                                where m.segment_id = one.segment_id and m.patient_id = e.patient_id)""",
         [[patient for patient, _segment in pairs], [segment for _patient, segment in pairs]],
     )
-    engine.leave([row["id"] for row in leaving], reason="left_segment", now=now)
+    leaving.leave([row["id"] for row in those], reason="left_segment", now=now)
 
 
 def _opted_out(events: list[Published], *, now: datetime) -> None:
@@ -283,7 +284,7 @@ def _opted_out(events: list[Published], *, now: datetime) -> None:
         for event in events
         if event.payload.get("channel") == "any"
     ]
-    leaving = sql.rows(
+    those = sql.rows(
         """select distinct e.id from unnest(%s::uuid[], %s::text[]) as one(patient_id, purpose)
              join journeys_enrollment e on e.patient_id = one.patient_id and e.state = 'ACTIVE'
              join journeys_version v on v.id = e.journey_version_id
@@ -293,7 +294,7 @@ def _opted_out(events: list[Published], *, now: datetime) -> None:
                      join messaging_template t on t.key = s ->> 'template' where t.message_class = 'MARKETING'))""",
         [[patient for patient, _purpose in refused], [purpose for _patient, purpose in refused]],
     )
-    engine.leave([row["id"] for row in leaving], reason="opt_out", now=now)
+    leaving.leave([row["id"] for row in those], reason="opt_out", now=now)
 
 
 def _that_exit_on(ids: list[UUID], rule: str) -> list[UUID]:
@@ -329,7 +330,7 @@ def enroll_by_date(*, now: datetime) -> int:
         [today],
     )
     for row in waiting:
-        version = engine.load_version(row["current_id"])
+        version = versions.load_version(row["current_id"])
         # "today is your birthday" is wrong tomorrow: birthdays are not made up for
         back = 0 if version.definition.trigger["date"] == "birthday" else CATCH_UP_DAYS
         day = max(
@@ -337,7 +338,7 @@ def enroll_by_date(*, now: datetime) -> int:
             today - timedelta(days=back),
         )
         while day <= today:
-            enrolled += engine.enroll(version, dated_on(version, day), because="date", now=now)
+            enrolled += enrolling.enroll(version, dated_on(version, day), because="date", now=now)
             day += timedelta(days=1)
         sql.execute("update journeys_journey set dated_until = %s where id = %s", [today, row["id"]])
     return enrolled

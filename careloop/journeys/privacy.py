@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from careloop.journeys import engine
+from careloop.journeys import leaving
 from careloop.journeys.models import Enrollment
 from careloop.kernel import sql
 
@@ -35,5 +35,5 @@ def erase(patient_id: UUID, *, now: datetime | None = None) -> None:
     active = Enrollment.objects.filter(patient_id=patient_id, state=Enrollment.State.ACTIVE).values_list(
         "id", flat=True
     )
-    engine.leave(list(active), reason="inactive", now=now or timezone.now())
+    leaving.leave(list(active), reason="inactive", now=now or timezone.now())
     Enrollment.objects.filter(patient_id=patient_id).update(context={}, answer="", new_answer="")

@@ -10,9 +10,9 @@ from django.db import transaction
 from django.db.models import Max
 
 from careloop.audit import services as audit
-from careloop.journeys import engine
+from careloop.journeys import enrolling, leaving, versions
 from careloop.journeys.definition import Definition, Known, problems_of, read
-from careloop.journeys.engine import Candidates, Outlook, Version
+from careloop.journeys.enrolling import Candidates, Outlook
 from careloop.journeys.errors import (
     ChangedMeanwhile,
     NameMissing,
@@ -24,6 +24,7 @@ from careloop.journeys.errors import (
 )
 from careloop.journeys.handlers import dated_on, enroll_by_date
 from careloop.journeys.models import Enrollment, Journey, JourneyVersion
+from careloop.journeys.versions import Version
 from careloop.kernel import sql
 from careloop.kernel.errors import DomainError
 from careloop.kernel.text import clean
@@ -139,7 +140,7 @@ def preview(*, journey_id: UUID, now: datetime) -> Preview:
     if problems:
         return Preview(problems=problems)
     definition = read(journey.definition)
-    version = Version(journey.pk, journey.pk, journey.name, definition, engine.reads_health(definition))
+    version = Version(journey.pk, journey.pk, journey.name, definition, versions.reads_health(definition))
     candidates = starters(version, now=now)
     if candidates is None:
         return Preview(waits_for=True)
@@ -148,13 +149,13 @@ def preview(*, journey_id: UUID, now: datetime) -> Preview:
     if first:
         try:
             planned = messaging.forecast(
-                template_key=first, patients=engine.treated_audience(version, candidates, now=now), due_at=now, now=now,
+                template_key=first, patients=enrolling.treated_audience(version, candidates, now=now), due_at=now, now=now,
                 uses_health_data=version.reads_health,
             )  # fmt: skip
         except DomainError as refusal:
             return Preview(problems=[Problem("/steps", str(refusal))])
     return Preview(
-        outlook=engine.outlook(version, candidates, now=now),
+        outlook=enrolling.outlook(version, candidates, now=now),
         first_message=planned,
         first_template=first,
         waits_for=definition.trigger["kind"] == "date",
@@ -248,7 +249,7 @@ def resume(*, journey_id: UUID, now: datetime, by: UUID | None) -> int:
         return 0
     since, journey.state, journey.paused_at, journey.updated_at = journey.paused_at, State.ACTIVE, None, now
     journey.save(update_fields=["state", "paused_at", "updated_at"])
-    version = engine.load_version(journey.current_id)  # type: ignore[arg-type]
+    version = versions.load_version(journey.current_id)  # type: ignore[arg-type]
     enrolled = 0
     trigger = version.definition.trigger
     if trigger["kind"] == "segment":
@@ -256,7 +257,7 @@ def resume(*, journey_id: UUID, now: datetime, by: UUID | None) -> int:
             "select m.patient_id from segments_member m where m.segment_id = %(trigger_segment)s and m.entered_at >= %(since)s",
             {"trigger_segment": UUID(trigger["segment"]), "since": since},
         )
-        enrolled = engine.enroll(version, meanwhile, because="segment", now=now)
+        enrolled = enrolling.enroll(version, meanwhile, because="segment", now=now)
     elif trigger["kind"] == "date":
         enrolled = enroll_by_date(now=now)
     audit.record("journey.resumed", target=("journey", journey.pk), details={"enrolled": enrolled}, now=now)
@@ -285,7 +286,7 @@ def end(*, journey_id: UUID, now: datetime, by: UUID | None) -> int:
         ]
         if not ids:
             break
-        left += engine.leave(ids, reason="journey_ended", now=now, by=by)
+        left += leaving.leave(ids, reason="journey_ended", now=now, by=by)
     audit.record("journey.ended", target=("journey", journey.pk), details={"left": left}, now=now)
     return left
 
@@ -300,7 +301,7 @@ def remove_patient(*, enrollment_id: UUID, now: datetime, by: UUID | None, reaso
     enrollment = Enrollment.objects.filter(pk=enrollment_id).first()
     if enrollment is None:
         raise UnknownJourney
-    done = engine.leave([enrollment.pk], reason="staff", now=now, by=by) == 1
+    done = leaving.leave([enrollment.pk], reason="staff", now=now, by=by) == 1
     if done:
         audit.record(
             "journey.patient_removed", patients=[enrollment.patient_id], target=("enrollment", enrollment.pk),
@@ -368,8 +369,8 @@ def _keep_version(journey: Journey, *, now: datetime, by: UUID | None) -> Journe
 
 
 def _enroll_starters(journey: Journey, *, now: datetime) -> int:
-    version = engine.load_version(journey.current_id)  # type: ignore[arg-type]
+    version = versions.load_version(journey.current_id)  # type: ignore[arg-type]
     if version.definition.trigger["kind"] == "date":
         return enroll_by_date(now=now)
     candidates = starters(version, now=now)
-    return engine.enroll(version, candidates, because="start", now=now) if candidates else 0
+    return enrolling.enroll(version, candidates, because="start", now=now) if candidates else 0

@@ -153,8 +153,8 @@ class Dispatcher:
             if rest:
                 chunk, waiting, finished = [], [], True
             waiting = waiting[len(chunk) :]
-            if any(one.appointment_id is not None for one in chunk):
-                # it waited since it was claimed; the visit may have been moved meanwhile
+            if any(one.is_bound for one in chunk):
+                # it waited since it was claimed; the visit may have been moved, the number called meanwhile
                 with in_organization(organization_id):
                     chunk = outgoing.without_changed(chunk, lease=self.lease, now=self.clock())
             if chunk and not marks:

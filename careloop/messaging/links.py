@@ -76,6 +76,7 @@ def doors_at(base: str, *, token: str, tap: str) -> Doors:
         preferences=f"{base}/p/c/{token}/",
         tap=tap,
         visit=f"{base}/p/a/{token}/",
+        number=f"{base}/p/n/{token}/",
     )
 
 

@@ -175,6 +175,7 @@ class Message(TenantModel):
         API = "api", pgettext_lazy("message origin", "programming interface")
         APPOINTMENT = "appointment", pgettext_lazy("message origin", "appointment")
         CODE = "code", pgettext_lazy("message origin", "one-time code")
+        QUEUE = "queue", pgettext_lazy("message origin", "waiting room")
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
     key = models.CharField(max_length=200, db_collation="C")

@@ -20,7 +20,7 @@ from careloop.kernel import sql
 from careloop.kernel.ids import token_hash, uuid7
 from careloop.kernel.masking import mask_name
 from careloop.kernel.vault import VaultError
-from careloop.messaging import links, planning, rendering, sealing
+from careloop.messaging import attachments, links, planning, rendering, sealing
 from careloop.messaging.ports import (
     Ambiguous,
     Capabilities,
@@ -83,6 +83,7 @@ select k.id, k.patient_id, k.related_person_id, k.contact_point_id, k.template_v
        case when %(channel)s = 'email' then r.email_sealed else r.phone_sealed end as related_sealed,
        case when p.merged_into_id is not null then 'merged' when p.deceased then 'deceased' when not p.active then 'inactive'
             when k.appointment_id is not null and {planning.STALE.format(message="k")} then 'version'
+            when /*otherwise*/ then 'version'
             when k.expires_at < %(now)s then 'too_late'
             when c.id is null and (case when %(channel)s = 'email' then r.email_sealed else r.phone_sealed end) is null then 'no_contact'
             when c.reach in ('blocked', 'bounced') then 'unreachable'
@@ -129,12 +130,19 @@ update messaging_message m
 _CHANGED = f"""
 with stale as (
     select m.id from messaging_message m left join scheduling_appointment v on v.id = m.appointment_id
-     where m.id = any(%(ids)s::uuid[]) and m.lease_id = %(lease)s and m.state = 'claimed' and {planning.STALE.format(message="m")}
+     where m.id = any(%(ids)s::uuid[]) and m.lease_id = %(lease)s and m.state = 'claimed'
+       and ((m.appointment_id is not null and {planning.STALE.format(message="m")}) or /*otherwise*/)
 )
 update messaging_message m
    set state = 'cancelled', reason = 'version', closed_at = %(now)s, lease_id = null, lease_until = null, carried_by = null
   from stale s where m.id = s.id returning m.id
 """
+
+
+def _with_bounds(statement: str, message: str) -> str:
+    """Return a statement that also asks what slices above have bound their messages to."""
+    return statement.replace("/*otherwise*/", planning.stale_otherwise(message))
+
 
 _LEAVE = """
 with given as (
@@ -200,6 +208,11 @@ class Ready:
     members: list["Ready"] = field(default_factory=list)
 
     @property
+    def is_bound(self) -> bool:
+        """Whether it is right only as long as something else stays as it is."""
+        return self.appointment_id is not None or self.origin in planning.BOUND
+
+    @property
     def ids(self) -> list[UUID]:
         """This message's id and those of the ones it carries."""
         return [self.outgoing.key, *(one.outgoing.key for one in self.members)]
@@ -227,7 +240,7 @@ def claim(account: Account, *, lease: UUID, now: datetime, limit: int = BATCH) -
     """
     _by_index()
     rows = sql.batch(
-        _DUE,
+        _with_bounds(_DUE, "k"),
         {
             "account": account.id, "channel": account.channel, "now": now, "limit": limit, "budget": account.monthly_budget,
             "cap_from": now - timedelta(days=MARKETING_CAP_DAYS), "needing_permit": [str(one) for one in NEEDS_PERMIT],
@@ -261,6 +274,7 @@ def claim(account: Account, *, lease: UUID, now: datetime, limit: int = BATCH) -
         if len(family) > 1 and workshop.join(family):
             joined = {member.outgoing.key for _row, member in family[1:]}
             ready = [one for one in ready if one.outgoing.key not in joined]
+    attachments.attach(ready, account.capabilities)
     if ready:
         carriers = [one for one in ready for _id in one.ids]
         sql.batch(
@@ -290,12 +304,15 @@ def without_changed(ready: Sequence[Ready], *, lease: UUID, now: datetime) -> li
     What speaks of an old time is cancelled. Where one message speaks for a family and one of their visits changed, the others
     are given back, to be said again without it.
     """
-    bound = [one for one in ready if one.appointment_id is not None]
+    bound = [one for one in ready if one.is_bound]
     if not bound:
         return list(ready)
     _by_index()
     stale = {
-        row["id"] for row in sql.batch(_CHANGED, {"ids": sql.uuid_array(ids_of(bound)), "lease": lease, "now": now})
+        row["id"]
+        for row in sql.batch(
+            _with_bounds(_CHANGED, "m"), {"ids": sql.uuid_array(ids_of(bound)), "lease": lease, "now": now}
+        )
     }
     if not stale:
         return list(ready)

@@ -61,6 +61,7 @@ class What:
     may_go_to_guardian: bool = True
     planned_by: UUID | None = None
     template_key: str = ""
+    only_reachable: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,21 @@ STALE = """(v.id is null or v.sequence <> {message}.appointment_sequence or v.st
     or v.starts_at <= %(now)s or coalesce(v.held_until <= %(now)s, false))"""
 """Whether a message about a visit is no longer right: another time, another state, too late, or the offered place is not held any
 longer. `v` is the appointment."""
+
+BOUND: dict[str, str] = {}
+"""What else makes messages of an origin stale: SQL about `{message}`, registered by the slice that plans them."""
+
+
+def bind(origin: str, *, stale: str) -> None:
+    """Let messages of this origin be right only as long as `stale` is not true: asked when claimed and when they leave."""
+    BOUND[origin] = stale
+
+
+def stale_otherwise(message: str) -> str:
+    """Return the condition for all origins that are bound to something else than a visit."""
+    cases = "".join(f" when '{origin}' then {stale.format(message=message)}" for origin, stale in BOUND.items())
+    return f"case {message}.origin{cases} else false end" if cases else "false"
+
 
 _ACCOUNTS = """
     select a.channel, a.id as account_id, place.rank,
@@ -230,6 +246,7 @@ decided as (
                      and row_number() over (partition by l.account_id, l.reason_2 order by l.due_at, l.n) > l.budget_left
                 then 'budget' end as final_reason
       from limited l
+     where not (%(only_reachable)s and coalesce(l.reason_2, '') in ('no_contact', 'no_channel'))
 )
 """
 
@@ -321,7 +338,7 @@ def run(what: What, audience: Audience, *, now: datetime, dry_run: bool = False)
             "once_per_address": what.once_per_address,
             "may_hurry": not waits_in_quiet_hours(MessageClass(what.message_class), urgent=True), "at_once": not waits_in_quiet_hours(MessageClass(what.message_class), urgent=what.at_once), "expires_at": what.expires_at,
             "version_id": what.version_id, "message_class": what.message_class, "planned_by": what.planned_by, "now": now,
-            "template": what.template_key, "actor_kind": actor.kind, "actor_id": actor.id,
+            "only_reachable": what.only_reachable, "template": what.template_key, "actor_kind": actor.kind, "actor_id": actor.id,
         },
     )  # fmt: skip
     return _counted(found, dry_run=dry_run)

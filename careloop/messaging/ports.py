@@ -77,6 +77,15 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message, where the channel carries files. `content_type` with its parameters, ASCII."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """One message to one address, rendered, ready to leave.
 
@@ -96,6 +105,7 @@ class Outgoing:
     message_class: str = "OPERATIONAL"
     unsubscribe_url: str = ""  # https; e-mail: one-click by POST (RFC 8058)
     patient_id: UUID | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Unit(StrEnum):
@@ -130,6 +140,7 @@ class Capabilities:
     html: bool = False
     subject: bool = False
     one_click_unsubscribe: bool = False
+    attachments: bool = False
     cost: Cost = Cost.FREE
     batch: int = 500  # how many messages one `send_many` is best given
 

@@ -22,6 +22,7 @@ EXAMPLE_DOORS = rendering.Doors(
     "https://…/p/c/…/",
     "m=00000000000000000000000000000000.0",
     "https://…/p/a/…/",
+    "https://…/p/n/…/",
 )
 
 
@@ -70,6 +71,7 @@ def given_by_person(
         "greeting": greeting(person["name"], person["sex"], age, language, to_family=to_family),
         "patient.name": person["name"], "patient.honorific": honorific(person["name"], person["sex"], age, language),
         "link.answer": doors.answer, "link.preferences": doors.preferences, "link.visit": doors.visit,
+        "link.number": doors.number,
     }  # fmt: skip
 
 

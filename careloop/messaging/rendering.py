@@ -191,10 +191,13 @@ REFUSE: dict[str, dict[str, str]] = {
 """How a person refuses: added to every marketing message, so that no template can forget it (rules P4, M4)."""
 
 VISIT_ANSWERS = frozenset({"CONFIRM", "MOVE", "CANCEL", "AGAIN", "TAKE", "PASS", "OFF_LIST"})
-ON_PAGE = frozenset({"MOVE", "CANCEL", "AGAIN", "OFF_LIST"})
-"""Answers about a visit, and those that need a page: moving asks for a time, calling off and leaving the waitlist ask once more."""
+NUMBER_ANSWERS = frozenset({"CHECK_IN", "NUMBER"})
+"""What leads to the patient's number in the waiting room: saying “I am here”, and seeing how far it is."""
+ON_PAGE = frozenset({"MOVE", "CANCEL", "AGAIN", "OFF_LIST"}) | NUMBER_ANSWERS
+"""Answers that need a page: moving asks for a time, calling off and leaving the waitlist ask once more, a number is looked at."""
 OFFER_HERE = {"zh-hant": "要或不要請按：", "zh-hans": "要或不要请点：", "en": "Take it or leave it:"}
 VISIT_HERE = {"zh-hant": "確認、改期或取消：", "zh-hans": "确认、改期或取消：", "en": "Confirm, move or cancel:"}
+NUMBER_HERE = {"zh-hant": "看診進度：", "zh-hans": "就诊进度：", "en": "Your number, live: "}
 AGAIN_HERE = {"zh-hant": "重新選擇時間：", "zh-hans": "重新选择时间：", "en": "Choose another time:"}
 CONFIRM_FOR = {"zh-hant": "{name}會到", "zh-hans": "{name}会到", "en": "{name} is coming"}
 NUMBER = {"zh-hant": "{number}號", "zh-hans": "{number}号", "en": "no. {number}"}
@@ -241,9 +244,12 @@ class Doors:
     preferences: str
     tap: str
     visit: str = ""
+    number: str = ""
 
     def page_of(self, code: str) -> str:
         """Return the address of the page where this answer is given."""
+        if code in NUMBER_ANSWERS:
+            return self.number
         return f"{self.visit if code in VISIT_ANSWERS else self.answer}?a={code}"
 
     def tap_data(self, code: str) -> str:
@@ -283,6 +289,8 @@ def dress(
         if codes & VISIT_ANSWERS:
             here = VISIT_HERE if "CONFIRM" in codes else OFFER_HERE if "TAKE" in codes else AGAIN_HERE
             text += f"\n{here[language]}{doors.visit}"
+        elif codes & NUMBER_ANSWERS:
+            text += f"\n{NUMBER_HERE[language]}{doors.number}"
         elif quick_replies or buttons:
             text += f"\n{ANSWER_HERE[language]} {doors.answer}"
         if marketing:

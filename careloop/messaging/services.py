@@ -41,6 +41,7 @@ def plan_many(
     uses_health_data: bool = False,
     once_per_address: bool | None = None,
     planned_by: UUID | None = None,
+    only_reachable: bool = False,
 ) -> Planned:
     """Plan one message per row of `patients`, all in one statement; say how many and why the others were left out.
 
@@ -60,6 +61,8 @@ def plan_many(
         at_once: answers something the patient just did, so quiet hours do not count.
         uses_health_data: the audience was chosen by clinical data: marketing then needs written consent for that.
         once_per_address: one message per phone for a family; by default for marketing only.
+        only_reachable: whoever has no address, or none the clinic can use, is left out without a word: a courtesy that
+            nobody misses, which should not fill the list of what was not sent.
 
     Raises:
         UnknownTemplate: no such template, or nothing published.
@@ -67,7 +70,7 @@ def plan_many(
     what = _what(
         template_key, key_prefix=key_prefix, due_at=due_at, params=params or {}, origin=origin, origin_id=origin_id,
         expires_at=expires_at, channel=channel, at_once=at_once, uses_health_data=uses_health_data,
-        once_per_address=once_per_address, planned_by=planned_by,
+        once_per_address=once_per_address, planned_by=planned_by, only_reachable=only_reachable,
     )  # fmt: skip
     return planning.run(what, _audience(patients), now=now)
 

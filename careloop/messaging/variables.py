@@ -50,6 +50,7 @@ for _variable in (
     Variable("link.answer", _("Link to the answer page"), "link", _same("https://clinic.example.tw/p/m/…"), True),
     Variable("link.preferences", _("Link to the patient’s choices"), "link", _same("https://clinic.example.tw/p/c/…"), True),
     Variable("link.visit", _("Link to the visit’s page"), "link", _same("https://clinic.example.tw/p/a/…"), True),
+    Variable("link.number", _("Link to the number in the waiting room"), "link", _same("https://clinic.example.tw/p/n/…"), True),
     Variable("text", _("What staff wrote"), "text",
              {"zh-hant": "您詢問的收據已備好。", "zh-hans": "您询问的收据已备好。", "en": "The receipt you asked for is ready."}),
     Variable("due_date", _("Date it is due"), "date",
@@ -73,6 +74,10 @@ for _variable in (
     Variable("service", _("Service"), "text",
              {"zh-hant": "定期檢查", "zh-hans": "定期检查", "en": "regular check-up"}),
     Variable("practitioner", _("Practitioner"), "text", {"zh-hant": "林醫師", "zh-hans": "林医生", "en": "Dr Lin"}),
+    Variable("queue_number", _("Number in the waiting room"), "text", _same("12")),
+    Variable("queue_ahead", _("People ahead in the waiting room"), "text", _same("3")),
+    Variable("wait_from", _("Earliest time of the call"), "time", _same("10:15")),
+    Variable("wait_to", _("Latest time of the call"), "time", _same("10:40")),
     Variable("code", _("One-time code"), "text", _same("123456")),
     Variable("channel_name", pgettext_lazy("message variable", "Channel"), "text", _same("LINE")),
 ):  # fmt: skip

@@ -28,6 +28,8 @@ ANSWERS: dict[str, str | Promise] = {
     "TAKE": _("Takes the offered place"),
     "PASS": _("Does not take the offered place"),
     "OFF_LIST": _("Does not wait any longer"),
+    "CHECK_IN": _("Is here"),
+    "NUMBER": _("Looks at the number"),
     **{f"SCORE_{n}": str(n) for n in range(11)},
 }
 """What a tap or known words mean. Journeys wait for these codes."""

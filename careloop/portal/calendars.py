@@ -1,17 +1,22 @@
 """The visit a message speaks of, as a file for the patient's calendar."""
 
 from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET, require_safe
 
 from careloop.accounts.access import public
 from careloop.audit import services as audit
 from careloop.integrations.icalendar import invitation as writing
 from careloop.messaging.models import Message
+from careloop.portal import visiting
 from careloop.portal.doors import opened
+from careloop.portal.entering import for_patients
+from careloop.portal.recognizing import Visitor
 from careloop.portal.views import BY_WHAT, _gone
 from careloop.reminders.pages import visit_of
 from careloop.scheduling.models import Appointment
@@ -27,10 +32,25 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         found = appointment_of(door.message, now=now) if door is not None else None
         if door is None or found is None:
             return _gone(request)
-        file = writing.invitation(found, language=door.message.language)
+        response = _file(found, language=door.message.language)
         audit.record(
             "invitation.fetched", patients=[door.message.patient_id], target=("appointment", found.pk), now=now
         )
+    return response
+
+
+@for_patients
+@require_GET
+def of_visit(request: HttpRequest, visitor: Visitor, appointment_id: UUID) -> HttpResponse:
+    """Give one of the patient's own visits, from the signed-in pages."""
+    shown = visiting.one(visitor.patient_id, appointment_id, now=visitor.now, zone=ZoneInfo(visitor.clinic.time_zone))
+    found = Appointment.objects.select_related("practitioner", "location").get(pk=shown["id"])
+    audit.record("invitation.fetched", patients=[visitor.patient_id], target=("appointment", found.pk), now=visitor.now)
+    return _file(found, language=translation.get_language() or "")
+
+
+def _file(found: Appointment, *, language: str) -> HttpResponse:
+    file = writing.invitation(found, language=language)
     response = HttpResponse(file, content_type=f"text/calendar; charset=utf-8; method={writing.method(found)}")
     response["Content-Disposition"] = 'attachment; filename="appointment.ics"'
     return response

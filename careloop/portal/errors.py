@@ -71,6 +71,12 @@ class LineRefused(DomainError):
     message = _("LINE did not confirm who you are. Please try again, or sign in with a code.")
 
 
+class InvitationOver(DomainError):
+    code: ClassVar[str] = "portal.invitation_over"
+    status: ClassVar[int] = 410
+    message = _("This code cannot be used any more. Please ask at the desk for a new one.")
+
+
 class LineTaken(DomainError):
     code: ClassVar[str] = "portal.line_taken"
     message = _("This LINE account is connected to somebody else here. Please tell the front desk.")

@@ -17,8 +17,6 @@ from careloop.audit import services as audit
 from careloop.integrations.channels.line import login as line_login
 from careloop.integrations.channels.line.login import LineLoginError, LoginChannel
 from careloop.kernel.ids import new_token, token_hash
-from careloop.messaging.channels import opened_settings
-from careloop.messaging.models import ChannelAccount
 from careloop.patients import services as patients
 from careloop.patients.models import ContactPoint
 from careloop.portal import errors
@@ -33,12 +31,7 @@ def port() -> line_login.Login:
 
 def channel() -> LoginChannel | None:
     """Return the clinic's LINE Login channel, if it has set one up."""
-    account = ChannelAccount.objects.filter(kind="line", enabled=True).order_by("-is_default", "pk").first()
-    if account is None or not account.settings.get("login_channel_id"):
-        return None
-    found = opened_settings(account)
-    secret = str(found.get("login_channel_secret") or "")
-    return LoginChannel(str(found["login_channel_id"]), secret) if secret else None
+    return line_login.channel()
 
 
 def is_ready() -> bool:
@@ -47,25 +40,30 @@ def is_ready() -> bool:
 
 @dataclass(frozen=True)
 class Errand:
-    """A browser on its way to LINE and back."""
+    """A browser on its way to LINE and back; `invitation` is the code it opened at the desk, if it came from there."""
 
     nonce: str
     verifier: str
     next: str
+    invitation: str = ""
 
 
 def _key(organization_id: UUID, what: str, secret: bytes) -> str:
     return f"portal-line:{what}:{organization_id}:{hashlib.sha256(secret).hexdigest()}"
 
 
-def send_away(found: LoginChannel, *, organization_id: UUID, browser_hash: bytes, redirect: str, next_url: str, language: str) -> str:  # fmt: skip
+def send_away(found: LoginChannel, *, organization_id: UUID, browser_hash: bytes, redirect: str, next_url: str, language: str, invitation: str = "") -> str:  # fmt: skip
     """Return LINE's address for this browser; state, nonce and verifier are good once and for ten minutes."""
     state, nonce, verifier = new_token(), new_token(), new_token()
-    cache.set(_key(organization_id, "state", state.encode() + browser_hash), [nonce, verifier, next_url], WAITS_SECONDS)
+    cache.set(
+        _key(organization_id, "state", state.encode() + browser_hash),
+        [nonce, verifier, next_url, invitation],
+        WAITS_SECONDS,
+    )
     challenge = base64.urlsafe_b64encode(token_hash(verifier)).decode().rstrip("=")
     return line_login.authorize_url(
-        found, redirect=redirect, state=state, nonce=nonce, challenge=challenge, language=language
-    )
+        found, redirect=redirect, state=state, nonce=nonce, challenge=challenge, language=language, asks_friend=bool(invitation),
+    )  # fmt: skip
 
 
 def come_back(*, organization_id: UUID, browser_hash: bytes, state: str) -> Errand:
@@ -110,14 +108,15 @@ def who_waits(*, organization_id: UUID, browser_hash: bytes) -> str:
     return str(cache.get(_key(organization_id, "user", browser_hash)) or "")
 
 
-def bind(*, patient_id: UUID, user_id: str, now: datetime) -> None:
-    """Connect a LINE account with a patient who was proved."""
+def bind(*, patient_id: UUID, user_id: str, now: datetime, invited_by: UUID | None = None) -> None:
+    """Connect a LINE account with a patient who was proved: by a code and the birth date, or by a colleague at the desk."""
     if not user_id:
         return
     row = patients.add_contact_point(
         patient_id=patient_id, system="line", text=user_id, verified=True, now=now, by=None
     )
-    audit.record("portal.line_bound", patients=[patient_id], target=("contact_point", row.pk), now=now)
+    audit.record("portal.line_bound", patients=[patient_id], target=("contact_point", row.pk), now=now,
+                 details={"invited_by": str(invited_by)} if invited_by else {})  # fmt: skip
 
 
 def unbind(*, patient_id: UUID, now: datetime) -> None:

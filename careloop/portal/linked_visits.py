@@ -97,6 +97,7 @@ def _show(
     context: dict[str, Any] = {
         "visit": found, "step": step, "problem": problem, "done": done, "phone": found.phone or door.organization.phone,
         "on": spoken_date(found.starts_at.astimezone(zone).date(), language), "at": f"{found.starts_at.astimezone(zone):%H:%M}",
+        "number": _number_page(door, found, zone, now=now),
         "calendar": f"/p/ics/{links.token_of(door.organization.pk, door.message.pk)}/",
         "family": [
             {
@@ -114,6 +115,15 @@ def _show(
             "more": more.isoformat() if more else "", "do": step, "code": step.upper(),
         }  # fmt: skip
     return _page(request, "portal/linked_visit.html", door, status=status, **context)
+
+
+def _number_page(door: Opened, found: Visit, zone: ZoneInfo, *, now: datetime) -> str:
+    """Where the patient says “I am here” and sees the number, on the day of the visit."""
+    is_today = found.starts_at.astimezone(zone).date() == now.astimezone(zone).date()
+    is_mine = found.patient_id == door.message.patient_id
+    if not is_today or not is_mine or found.how not in ("booked", "moved", "here", "over"):
+        return ""
+    return f"/p/n/{links.token_of(door.organization.pk, door.message.pk)}/"
 
 
 def _fits(step: str, found: Visit) -> bool:

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path, register_converter
 
-from careloop.portal import calendars, linked_visits, views
+from careloop.portal import calendars, linked_visits, numbers, paying, views
 from careloop.portal.pages import book, me, public, signing_in, visits, waiting, with_line
 
 
@@ -30,6 +30,10 @@ urlpatterns = [
     path("p/u/<str:token>/", views.unsubscribe, name="unsubscribe"),
     path("p/c/<str:token>/", views.preferences, name="preferences"),
     path("p/a/<str:token>/", linked_visits.visit, name="linked_visit"),
+    path("p/y/sandbox/<uuid:account_id>/", paying.sandbox, name="pay_sandbox"),
+    path("p/y/<str:token>/", paying.payment, name="payment"),
+    path("p/y/<str:token>/back/", paying.back, name="payment_back"),
+    path("p/n/<str:token>/", numbers.from_message, name="linked_number"),
     path(HERE, public.home, name="home"),
     path(HERE + "sign-in/", signing_in.sign_in, name="sign_in"),
     path(HERE + "sign-in/code/", signing_in.code, name="code"),
@@ -38,6 +42,9 @@ urlpatterns = [
     path(HERE + "sign-in/line/back/", with_line.callback, name="line_callback"),
     path(HERE + "sign-in/line/token/", with_line.token, name="line_token"),
     path(HERE + "sign-in/line/connect/", with_line.connect, name="line_connect"),
+    path(HERE + "line/", with_line.straight, name="line_straight"),
+    path(HERE + "line/connected/", with_line.connected, name="line_connected"),
+    path(HERE + "line/<str:token>/", with_line.invited, name="line_invited"),
     path(HERE + "sign-out/", signing_in.sign_out, name="sign_out"),
     path(HERE + "book/", book.services, name="book"),
     path(HERE + "book/details/", book.details, name="book_details"),
@@ -54,6 +61,8 @@ urlpatterns = [
     path(HERE + "visits/<uuid:appointment_id>/move/", visits.move, name="visit_move"),
     path(HERE + "visits/offers/<uuid:offer_id>/", waiting.answer, name="offer_answer"),
     path(HERE + "visits/wishes/<uuid:entry_id>/leave/", waiting.leave, name="wish_leave"),
+    path(HERE + "visits/<uuid:appointment_id>/number/", numbers.of_visit, name="visit_number"),
+    path(HERE + "visits/<uuid:appointment_id>/calendar/", calendars.of_visit, name="visit_calendar"),
     path(HERE + "messages/", me.written, name="messages"),
     path(HERE + "me/", me.me, name="me"),
     path(HERE + "me/preferences/", me.preferences, name="my_preferences"),

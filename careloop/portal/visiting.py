@@ -78,6 +78,9 @@ def _shown(row: dict[str, Any], *, now: datetime, zone: ZoneInfo) -> dict[str, A
         "may_confirm": is_booked and row["confirmed_at"] is None and row["starts_at"] > now,
         # the rule is asked again when it is done
         "may_change": is_booked and row["starts_at"] >= now + timedelta(minutes=row["change_minutes"]),
+        "in_calendar": row["starts_at"] > now and row["state"] in ("booked", "cancelled"),
+        "has_number": row["state"] in ("booked", "arrived", "checked-in")
+        and row["starts_at"].astimezone(zone).date() == now.astimezone(zone).date(),
         "too_late": is_booked and now < row["starts_at"] < now + timedelta(minutes=row["change_minutes"]),
     }
 

@@ -11,7 +11,7 @@ from careloop.audit.services import Actor, acting_as
 from careloop.events.registry import Published, reader, reading_now
 from careloop.kernel import sql
 from careloop.messaging.models import Message
-from careloop.reminders import calls, offers, planning, services
+from careloop.reminders import calls, offers, planning, services, turns
 from careloop.reminders.planning import Notice
 from careloop.tenancy.context import in_organization
 from careloop.tenancy.loops import loop
@@ -33,7 +33,22 @@ UNTOLD = ("hold-expired", "declined")
 
 @reader(
     "reminders",
-    kinds=(BOOKED, MOVED, CANCELLED, CONFIRMED, MISSED, WRONG, *HERE, *NOT_SENT, RECEIVED, CLOSED, OFFERED, ANSWERED),
+    kinds=(
+        BOOKED,
+        MOVED,
+        CANCELLED,
+        CONFIRMED,
+        MISSED,
+        WRONG,
+        *HERE,
+        *NOT_SENT,
+        RECEIVED,
+        CLOSED,
+        OFFERED,
+        ANSWERED,
+        turns.TURN_NEAR,
+        turns.CHECKED_IN,
+    ),
     batch_size=1000,
 )
 def follow_events(batch: list[Published]) -> None:
@@ -63,6 +78,8 @@ def take(batch: list[Published], *, now: datetime) -> None:
     for one in batch:
         if one.kind == RECEIVED and one.payload.get("origin") == planning.ORIGIN:
             _answered(one, now=now)
+    if kinds & {turns.TURN_NEAR, turns.CHECKED_IN}:
+        turns.tell(batch, wanted=services.current(), now=now)
     missed = [UUID(str(one.payload["message_id"])) for one in batch
               if one.kind in NOT_SENT and one.payload.get("origin") == planning.ORIGIN]  # fmt: skip
     if missed:

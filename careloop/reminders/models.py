@@ -27,6 +27,14 @@ class ReminderSettings(TenantModel):
     same_day = models.BooleanField(_("Reminder on the day itself"), default=True)
     hour = models.PositiveSmallIntegerField(_("Reminders on earlier days leave at"), default=10)
     same_day_hour = models.PositiveSmallIntegerField(_("The reminder on the day itself leaves at"), default=8)
+    turn_near = models.BooleanField(
+        _("“Come back” when it is soon the patient’s turn"), default=True, db_default=True,
+        help_text=_("So many numbers before as the rules of the queue say, to whoever is waiting and can be reached."),
+    )  # fmt: skip
+    number_link = models.BooleanField(
+        _("Link to the live number when the desk checks somebody in"), default=True, db_default=True,
+        help_text=_("Who checks in on the phone sees the number there."),
+    )  # fmt: skip
     call_list = models.BooleanField(
         _("Call patients who have not confirmed and are likely to miss the visit"), default=True
     )

@@ -18,8 +18,8 @@ from careloop.scheduling.models import Appointment
 from careloop.scheduling.places import Place
 
 FIELDS = (
-    "confirmation", "early", "early_from_days", "early_to_days", "day_before", "same_day", "hour", "same_day_hour", "call_list",
-    "call_hour", "rebook",
+    "confirmation", "early", "early_from_days", "early_to_days", "day_before", "same_day", "hour", "same_day_hour", "turn_near",
+    "number_link", "call_list", "call_hour", "rebook",
 )  # fmt: skip
 
 

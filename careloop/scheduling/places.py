@@ -16,6 +16,7 @@ from careloop.kernel import sql
 from careloop.scheduling import availability, errors, rules
 from careloop.scheduling import events as facts
 from careloop.scheduling.models import HOLDS
+from careloop.scheduling.turns import in_turn
 
 COLUMNS = """id, patient_id, session_id, service_id, practitioner_id, location_id, room_id, equipment_id, starts_at, ends_at,
     number, pool, state, held_until, is_first_visit, source, note, confirmed_at, arrived_at, cancel_reason, cancel_note, version,
@@ -51,6 +52,7 @@ class Wish:
     is_offered: bool
     is_away: bool
     is_taken: bool
+    is_busy: bool
     rule: rules.OnlineRules
     zone: ZoneInfo
     is_known: bool = True
@@ -73,35 +75,11 @@ def read_wish(
         patient_id: None for a visitor of whom nothing is known but that they say it is (`says_first`) their first visit.
     """
     found = sql.row(
-        """select s.id, s.practitioner_id, s.location_id, s.room_id, s.starts_at, s.ends_at, s.mode, s.slot_minutes, s.numbers,
-                  s.pools, s.state, v.name, v.minutes, v.first_visit_minutes, v.is_active, v.is_online, v.who, v.notice_minutes,
-                  v.days_ahead, v.change_minutes, p.name as practitioner, o.time_zone,
-                  (s.services = '{}' or %(service)s = any(s.services)) and exists (
-                      select from scheduling_service_practitioner sp
-                       where sp.service_id = v.id and sp.practitioner_id = coalesce(s.regular_id, s.practitioner_id)) as is_offered,
-                  not exists (select from records_encounter e where e.patient_id = %(patient)s and not e.entered_in_error)
-                  and not exists (select from scheduling_appointment a
-                                   where a.patient_id = %(patient)s and a.state = 'fulfilled') as is_first_visit,
-                  exists (select from scheduling_absence b
-                           where b.practitioner_id = s.practitioner_id
-                             and case when %(starts_at)s::timestamptz is null
-                                      then b.starts_at <= s.starts_at and b.ends_at >= s.ends_at
-                                      else b.starts_at < %(starts_at)s::timestamptz + make_interval(mins => v.minutes)
-                                       and b.ends_at > %(starts_at)s::timestamptz end) as is_away,
-                  exists (select from scheduling_appointment a
-                           where a.session_id = s.id and a.number is null and a.state = any(%(holds)s)
-                             and (a.held_until is null or a.held_until > %(now)s) and a.id is distinct from %(moving)s
-                             and a.starts_at < %(starts_at)s::timestamptz + make_interval(mins => v.minutes)
-                             and a.ends_at > %(starts_at)s::timestamptz) as is_taken
-             from scheduling_session s join records_practitioner p on p.id = s.practitioner_id
-             join tenancy_organization o on o.id = s.organization_id
-             left join scheduling_service v on v.id = %(service)s
-            where s.id = %(session)s""",
+        """select * from scheduling_wish(%(session)s, %(service)s, %(patient)s, %(starts_at)s, %(now)s, %(moving)s, %(holds)s)""",
         {
             "session": place.session_id, "service": service_id, "patient": patient_id, "starts_at": place.starts_at, "now": now,
             "moving": moving, "holds": list(HOLDS),
         },
-        planned=True,
     )  # fmt: skip
     if found is None:
         raise errors.UnknownSession
@@ -119,21 +97,21 @@ def read_wish(
     return Wish(
         session=found, service_id=service_id, service=found["name"], practitioner=found["practitioner"], minutes=minutes,
         is_first_visit=first, is_offered=found["is_offered"], is_away=found["is_away"],
-        is_taken=found["is_taken"] and not by_number, zone=ZoneInfo(found["time_zone"]),
+        is_taken=found["is_taken"] and not by_number, is_busy=found["is_busy"], zone=ZoneInfo(found["time_zone"]),
         rule=_rule(found), is_known=patient_id is not None,
     )  # fmt: skip
 
 
 def _rule(found: dict[str, Any]) -> rules.OnlineRules:
     return rules.OnlineRules(
-        found["is_online"], found["who"], found["notice_minutes"], found["days_ahead"], found["change_minutes"]
+        found["is_online"], found["who_may"], found["notice_minutes"], found["days_ahead"], found["change_minutes"]
     )
 
 
 def rules_of(service_id: UUID) -> rules.OnlineRules:
     """Return a service's rules for patients who book, move and call off by themselves."""
     found = sql.row(
-        "select is_online, who, notice_minutes, days_ahead, change_minutes from scheduling_service where id = %s",
+        "select is_online, who as who_may, notice_minutes, days_ahead, change_minutes from scheduling_service where id = %s",
         [service_id],
     )
     if found is None:
@@ -167,8 +145,18 @@ def check(wish: Wish, place: Place, *, now: datetime, online: bool, more_days: i
 
 def take(wish: Wish, place: Place, *, values: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Take the place or say why not. The session's row is locked, so it cannot be closed meanwhile."""
-    if wish.is_taken:
-        raise _why_not(wish, place, values, now=now)
+    if wish.is_taken:  # nothing is tried, nothing is locked: losing costs least
+        near = partial(availability.near, wish.session["id"], wish.service_id, now=now, around=place.starts_at)
+        raise errors.PatientBusy if wish.is_busy else errors.PlaceTaken(near=near)
+    one_statement = wish.session["mode"] == "SLOTS" and "id" not in values  # which tries again by itself
+    return (
+        _try_to_take(wish, place, values, now=now)
+        if one_statement
+        else in_turn(_try_to_take)(wish, place, values, now=now)
+    )
+
+
+def _try_to_take(wish: Wish, place: Place, values: dict[str, Any], *, now: datetime) -> dict[str, Any]:
     taking = _take_number if wish.session["mode"] == "NUMBERS" else _take_time
     taken = taking(wish, place, values)
     if taken is None and release_holds(now=now, session_id=wish.session["id"]):
@@ -193,10 +181,6 @@ def _take_time(wish: Wish, place: Place, values: dict[str, Any]) -> dict[str, An
         "starts_at": place.starts_at, "ends_at": place.starts_at + timedelta(minutes=wish.minutes), "number": None, "pool": "",
         "holds": list(HOLDS),
     }  # fmt: skip
-    if not sql.value(
-        "select 1 from scheduling_session where id = %s and state = 'OPEN' for share", [wish.session["id"]]
-    ):
-        return None
     return _write(given)
 
 
@@ -242,17 +226,9 @@ def _write(given: dict[str, Any]) -> dict[str, Any] | None:
     """Insert or change the row; None when a constraint gives the place to somebody else."""
     if given["id"] is None:
         return sql.row(
-            f"""insert into scheduling_appointment (patient_id, session_id, service_id, practitioner_id, location_id, room_id,
-                    equipment_id, starts_at, ends_at, number, pool, state, held_until, is_first_visit, source, note, key,
-                    arrived_at, created_at, changed_at)
-                select %(patient)s, s.id, %(service)s, s.practitioner_id, s.location_id, s.room_id, {FREE_EQUIPMENT},
-                       %(starts_at)s::timestamptz, %(ends_at)s::timestamptz, %(number)s::int, %(pool)s, %(state)s::text,
-                       %(held_until)s::timestamptz, %(first)s::boolean, %(source)s, %(note)s, %(key)s, case when %(state)s::text in ('arrived', 'checked-in') then %(now)s::timestamptz end,
-                       %(now)s::timestamptz, %(now)s::timestamptz
-                  from scheduling_session s where s.id = %(session)s and {EQUIPMENT_TO_BE_HAD}
-                on conflict do nothing returning {COLUMNS}""",
+            f"""select {COLUMNS} from scheduling_take(%(session)s, %(service)s, %(patient)s, %(starts_at)s, %(ends_at)s, %(number)s::int,
+                    %(pool)s, %(state)s, %(held_until)s, %(first)s, %(source)s, %(note)s, %(key)s, %(now)s, %(holds)s)""",
             given,
-            planned=True,
         )
     try:
         with transaction.atomic():
@@ -262,7 +238,7 @@ def _write(given: dict[str, Any]) -> dict[str, Any] | None:
                            location_id = s.location_id, room_id = s.room_id, equipment_id = {FREE_EQUIPMENT},
                            starts_at = %(starts_at)s, ends_at = %(ends_at)s, number = %(number)s, pool = %(pool)s,
                            confirmed_at = null, version = a.version + 1, sequence = a.sequence + 1, changed_at = %(now)s
-                      from scheduling_session s where a.id = %(id)s and s.id = %(session)s and {EQUIPMENT_TO_BE_HAD}
+                      from scheduling_session s where a.id = %(id)s and s.id = %(session)s and s.state = 'OPEN' and {EQUIPMENT_TO_BE_HAD}
                  returning {", ".join(f"a.{name.strip()}" for name in COLUMNS.split(","))}""",
                 given,
             )

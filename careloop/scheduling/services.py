@@ -27,7 +27,6 @@ HOLD = timedelta(minutes=15)
 TABLE, ANSWERS = "scheduling_appointment", "answers_sealed"
 
 
-@in_turn
 def book(
     *, patient_id: UUID | None, service_id: UUID, place: Place, source: str, key: str, now: datetime, by: UUID | None,
     state: str = "booked", held_until: datetime | None = None, note: str = "", online: bool = False, more_days: int = 0,

@@ -18,11 +18,16 @@ from careloop.segments import recall
 from careloop.segments.fields import Ask, Field, Operator, Options, Parameter, Shown, Text, Values, as_ids, register
 
 PERSON, VISITS, MONEY = _("Person"), _("Visits"), _("Spending")
+APPOINTMENTS = _("Appointments")
 REACH, MESSAGES, HAPPENED = _("Reach and consent"), _("Messages"), _("What happened")
 CLINICAL, WORK = _("Clinical records"), pgettext_lazy("segment rule", "Work")
 
 VISIT_KINDS = frozenset({"encounter.recorded"})
 MONEY_KINDS = frozenset({"invoice.recorded"})
+APPOINTMENT_KINDS = frozenset({
+    "appointment.booked", "appointment.moved", "appointment.cancelled", "appointment.arrived", "appointment.fulfilled",
+    "appointment.noshow", "appointment.entered_in_error",
+})  # fmt: skip
 PROFILE_KINDS = frozenset({"patient.registered", "patient.updated"})
 TAG_KINDS = frozenset({"patient.tagged", "patient.untagged"})
 CONTACT_KINDS = frozenset({
@@ -322,6 +327,13 @@ def _answered(ask: Ask, v: Values) -> str:
 def _unanswered(ask: Ask, v: Values) -> str:
     before = ask.start_of(ask.today - timedelta(days=v["days"]) + timedelta(days=1))
     return f"f.last_sent_at < {before} and coalesce(f.last_answered_at, '-infinity') < f.last_sent_at"
+
+
+def _missed_and_gone(ask: Ask, v: Values) -> str:
+    return (
+        f"f.last_no_show_on > coalesce(greatest(f.last_visit_on, f.last_kept_on), '-infinity') "
+        f"and (f.next_appointment_on >= {ask.bind(ask.today)}) is not true"
+    )
 
 
 def codes_match(ask: Ask, column: str, codes: Iterable[str]) -> str:
@@ -675,6 +687,31 @@ register(
     _simple("own_rhythm", _("Own rhythm of visits"), VISITS,
             number_operators("f.visit_interval_days", parameter=INTERVAL), VISIT_KINDS, "number",
             column="visit_interval_days", help=_("Usual days between visits; known from the third visit day on.")),
+    Field("next_appointment", _("Next appointment"), APPOINTMENTS, (
+        Operator("exists", _("is booked"), lambda ask, v: f"f.next_appointment_on >= {ask.bind(ask.today)}",
+                 _("has an appointment")),
+        Operator("none", _("is not booked"), lambda ask, v: f"(f.next_appointment_on >= {ask.bind(ask.today)}) is not true",
+                 _("has no appointment")),
+        *(one for one in date_operators("f.next_appointment_on", future=True)
+          if one.name in ("within_next_days", "before", "since")),
+        Operator("more_than_days_ahead", _("later than in"),
+                 lambda ask, v: f"f.next_appointment_on > {ask.bind(ask.today + timedelta(days=v['days']))}",
+                 _("%(field)s: more than %(days)s days ahead"), (DAYS,)),
+    ), kinds=APPOINTMENT_KINDS, value=_column("next_appointment_on"), shown="date",
+        help=_("The next visit that is booked, today or later.")),
+    Field("last_no_show", _("Last missed appointment"), APPOINTMENTS, (
+        *date_operators("f.last_no_show_on"),
+        Operator("neither_came_nor_booked", _("and neither came nor booked since"), _missed_and_gone,
+                 _("missed an appointment, and neither came nor booked since")),
+    ), kinds=APPOINTMENT_KINDS | VISIT_KINDS, value=_column("last_no_show_on"), shown="date"),
+    _simple("no_shows_12m", _("Missed appointments in 12 months"), APPOINTMENTS, number_operators("f.no_shows_12m"),
+            APPOINTMENT_KINDS, "number", column="no_shows_12m"),
+    _simple("kept_appointments", _("Kept appointments"), APPOINTMENTS, number_operators("f.kept_appointments"),
+            APPOINTMENT_KINDS, "number", column="kept_appointments"),
+    _simple("last_kept", _("Last kept appointment"), APPOINTMENTS, date_operators("f.last_kept_on"), APPOINTMENT_KINDS, "date",
+            column="last_kept_on"),
+    _simple("last_booked", _("Last booking made"), APPOINTMENTS, date_operators("f.last_booked_on"), APPOINTMENT_KINDS, "date",
+            column="last_booked_on"),
     Field("department", _("Department visited"), VISITS, (
         Operator("within_last_days", _("is one of, within the last"), _visited,
                  _("visited %(values)s within the last %(days)s days"),

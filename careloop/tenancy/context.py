@@ -9,6 +9,8 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from careloop.kernel import sql
+
 
 class NoOrganization(RuntimeError):
     """Tenant data were asked for outside `in_organization`: a mistake in the program."""
@@ -71,9 +73,8 @@ def leave(token: object) -> None:
 
 
 def set_organization(organization_id: UUID | None) -> None:
-    """Set the organization for the running transaction (`SET LOCAL`)."""
-    with connection.cursor() as cursor:
-        cursor.execute("select set_config('careloop.organization', %s, true)", [str(organization_id or "")])
+    """Set the organization for the running transaction (`SET LOCAL`), which begins in the same round trip."""
+    sql.start("select set_config('careloop.organization', %s, true)", [str(organization_id or "")])
 
 
 def current_organization_id() -> UUID:

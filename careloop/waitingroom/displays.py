@@ -15,9 +15,13 @@ from careloop.waitingroom.models import Display
 
 
 @transaction.atomic
-def make(*, values: dict[str, Any], now: datetime, by: UUID | None) -> tuple[Display, str]:
-    """Make a screen and return it with its address, which is shown this once and kept only as a hash."""
-    token = new_token()
+def make(*, values: dict[str, Any], now: datetime, by: UUID | None, token: str = "") -> tuple[Display, str]:
+    """Make a screen and return it with its address, which is shown this once and kept only as a hash.
+
+    Args:
+        token: of a screen whose address can be made again (the demo clinic's); else a new one.
+    """
+    token = token or new_token()
     made = Display.objects.create(
         **{**values, "name": clean(values["name"])[:60]}, token_hash=token_hash(token), created_at=now, created_by_id=by
     )

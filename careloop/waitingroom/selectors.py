@@ -63,7 +63,7 @@ def todays_sessions(*, now: datetime, locations: Iterable[UUID] | None) -> list[
         """select s.id, s.starts_at, s.ends_at, s.mode, s.part, s.state, p.name as practitioner, p.user_id, l.name as location,
                   l.id as location_id, r.name as room, coalesce(q.turn, 0) as turn, coalesce(q.version, 0) as version,
                   coalesce(t.waiting, 0) as waiting, coalesce(t.missed, 0) as missed, coalesce(t.held, 0) as held,
-                  coalesce(t.done, 0) as done, t.now_called, coalesce(a.expected, 0) as expected, coalesce(a.booked, 0) as booked
+                  coalesce(t.done, 0) as done, t.now_called, t.waiting_since, coalesce(a.expected, 0) as expected, coalesce(a.booked, 0) as booked
              from scheduling_session s
              join records_practitioner p on p.id = s.practitioner_id join tenancy_location l on l.id = s.location_id
              join tenancy_organization o on o.id = s.organization_id
@@ -72,6 +72,7 @@ def todays_sessions(*, now: datetime, locations: Iterable[UUID] | None) -> list[
              left join lateral (
                  select count(*) filter (where x.state = 'WAITING')::int as waiting, count(*) filter (where x.state = 'MISSED')::int as missed,
                         count(*) filter (where x.state = 'HELD')::int as held, count(*) filter (where x.state = 'DONE')::int as done,
+                        min(x.checked_in_at) filter (where x.state = 'WAITING') as waiting_since,
                         string_agg(x.label, '、' order by x.called_at desc) filter (where x.state in ('CALLED', 'IN_ROOM')) as now_called
                    from waitingroom_ticket x where x.session_id = s.id) t on true
              left join lateral (

@@ -73,6 +73,7 @@ SECTIONS: list[Section] = [
     )),
     Section("", (
         Item(pgettext_lazy("navigation", "Messages"), "messaging:list", "messages", "messages.view"),
+        Item(pgettext_lazy("navigation", "Payments"), "payments:list", "credit-card", "payments.manage"),
         Item(pgettext_lazy("navigation", "Imports"), "imports:list", "file-import", "imports.run"),
         Item(pgettext_lazy("navigation", "Reports"), "insights:home", "chart-bar", "reports.view"),
     )),

@@ -58,8 +58,9 @@ def main() -> None:
             "users": {one.role: one.email for one in reversed(cast.STAFF)},
             "password": cast.PASSWORD,
             "slug": cast.SLUG,
+            "organization": organization_id,
         }
-        known |= _waiting_room(organization_id, now) | _schedule(now)
+        known |= _waiting_room(organization_id, now) | _schedule(now) | {"visit": _visit(now)}
         print(json.dumps(known | _places(organization_id, recall.pk), default=str))
 
 
@@ -120,6 +121,52 @@ def _schedule(now: Any) -> dict[str, Any]:
     return {
         "day": day.isoformat(), "service": service.pk, "session": by_time.pk, "numbered": by_number.pk, "appointment": booked[0].pk,
         "at": (opens + timedelta(hours=1)).isoformat().replace("+", "%2B"), "week": week.pk, "absence": absence.pk,
+    }  # fmt: skip
+
+
+def _visit(now: Any) -> dict[str, Any]:
+    """A practitioner who sees patients now, has one hour tomorrow, full but for one place, and people who can only be told by SMS."""
+    from datetime import date, timedelta
+
+    from careloop.kernel.ids import uuid7
+    from careloop.patients import services as patients
+    from careloop.records.models import Practitioner
+    from careloop.scheduling import services
+    from careloop.scheduling.models import Resource, Service, ServicePractitioner, Session
+    from careloop.scheduling.places import Place
+    from careloop.tenancy.models import Location
+
+    def person(name: str, number: int) -> dict[str, Any]:
+        made = patients.register(
+            details={"name": name, "birth_date": date(1980, 1, number), "language": "zh-hant"}, identifiers=[], now=now, by=None,
+            contacts=[patients.NewContact("phone", f"09120044{number:02}", "mobile")], idempotency_key=uuid7(), even_if_similar=True,
+        )  # fmt: skip
+        return {"name": name, "patient": made.patient_id, "phone": f"09120044{number:02}", "birth_date": date(1980, 1, number)}
+
+    comes, waits, misses, other = (
+        person(name, number) for number, name in enumerate(("高麗雲", "蔡文哲", "彭素貞", "田大同"), start=11)
+    )
+    where, who = Location.objects.order_by("pk")[0], Practitioner.objects.create(name="走訪醫師")
+    service = Service.objects.create(name="走訪洗牙", minutes=30, payer="NHI", notice_minutes=0)
+    ServicePractitioner.objects.create(service=service, practitioner=who)
+    room = Resource.objects.create(kind="ROOM", name="走訪診間", location=where)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    today, tomorrow = (
+        Session.objects.create(
+            practitioner=who, location=where, room=room, on_date=(starts + timedelta(hours=8)).date(), part="MORNING", starts_at=starts,
+            ends_at=starts + timedelta(hours=hours), mode="SLOTS", slot_minutes=30,
+        ) for starts, hours in ((hour - timedelta(hours=1), 7), (hour + timedelta(hours=30), 1))
+    )  # fmt: skip
+    for whom, session, at in (
+        (misses, today, today.starts_at),
+        (other, tomorrow, tomorrow.starts_at + timedelta(minutes=30)),
+    ):
+        services.book(
+            patient_id=whom["patient"], service_id=service.pk, place=Place(session.pk, at), source="desk", key="", now=now, by=None
+        )  # fmt: skip
+    return {
+        "service": service.pk, "today": today.pk, "tomorrow": tomorrow.pk, "tomorrow_on": tomorrow.on_date, "location": where.pk,
+        "comes": comes, "waits": waits, "misses": misses,
     }  # fmt: skip
 
 
@@ -224,12 +271,15 @@ def _places(organization_id: Any, journey_id: Any) -> dict[str, Any]:
             where l.expires_at > now() order by m.id desc limit 1"""
     )
     links_of = links.doors(organization_id, message)
-    lin = Patient.objects.get(name="林淑芬")
-    phone = next(one.value for one in contact_values([lin.pk], "phone")[lin.pk])
+    lin, liu = Patient.objects.get(name="林淑芬"), Patient.objects.get(name="劉秀英")
+    phones = {pk: next(one.value for one in found) for pk, found in contact_values([lin.pk, liu.pk], "phone").items()}
+    phone = phones[lin.pk]
     return {
         "line_id": contact_values([lin.pk], "line")[lin.pk][0].value,
         "patient": lin.pk, "chart_number": lin.chart_number, "last_three": phone[-3:],
-        "phone_number": "0" + phone.removeprefix("+886"), "birth_date": lin.birth_date,
+        # two people who sign in on their phones; each may ask for a code once in thirty seconds
+        "signs_in": [{"patient": one.pk, "phone": "0" + phones[one.pk].removeprefix("+886"), "birth_date": one.birth_date}
+                     for one in (lin, liu)],
         "roc_birth_date": format_roc(lin.birth_date, style="slashes"),
         "segment": first(Segment), "journey": journey_id, "running": first(Journey, state="ACTIVE"),
         "enrollment": first(Enrollment, journey_id=journey_id), "follow_up": first(FollowUp, state="OPEN"),

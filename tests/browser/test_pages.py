@@ -21,7 +21,7 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 NAVIGATION = {
     "/": "", "/patients/": "patients.view", "/schedule/": "schedule.view", "/queue/": "queue.run",
     "/follow-ups/": "followups.view", "/segments/": "segments.view",
-    "/journeys/": "journeys.view", "/messages/": "messages.view", "/imports/": "imports.run", "/reports/": "reports.view",
+    "/journeys/": "journeys.view", "/messages/": "messages.view", "/payments/": "payments.manage", "/imports/": "imports.run", "/reports/": "reports.view",
     "/settings/": "settings.organization", "/audit/": "audit.view",
 }  # fmt: skip
 PAGES = (
@@ -51,7 +51,7 @@ PAGES = (
     "/settings/organization/", "/settings/locations/", "/settings/locations/new/", "/settings/locations/{location}/", "/settings/tags/",
     "/settings/staff/", "/settings/staff/invite/", "/settings/staff/{member}/", "/settings/roles/", "/settings/legal/",
     "/settings/contacts/", "/settings/sign-offs/", "/settings/system/", "/settings/channels/", "/settings/channels/{channel}/",
-    "/settings/channels/new/line/", "/settings/channels/new/email/", "/settings/notices/", "/settings/notices/{notice}/",
+    "/settings/channels/new/line/", "/settings/channels/new/email/", "/settings/payments/new/ecpay/", "/settings/notices/", "/settings/notices/{notice}/",
     "/settings/tokens/", "/settings/tokens/new/", "/calendars/", "/calendars/new/", "/calendars/import/",
     "/accounts/password/change/", "/accounts/2fa/", "/accounts/sessions/", "/search/?q=林", "/gallery/",
     "{answer}", "{unsubscribe}", "{preferences}",

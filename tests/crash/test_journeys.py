@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from careloop.journeys import engine, services
+from careloop.journeys import enrolling, moving, services, versions
 from careloop.journeys.models import Enrollment
 from careloop.kernel import sql
 from careloop.patients.tests.make import patient
@@ -47,17 +47,17 @@ def test_killed_while_moving_patients_every_effect_is_there_once(committed_organ
         )  # fmt: skip
         services.start(journey_id=journey.pk, version=1, now=now, by=None)
         journey.refresh_from_db()
-        version = engine.load_version(journey.current_id)
-        engine.enroll(
+        version = versions.load_version(journey.current_id)
+        enrolling.enroll(
             version,
-            engine.Candidates("select unnest(%(p)s::uuid[]) as patient_id", {"p": people}),
+            enrolling.Candidates("select unnest(%(p)s::uuid[]) as patient_id", {"p": people}),
             because="test",
             now=now,
         )
 
     def move_forever() -> None:
         while True:
-            engine.move_due(organization, now=datetime.now(UTC) + timedelta(minutes=1), limit=9)
+            moving.move_due(organization, now=datetime.now(UTC) + timedelta(minutes=1), limit=9)
 
     for _kill in range(KILLS):
         kill_after(start(move_forever), dice.uniform(0.01, 0.2))

@@ -25,6 +25,7 @@ NOT_OURS = {"accounts/": "allauth's own pages: sign-in, passwords, second factor
 WITHOUT_CSRF = {
     "hooks/": "webhooks are signed over their raw body",
     "api/v1/": "asks for a bearer token and does not look at cookies",
+    "p/y/": "the link to one payment: its secret token is the proof; the sandbox provider's page has signed fields",
     "p/u/": "one-click unsubscribe (RFC 8058): the secret token in the address is the proof",
     "u/": "one-click unsubscribe (RFC 8058): the secret token in the address is the proof",
 }

@@ -151,6 +151,10 @@ FITTING: dict[str, dict[str, str]] = {
     "journeys_enrollment": {"due_at": "now()"},
     "journeys_version": {"hold_out_percent": "10"},
     "policy_sign_off": {"rule_ids": "array['S1']"},
+    "payments_payment": {"state": "'REQUESTED'", "payer": "'SELF'", "amount": "500"},
+    "payments_item": {"kind": "'OTHER'", "full_amount": "500", "amount": "500"},
+    "payments_refund": {"reason": "'OTHER'", "amount": "5"},
+    "payments_refund_step": {"step": "'SENT'"},
     "reminders_settings": {
         "early_from_days": "5",
         "early_to_days": "3",

@@ -40,6 +40,11 @@ PARAMETERS: dict[str, str] = {
     "template_id": "messaging.MessageTemplate",
     "conversation_id": "messaging.Conversation",
     "account_id": "messaging.ChannelAccount",
+    "payment_id": "payments.Payment",
+    "refund_id": "payments.Refund",
+    "hooks/payments/|account_id": "payments.ProviderAccount",
+    "p/y/|account_id": "payments.ProviderAccount",
+    "settings/payments/|account_id": "payments.ProviderAccount",
     "channel_id": "messaging.ChannelAccount",
     "location_id": "tenancy.Location",
     "member_id": "accounts.Membership",
@@ -64,7 +69,7 @@ PARAMETERS: dict[str, str] = {
 VALUES: dict[str, Any] = {
     "kind": "encounter", "tab": "visits", "key": "birthday", "purpose": "privacy", "rule_id": "S1", "colour": "0f766e",
     "pk": 1, "step_id": "s1", "rest": "nowhere", "channel": "email", "what": "visits", "step": "confirm",
-    "settings/channels/|kind": "sandbox", "follow-ups/|kind": "call",
+    "settings/channels/|kind": "sandbox", "settings/payments/|kind": "sandbox", "follow-ups/|kind": "call",
 }  # fmt: skip
 # secrets in links: the guard uses one that opens nothing
 SECRETS = {"token", "uidb36", "code"}
@@ -93,6 +98,9 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "scheduling.absence": {"starts_at": NOW, "ends_at": NOW + timedelta(hours=3)},
     "scheduling.service": {"minutes": 30},
     "scheduling.appointment": {"starts_at": NOW, "ends_at": NOW + timedelta(minutes=30), "state": "booked"},
+    "payments.provideraccount": {"kind": "sandbox"},
+    "payments.payment": {"state": "PAID", "paid_at": NOW, "amount": 1_000_000, "currency": "TWD"},
+    "payments.refund": {"amount": 5},
     "messaging.channelaccount": {"kind": "sandbox", "channel": "email"},
 }
 

@@ -4,8 +4,10 @@ It stands in a calendar that others may see, so it says that there is an appoint
 never what for.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from email.utils import parseaddr
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -14,8 +16,38 @@ from django.utils.translation import gettext as _
 
 from careloop.integrations.icalendar import meetings, writing
 from careloop.messaging.models import ChannelAccount
+from careloop.messaging.outgoing import Ready
+from careloop.messaging.ports import Attachment
 from careloop.scheduling.models import Appointment
 from careloop.tenancy.models import Organization
+
+IN_MAIL = frozenset({
+    "visit-booked", "visit-moved", "visit-substitute", "visit-cancelled-patient", "visit-cancelled-clinic", "visit-closed",
+})  # fmt: skip
+"""Texts that put a visit into a calendar, move it there or take it out; a reminder tells nothing new."""
+
+
+def for_mails(ready: Sequence[Ready]) -> dict[UUID, Attachment]:
+    """Return the calendar file of each message that tells of a visit booked, moved or called off (RFC 6047)."""
+    wanted = {one.outgoing.key: one for one in ready if one.template in IN_MAIL and one.appointment_id is not None}
+    if not wanted:
+        return {}
+    visits = Appointment.objects.select_related("practitioner", "location").in_bulk(
+        [one.appointment_id for one in wanted.values()]
+    )
+    return {
+        key: Attachment(
+            "appointment.ics", f'text/calendar; charset=utf-8; method={method(visit)}; name="appointment.ics"',
+            invitation(visit, language=_language(one.outgoing.language), attendee=one.outgoing.to),
+        )
+        for key, one in wanted.items()
+        if (visit := visits.get(one.appointment_id))
+    }  # fmt: skip
+
+
+def _language(tag: str) -> str:
+    """Our code of a language from the tag on a message (`zh-Hant`)."""
+    return tag.lower()
 
 
 def method(appointment: Appointment) -> str:

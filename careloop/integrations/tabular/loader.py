@@ -25,7 +25,8 @@ from careloop.integrations.imports import rows as canonical
 from careloop.integrations.imports.rows import Refused, Row, RowChunk, RowStream, Warned
 from careloop.integrations.tabular import known_tables, sheets, validators
 from careloop.integrations.tabular import mapping as mappings
-from careloop.integrations.tabular.inspection import Notice, Question, Report, Verdict, inspect
+from careloop.integrations.tabular.findings import Notice, Question, Report, Verdict
+from careloop.integrations.tabular.inspection import inspect
 from careloop.integrations.tabular.mapping import Mapping
 from careloop.integrations.tabular.reading import BLOCK_ROWS, Block, read_blocks
 from careloop.kernel import dates

@@ -24,7 +24,7 @@ from django.utils.translation import gettext_lazy as _
 
 from careloop.integrations.imports import rows as canonical
 from careloop.integrations.tabular import fields, known_tables
-from careloop.integrations.tabular.inspection import Answers, Notice, Question, Report
+from careloop.integrations.tabular.findings import Answers, Notice, Question, Report
 from careloop.kernel.errors import DomainError
 
 OPTIONS = (

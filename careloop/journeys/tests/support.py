@@ -5,7 +5,7 @@ from uuid import UUID
 
 from careloop.events.registry import Published
 from careloop.facts import services as facts
-from careloop.journeys import engine, services
+from careloop.journeys import enrolling, moving, services, versions
 from careloop.journeys.models import Enrollment, Journey
 from careloop.kernel import sql
 from careloop.messaging import texts
@@ -65,10 +65,10 @@ def started(*steps, now=NOW, name="旅程", **more):
 
 
 def enroll(journey, *patients, now=NOW):
-    version = engine.load_version(journey.current_id)
-    return engine.enroll(
+    version = versions.load_version(journey.current_id)
+    return enrolling.enroll(
         version,
-        engine.Candidates("select unnest(%(p)s::uuid[]) as patient_id", {"p": list(patients)}),
+        enrolling.Candidates("select unnest(%(p)s::uuid[]) as patient_id", {"p": list(patients)}),
         because="test",
         now=now,
     )
@@ -77,7 +77,7 @@ def enroll(journey, *patients, now=NOW):
 def run_all_due(journey, now=NOW, limit=5000):
     """Carry out what is due until nothing is; return how many moves that took."""
     moved = 0
-    while done := engine.move_journey(journey.pk, now=now, limit=limit):
+    while done := moving.move_journey(journey.pk, now=now, limit=limit):
         moved += done
     return moved
 

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from careloop.audit import services as audit
 from careloop.kernel.errors import DomainError
 from careloop.portal import booking as bookings
-from careloop.portal import visiting, waiting
+from careloop.portal import owing, visiting, waiting
 from careloop.portal.entering import for_patients, show
 from careloop.portal.forms import CancelForm
 from careloop.portal.pages.book import picker, read_wanted, shown_place, zone_of
@@ -31,6 +31,7 @@ def visits(request: HttpRequest, visitor: Visitor) -> HttpResponse:
         "wishes": waiting.shown(visitor.patient_id, zone=zone),
         "upcoming": visiting.upcoming(visitor.patient_id, now=visitor.now, zone=zone),
         "past": visiting.past(visitor.patient_id, now=visitor.now, zone=zone),
+        "owed": owing.of(visitor.clinic.pk, visitor.patient_id, now=visitor.now),
     }
     return show(request, visitor, "portal/visits.html", context, tab="visits")
 
@@ -43,7 +44,8 @@ def visit(request: HttpRequest, visitor: Visitor, appointment_id: UUID) -> HttpR
     audit.record(
         "portal.viewed", patients=[visitor.patient_id], target=("appointment", appointment_id), now=visitor.now
     )
-    return show(request, visitor, "portal/visit.html", {"visit": found}, tab="visits")
+    owed = owing.of(visitor.clinic.pk, visitor.patient_id, now=visitor.now, appointment_id=appointment_id)
+    return show(request, visitor, "portal/visit.html", {"visit": found, "owed": owed}, tab="visits")
 
 
 @for_patients

@@ -7,8 +7,12 @@ from django.urls import reverse
 from django.utils import translation
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from careloop.audit.services import Actor, acting_as
 from careloop.integrations.channels.line.login import LineLoginError, LoginChannel
+from careloop.kernel.masking import mask_name
 from careloop.messaging.links import base_url
+from careloop.patients import inviting
+from careloop.patients.models import Patient
 from careloop.portal import codes, errors, line, recognizing
 from careloop.portal.codes import Address
 from careloop.portal.entering import for_everybody, for_patients, next_page, show
@@ -45,7 +49,66 @@ def callback(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     except LineLoginError:
         raise errors.LineRefused from None
     user = line.user_behind(found, id_token=token, nonce=errand.nonce, now=visitor.now)
+    if errand.invitation:
+        return _bind_invited(request, visitor, user, errand.invitation)
     return _known(request, visitor, user, errand.next)
+
+
+@for_everybody("sends the browser to LINE; nothing is known of it yet")
+@require_GET
+def straight(request: HttpRequest, visitor: Visitor) -> HttpResponse:
+    """The address for rich menus and links in LINE: inside LINE's browser the patient is signed in without a tap.
+
+    LINE's browser signs in to LINE Login by itself, so no LIFF app and no script of LINE's is needed. Whoever says no over there
+    comes back to the ordinary sign-in.
+    """
+    wanted = next_page(request, visitor)
+    if visitor.session is not None:
+        return HttpResponseRedirect(wanted)
+    found = line.channel()
+    if found is None:
+        return HttpResponseRedirect(f"{reverse('portal:sign_in', args=[visitor.clinic.slug])}?next={quote(wanted)}")
+    return HttpResponseRedirect(line.send_away(
+        found, organization_id=visitor.clinic.pk, browser_hash=visitor.browser_hash, redirect=_callback(visitor),
+        next_url=wanted, language=translation.get_language() or "",
+    ))  # fmt: skip
+
+
+@for_everybody(
+    "opened by a 256-bit code that the desk shows for ten minutes; connects only the LINE account LINE vouches for, once"
+)
+@require_http_methods(["GET", "HEAD", "POST"])
+def invited(request: HttpRequest, visitor: Visitor, token: str) -> HttpResponse:
+    """The code at the desk, opened with the patient's phone: ask, then to LINE. Opening it does nothing."""
+    found = inviting.look(token)
+    if found is None:
+        raise errors.InvitationOver
+    if request.method == "POST":
+        return HttpResponseRedirect(line.send_away(
+            _channel(), organization_id=visitor.clinic.pk, browser_hash=visitor.browser_hash, redirect=_callback(visitor),
+            next_url="", language=translation.get_language() or "", invitation=token,
+        ))  # fmt: skip
+    name = mask_name(Patient.objects.values_list("name", flat=True).get(pk=found.patient_id))
+    return show(request, visitor, "portal/line_invited.html", {"name": name, "token": token})
+
+
+def _bind_invited(request: HttpRequest, visitor: Visitor, user: str, token: str) -> HttpResponse:
+    """Connect the LINE account with the chart the desk's code names, and sign in there if nobody is on this phone."""
+    found = inviting.use_up(token)
+    if found is None:
+        raise errors.InvitationOver
+    with acting_as(Actor("patient", id=found.patient_id, via="portal", address=visitor.address)):
+        line.bind(patient_id=found.patient_id, user_id=user, now=visitor.now, invited_by=found.by)
+    if visitor.session is None:
+        recognizing.sign_in(visitor, found.patient_id, how="line", user_agent=request.headers.get("User-Agent", ""))
+    return HttpResponseRedirect(reverse("portal:line_connected", args=[visitor.clinic.slug]))
+
+
+@for_everybody("says that LINE is connected, and of nobody whose")
+@require_GET
+def connected(request: HttpRequest, visitor: Visitor) -> HttpResponse:
+    """LINE is connected."""
+    return show(request, visitor, "portal/line_connected.html")
 
 
 @for_everybody("opens only with an ID token that LINE confirms, once; limited per network")

@@ -2,18 +2,21 @@
 
 from datetime import date
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import pytest
 from django.core.cache import cache
 
+from careloop.audit.services import write_notes
 from careloop.integrations.channels.line import login
 from careloop.integrations.channels.line.login import LineLoginError, LoginChannel, user_of
 from careloop.kernel import sql
 from careloop.messaging import channels
-from careloop.patients import sealing
+from careloop.patients import inviting, sealing
 from careloop.portal import line
 from careloop.portal.models import PatientSession
 from careloop.portal.tests.support import PHONE, Phone, now, open_clinic, somebody
+from tests.support import inside
 
 CHANNEL = LoginChannel("1234567890", "secret of the login channel")
 LINE_USER = f"U{7:032x}"
@@ -281,3 +284,152 @@ def test_the_adapter_asks_lines_endpoints_and_trusts_nothing_else(stand_in):
     ):
         with pytest.raises(LineLoginError):
             call()
+
+
+# -- the code at the desk --------------------------------------------------------------------------------------------
+
+
+def desk_code(patient_id, *, by=None):
+    return inviting.invite(patient_id=patient_id, now=now(), by=by)
+
+
+def connect_with(phone, fake, token, **more):
+    """Open the desk's code, press the button, and come back from LINE."""
+    sent = phone.post(f"line/{token}/")["Location"]
+    carried = {name: values[0] for name, values in parse_qs(urlsplit(sent).query).items()}
+    code = fake.issue(**{"nonce": carried["nonce"], **more})
+    return phone.get(f"sign-in/line/back/?state={carried['state']}&code={code}")
+
+
+def test_the_desk_s_code_connects_the_patient_s_own_line_and_signs_in(phone, fake):
+    who = somebody()
+    token = desk_code(who)
+    page = phone.sees(f"line/{token}/")
+    assert "王○明" in page
+    assert "王小明" not in page
+
+    assert connect_with(phone, fake, token)["Location"].endswith("/line/connected/")
+
+    bound = sealing.contact_values([who], "line")[who][0]
+    assert (bound.value, bound.is_verified) == (LINE_USER, True)
+    assert PatientSession.objects.get().patient_id == who
+    assert "LINE is connected" in phone.sees("line/connected/")
+
+
+def test_line_is_asked_to_offer_the_official_account(phone):
+    sent = phone.post(f"line/{desk_code(somebody())}/")["Location"]
+
+    assert "bot_prompt=aggressive" in sent
+
+
+def test_opening_the_code_does_nothing(phone):
+    who = somebody()
+    token = desk_code(who)
+    for _look in range(3):
+        phone.sees(f"line/{token}/")
+
+    assert inviting.look(token).patient_id == who
+    assert who not in sealing.contact_values([who], "line")
+
+
+def test_the_code_is_good_once(organization, fake):
+    who = somebody()
+    token = desk_code(who)
+    connect_with(Phone(organization), fake, token)
+    other = Phone(organization)
+
+    assert other.get(f"line/{token}/").status_code == 410
+    assert other.post(f"line/{token}/").status_code == 410
+    assert len(sealing.contact_values([who], "line")[who]) == 1
+
+
+def test_two_phones_that_went_to_line_with_one_code_connect_one_account(organization, fake):
+    who = somebody()
+    token = desk_code(who)
+    first, second = Phone(organization), Phone(organization)
+    carried = []
+    for phone in (first, second):
+        sent = phone.post(f"line/{token}/")["Location"]
+        carried.append({name: values[0] for name, values in parse_qs(urlsplit(sent).query).items()})
+    answers = []
+    for phone, mine, user in zip((first, second), carried, (LINE_USER, f"U{8:032x}"), strict=True):
+        code = fake.issue(nonce=mine["nonce"], user=user)
+        answers.append(phone.get(f"sign-in/line/back/?state={mine['state']}&code={code}").status_code)
+
+    assert answers == [302, 410]
+    assert [one.value for one in sealing.contact_values([who], "line")[who]] == [LINE_USER]
+
+
+def test_a_newer_code_ends_the_one_before(phone):
+    who = somebody()
+    first = desk_code(who)
+    second = desk_code(who)
+
+    assert phone.get(f"line/{first}/").status_code == 410
+    assert phone.get(f"line/{second}/").status_code == 200
+
+
+def test_without_line_s_word_the_code_connects_nobody(phone, fake):
+    who = somebody()
+    token = desk_code(who)
+    sent = phone.post(f"line/{token}/")["Location"]
+    state = parse_qs(urlsplit(sent).query)["state"][0]
+
+    assert phone.get(f"sign-in/line/back/?state={state}&code=made-up").status_code == 422
+    assert who not in sealing.contact_values([who], "line")
+
+
+def test_another_browser_cannot_finish_what_the_phone_began(organization, fake):
+    who = somebody()
+    phone, other = Phone(organization), Phone(organization)
+    sent = phone.post(f"line/{desk_code(who)}/")["Location"]
+    carried = {name: values[0] for name, values in parse_qs(urlsplit(sent).query).items()}
+
+    answer = other.get(f"sign-in/line/back/?state={carried['state']}&code={fake.issue(nonce=carried['nonce'])}")
+
+    assert answer.status_code == 422
+    assert who not in sealing.contact_values([who], "line")
+
+
+def test_another_clinic_s_code_opens_nothing(phone, other_organization):
+    with inside(other_organization):
+        token = desk_code(somebody())
+
+    assert phone.get(f"line/{token}/").status_code == 410
+
+
+def test_the_audit_says_who_showed_the_code_and_whose_line_it_became(phone, fake):
+    who, colleague = somebody(), uuid4()
+    connect_with(phone, fake, desk_code(who, by=colleague))
+    write_notes()
+
+    noted = sql.rows(
+        "select action, details from audit_event where action in ('contact_point.invited', 'portal.line_bound') order by number"
+    )
+    assert [one["action"] for one in noted] == ["contact_point.invited", "portal.line_bound"]
+    assert noted[1]["details"]["invited_by"] == str(colleague)
+
+
+# -- inside LINE's browser -------------------------------------------------------------------------------------------
+
+
+def test_a_link_in_line_signs_in_without_a_tap(organization, fake):
+    somebody()
+    bind(Phone(organization), fake)
+    cache.clear()
+    again = Phone(organization)
+    sent = again.get(f"line/?next=/p/{organization.slug}/visits/")["Location"]
+    carried = {name: values[0] for name, values in parse_qs(urlsplit(sent).query).items()}
+
+    answer = again.get(f"sign-in/line/back/?state={carried['state']}&code={fake.issue(nonce=carried['nonce'])}")
+
+    assert answer["Location"] == f"/p/{organization.slug}/visits/"
+    assert "王小明" in again.sees()
+    assert again.get("line/")["Location"] == f"/p/{organization.slug}/"
+
+
+def test_the_link_in_line_never_leads_to_another_site(phone):
+    carried = phone.get("line/?next=https://evil.example/")["Location"]
+
+    assert carried.startswith("https://access.line.me/")
+    assert "evil" not in carried

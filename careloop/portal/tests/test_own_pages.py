@@ -421,3 +421,41 @@ def test_the_worker_keeps_style_and_the_page_without_a_net_and_never_a_patient(p
     assert "王小明" not in offline + script
     manifest = phone.get("manifest.webmanifest").json()
     assert manifest["start_url"] == phone.url() == manifest["scope"]
+
+
+# -- the day of the visit ------------------------------------------------------------------------------------------
+
+
+def today_visit(who):
+    from careloop.scheduling.tests import make
+
+    where = make.clinic()
+    held = make.session(where, mode="NUMBERS", starts_at=now() + timedelta(minutes=20))
+    return make.book(where, held, who, now=now() - timedelta(days=2))
+
+
+def test_from_my_visits_i_check_in_and_see_my_number(organization):
+    from careloop.waitingroom.models import QueueRules, Ticket
+
+    QueueRules.objects.create(self_check_in="OPEN")
+    visit = today_visit(somebody())
+    phone = Phone(organization).sign_in()
+
+    page = phone.post(f"visits/{visit.pk}/number/")["Location"]
+
+    assert page.startswith("/p/q/")
+    assert Ticket.objects.get().state == "WAITING"
+    assert phone.post(f"visits/{visit.pk}/number/")["Location"] == page
+
+
+def test_my_visit_goes_into_my_calendar_and_nobody_elses(organization):
+    mine, other = today_visit(somebody()), today_visit(somebody("林美惠", phone="0987-654-321"))
+    phone = Phone(organization).sign_in()
+    assert f"visits/{mine.pk}/calendar/" in phone.sees(f"visits/{mine.pk}/")
+
+    file = phone.get(f"visits/{mine.pk}/calendar/")
+
+    assert file["Content-Type"] == "text/calendar; charset=utf-8; method=REQUEST"
+    assert f"UID:appointment-{mine.pk}@careloop" in file.content.decode()
+    assert phone.get(f"visits/{other.pk}/calendar/").status_code == 404
+    assert phone.post(f"visits/{other.pk}/number/").status_code == 404

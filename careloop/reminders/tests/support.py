@@ -57,9 +57,10 @@ class Story:
         self.send()
 
     def until(self, then: datetime) -> None:
-        """Let the hours pass one by one until then."""
+        """Let the hours pass until then: one by one in the last day, in strides of five through the days before."""
         while self.now < then:
-            self.now = min(self.now + timedelta(hours=1), then)
+            stride = timedelta(hours=1 if then - self.now <= DAY + timedelta(hours=5) else 5)
+            self.now = min(self.now + stride, then)
             self.turn()
 
     # -- what happens --------------------------------------------------------------------------------------------

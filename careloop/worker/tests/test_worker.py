@@ -78,7 +78,7 @@ def test_a_round_that_found_work_looks_again_at_once(committed_organization, mon
     assert next(rounds, None) is None
 
 
-def test_catching_up_brings_readers_to_the_end_and_then_finds_nothing(committed_organization, now):
+def test_catching_up_brings_readers_to_the_end_and_then_finds_nothing(committed_organization, now, monkeypatch):
     from careloop.kernel import sql
     from careloop.kernel.ids import uuid7
     from careloop.patients import services as patients
@@ -87,6 +87,9 @@ def test_catching_up_brings_readers_to_the_end_and_then_finds_nothing(committed_
         patients.register(
             details={"name": "王小美"}, contacts=[], identifiers=[], idempotency_key=uuid7(), now=now, by=None
         )
+
+    # other tests' organizations wait in the same database
+    monkeypatch.setattr("careloop.worker.catch_up.organization_ids", lambda: [(committed_organization.id, "one")])
 
     catch_up()
 

@@ -15,6 +15,9 @@ from urllib.parse import urlencode
 
 import orjson
 
+from careloop.messaging.channels import opened_settings
+from careloop.messaging.models import ChannelAccount
+
 ISSUER = "https://access.line.me"
 AUTHORIZE = f"{ISSUER}/oauth2/v2.1/authorize"
 USER_ID = re.compile(r"U[0-9a-f]{32}\Z")
@@ -37,6 +40,20 @@ class LoginChannel:
     secret: str
 
 
+def channel() -> LoginChannel | None:
+    """Return the clinic's LINE Login channel, if it has set one up."""
+    account = ChannelAccount.objects.filter(kind="line", enabled=True).order_by("-is_default", "pk").first()
+    if account is None or not account.settings.get("login_channel_id"):
+        return None
+    found = opened_settings(account)
+    secret = str(found.get("login_channel_secret") or "")
+    return LoginChannel(str(found["login_channel_id"]), secret) if secret else None
+
+
+def is_set_up() -> bool:
+    return channel() is not None
+
+
 class Login(Protocol):
     """Asks LINE. Tests put a stand-in here."""
 
@@ -46,13 +63,19 @@ class Login(Protocol):
 
 
 def authorize_url(
-    channel: LoginChannel, *, redirect: str, state: str, nonce: str, challenge: str, language: str
-) -> str:
-    """Return where the browser goes; LINE's own browser comes back at once, others after the sign-in there."""
+    channel: LoginChannel, *, redirect: str, state: str, nonce: str, challenge: str, language: str,
+    asks_friend: bool = False,
+) -> str:  # fmt: skip
+    """Return where the browser goes; LINE's own browser comes back at once, others after the sign-in there.
+
+    Args:
+        asks_friend: LINE also offers to add the clinic's official account, without which it delivers no messages.
+    """
     return f"{AUTHORIZE}?" + urlencode({
         "response_type": "code", "client_id": channel.channel_id, "redirect_uri": redirect, "state": state,
         "scope": "openid profile", "nonce": nonce, "code_challenge": challenge, "code_challenge_method": "S256",
         "ui_locales": {"zh-hant": "zh-TW", "zh-hans": "zh-CN"}.get(language, "en"),
+        **({"bot_prompt": "aggressive"} if asks_friend else {}),
     })  # fmt: skip
 
 

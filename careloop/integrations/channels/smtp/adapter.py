@@ -34,6 +34,7 @@ CAPABILITIES = Capabilities(
     html=True,
     subject=True,
     one_click_unsubscribe=True,
+    attachments=True,
     pictures=False,
     # Message-ID lets a patient's program hide a copy; no server promises to. So a lost answer stays
     # `unknown`.

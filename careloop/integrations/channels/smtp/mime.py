@@ -12,7 +12,7 @@ from email.utils import formatdate
 from functools import lru_cache
 from uuid import UUID
 
-from careloop.messaging.ports import Button, ChannelError, Link, Outgoing, QuickReply, Reason
+from careloop.messaging.ports import Attachment, Button, ChannelError, Link, Outgoing, QuickReply, Reason
 
 # Encoded-words: 39 bytes are 52 base64 characters, so "Subject: =?utf-8?B?…?=" stays within the 76 of RFC
 # 2047.
@@ -84,7 +84,10 @@ def _body(text: str) -> bytes:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     raw = text.replace("\n", "\r\n").encode("utf-8")
-    whole = b2a_base64(raw, newline=False)
+    return _lines(b2a_base64(raw, newline=False))
+
+
+def _lines(whole: bytes) -> bytes:
     return b"\r\n".join([whole[at : at + 76] for at in range(0, len(whole), 76)]) + b"\r\n"
 
 
@@ -155,25 +158,10 @@ class Composer:
             html = _body(message.html) if message.html else b""
         except UnicodeEncodeError:
             raise ChannelError("The text is not valid Unicode.", retry=False, reason=Reason.REFUSED) from None
-        if not html:
-            parts += [_TEXT, text]
+        if message.attachments:
+            parts += _with_files(_words(text, html, key), message.attachments, key)
         else:
-            boundary = b"=_" + key  # "=_" cannot occur in base64
-            parts += [
-                b'\r\nContent-Type: multipart/alternative; boundary="',
-                boundary,
-                b'"\r\n\r\n--',
-                boundary,
-                _TEXT,
-                text,
-                b"--",
-                boundary,
-                _HTML,
-                html,
-                b"--",
-                boundary,
-                b"--\r\n",
-            ]
+            parts += _words(text, html, key)
         return b"".join(parts)
 
     def _now(self) -> bytes:
@@ -181,6 +169,43 @@ class Composer:
         if second != self._date[0]:
             self._date = (second, formatdate(second).encode("ascii"))
         return self._date[1]
+
+
+def _words(text: bytes, html: bytes, key: bytes) -> list[bytes]:
+    """The words of a mail, from its own header on: plain text, or plain text and a page of the same."""
+    if not html:
+        return [_TEXT, text]
+    boundary = b"=_" + key  # "=_" cannot occur in base64
+    return [
+        b'\r\nContent-Type: multipart/alternative; boundary="',
+        boundary,
+        b'"\r\n\r\n--',
+        boundary,
+        _TEXT,
+        text,
+        b"--",
+        boundary,
+        _HTML,
+        html,
+        b"--",
+        boundary,
+        b"--\r\n",
+    ]
+
+
+def _with_files(words: list[bytes], files: tuple[Attachment, ...], key: bytes) -> list[bytes]:
+    """The words and the files that go with them (RFC 2046 mixed)."""
+    boundary = b"=_f" + key
+    parts = [b'\r\nContent-Type: multipart/mixed; boundary="', boundary, b'"\r\n\r\n--', boundary, *words]
+    for file in files:
+        name, kind = header_text(file.name), header_text(file.content_type)
+        if name.startswith(b"=?") or kind.startswith(b"=?") or b'"' in name:
+            raise ChannelError("The name or kind of a file is not plain ASCII.", retry=False, reason=Reason.REFUSED)
+        parts += [
+            b"--", boundary, b"\r\nContent-Type: ", kind, b'\r\nContent-Disposition: attachment; filename="', name,
+            b'"\r\nContent-Transfer-Encoding: base64\r\n\r\n', _lines(b2a_base64(file.content, newline=False)),
+        ]  # fmt: skip
+    return [*parts, b"--", boundary, b"--\r\n"]
 
 
 _TEXT = b"\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from careloop.integrations.channels.smtp.mime import Composer, address, header_text
-from careloop.messaging.ports import ChannelError, Link, Outgoing, QuickReply, Reason
+from careloop.messaging.ports import Attachment, ChannelError, Link, Outgoing, QuickReply, Reason
 
 KEY = UUID("018f0000-0000-7000-8000-000000000001")
 
@@ -154,3 +154,32 @@ def test_a_quoted_name_survives():
 
     assert opened["From"].addresses[0].display_name == 'Dr. "Ming" \\ Clinic'
     assert opened["Reply-To"] == "desk@clinic.example"
+
+
+CALENDAR = Attachment(
+    "appointment.ics",
+    'text/calendar; charset=utf-8; method=REQUEST; name="appointment.ics"',
+    "BEGIN:VCALENDAR\r\nSUMMARY:看診\r\n".encode(),
+)
+
+
+@pytest.mark.parametrize("page", ["", "<p>您好</p>"])
+def test_a_file_goes_with_the_words(page):
+    opened = mail(subject="預約", html=page, attachments=(CALENDAR,))
+
+    assert opened.get_content_type() == "multipart/mixed"
+    assert text_of(opened) == "您好\n"
+    assert (opened.get_body(("html",)) is not None) == bool(page)
+    (file,) = opened.iter_attachments()
+    assert (file.get_content_type(), file.get_param("method"), file.get_filename()) == (
+        "text/calendar",
+        "REQUEST",
+        "appointment.ics",
+    )
+    assert file.get_payload(decode=True) == CALENDAR.content
+
+
+@pytest.mark.parametrize("name", ['a".ics', "看診.ics", "a\r\nBcc: x@y.z"])
+def test_the_name_of_a_file_cannot_break_the_mail(name):
+    with pytest.raises(ChannelError):
+        mail(attachments=(Attachment(name, "text/calendar", b"x"),))

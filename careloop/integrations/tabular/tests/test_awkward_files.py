@@ -11,7 +11,8 @@ import pytest
 from django.utils import translation
 
 from careloop.integrations.tabular import loader, mapping, sheets
-from careloop.integrations.tabular.inspection import Report, Verdict, inspect
+from careloop.integrations.tabular.findings import Report, Verdict
+from careloop.integrations.tabular.inspection import inspect
 from careloop.integrations.tabular.reading import read_blocks
 
 ZONE = ZoneInfo("Asia/Taipei")

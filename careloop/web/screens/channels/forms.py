@@ -30,7 +30,7 @@ class AccountForm(forms.Form):
         self.kind = kind
         stored = account.settings if account else {}
         made = {
-            setting.name: _field(setting, stored.get(setting.name), exists=account is not None)
+            setting.name: field_of(setting, stored.get(setting.name), exists=account is not None)
             for setting in kind.fields
         }
         own = {name: self.fields.pop(name) for name in ("monthly_budget", "enabled", "is_default")}
@@ -48,7 +48,7 @@ class AccountForm(forms.Form):
         return {setting.name: self.cleaned_data.get(f"set_{setting.name}") for setting in self.kind.fields}
 
 
-def _field(setting: SettingField, stored: Any, *, exists: bool) -> forms.Field:
+def field_of(setting: SettingField, stored: Any, *, exists: bool) -> forms.Field:
     required = setting.required and not (setting.secret and exists)
     common: dict[str, Any] = {"label": setting.label, "required": required, "help_text": setting.help}
     initial = stored if stored not in (None, "") else setting.default

@@ -20,7 +20,7 @@ from careloop.integrations.imports.models import ImportBatch, ImportFinding
 from careloop.integrations.tabular import loader
 from careloop.integrations.tabular import mapping as mappings
 from careloop.integrations.tabular.fields import OWN_COLUMN
-from careloop.integrations.tabular.inspection import Question
+from careloop.integrations.tabular.findings import Question
 from careloop.kernel.errors import DomainError
 from careloop.kernel.ids import uuid7
 from careloop.patients.models import Patient

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from careloop.web.screens.patients import consenting, editing, listing, page
+from careloop.web.screens.patients import connecting, consenting, editing, listing, page
 
 patient_patterns = (
     [
@@ -20,6 +20,7 @@ patient_patterns = (
             editing.remove_contact,
             name="remove_contact",
         ),
+        path("patients/<uuid:patient_id>/line/", connecting.line, name="connect_line"),
         path("patients/<uuid:patient_id>/tags/new/", editing.give_tag, name="give_tag"),
         path("patients/<uuid:patient_id>/tags/<uuid:tag_id>/remove/", editing.remove_tag, name="remove_tag"),
         path("patients/<uuid:patient_id>/background/new/", editing.add_note, name="add_note"),

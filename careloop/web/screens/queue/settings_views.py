@@ -18,6 +18,7 @@ from careloop.waitingroom import displays, qr, services
 from careloop.waitingroom.models import Display, QueueRules
 from careloop.web.http import redirect_to, respond
 from careloop.web.screens.queue.forms import RulesForm, ScreenForm
+from careloop.web.screens.queue.views import session_or_404
 
 
 @requires("schedule.manage", "queue.run")
@@ -50,6 +51,32 @@ def rules(request: HttpRequest) -> HttpResponse:
         "people": [{"id": one.pk, "name": one.name, "has_own": one.pk in own} for one in people],
     }  # fmt: skip
     return respond(request, "queue/rules.html", context, status=422 if form.errors else 200)
+
+
+@requires("schedule.manage", "queue.run")
+@require_http_methods(["GET", "POST"])
+def session_rules(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    """Rules for one session only: a vaccination afternoon, a day when the lift is broken."""
+    one = session_or_404(request, session_id)
+    mine = QueueRules.objects.filter(session=session_id).first()
+    practitioners = QueueRules.objects.filter(session=None, practitioner=one["practitioner_id"]).first()
+    clinics = QueueRules.objects.filter(session=None, practitioner=None).first()
+    page = reverse("queue:session_rules", args=[session_id])
+    if request.method == "POST" and request.POST.get("what") == "as_others":
+        services.set_rules(practitioner_id=None, session_id=session_id, values=None, now=timezone.now())
+        return redirect_to(request, page, message=_("This session has no rules of its own any more."))
+    form = RulesForm(
+        request.POST if request.method == "POST" else None, instance=mine or practitioners or clinics or QueueRules()
+    )
+    if request.method == "POST" and form.is_valid():
+        services.set_rules(practitioner_id=None, session_id=session_id, values=form.cleaned_data, now=timezone.now())
+        return redirect_to(
+            request,
+            reverse("queue:session", args=[session_id]),
+            message=_("The rules are saved. They count from now on."),
+        )
+    context = {"form": form, "one": one, "is_own": mine is not None, "of_practitioner": practitioners is not None}
+    return respond(request, "queue/session_rules.html", context, status=422 if form.errors else 200)
 
 
 def _whose(text: str, people: list[Practitioner]) -> Practitioner | None:

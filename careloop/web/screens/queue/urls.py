@@ -14,6 +14,7 @@ urlpatterns = [
     path("queue/<uuid:session_id>/", views.session, name="session"),
     path("queue/<uuid:session_id>/console/", views.console, name="console"),
     path("queue/<uuid:session_id>/next/", views.call_next, name="next"),
+    path("queue/<uuid:session_id>/rules/", settings_views.session_rules, name="session_rules"),
     path("queue/<uuid:session_id>/walk-in/", views.walk_in, name="walk_in"),
     path("queue/check-in/<uuid:appointment_id>/", views.check_in, name="check_in"),
     path("queue/pass/<uuid:appointment_id>/", views.make_pass, name="pass"),

@@ -44,7 +44,7 @@ NO_CHANGE = 204
 # -- whose -------------------------------------------------------------------------------------------------------
 
 
-def _session_or_404(request: HttpRequest, session_id: UUID) -> dict[str, Any]:
+def session_or_404(request: HttpRequest, session_id: UUID) -> dict[str, Any]:
     """A session at one of the member's locations."""
     found = selectors.session_page(session_id)
     limit = location_ids(request.member)  # type: ignore[attr-defined]
@@ -61,7 +61,7 @@ def _ticket_or_404(request: HttpRequest, ticket_id: UUID) -> tuple[dict[str, Any
     found = sql.value("select session_id from waitingroom_ticket where id = %s", [ticket_id])
     if found is None:
         raise Http404
-    session = _session_or_404(request, found)
+    session = session_or_404(request, found)
     one = next(row for row in selectors.tickets_of(found) if row["id"] == ticket_id)
     return session, _shown(request, one, clinic_zone(request), timezone.now())
 
@@ -137,7 +137,7 @@ def scan(request: HttpRequest) -> HttpResponse:
     )
     if not found:
         return redirect_to(request, reverse("queue:home"), message=_("This is not the code of a visit here. Look the patient up in the list instead."), tone="danger")  # fmt: skip
-    session = _session_or_404(request, found["session_id"])
+    session = session_or_404(request, found["session_id"])
     try:
         made = services.check_in(appointment_id=found["appointment_id"], how="QR", now=timezone.now(), by=_me(request), at_desk=True)  # fmt: skip
     except DomainError as refusal:
@@ -161,7 +161,7 @@ def _me(request: HttpRequest) -> UUID:
 @require_GET
 def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Who is expected, who waits in which order, who was seen; the desk's page."""
-    one, now, zone = _session_or_404(request, session_id), timezone.now(), clinic_zone(request)
+    one, now, zone = session_or_404(request, session_id), timezone.now(), clinic_zone(request)
     stamp = _stamp(one, now)
     if _is_unchanged(request, stamp):
         return HttpResponse(status=NO_CHANGE)
@@ -171,6 +171,7 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
     _note([*everybody, *coming], session_id)
     context = {
         "one": one, "stamp": stamp, "coming": coming, **queue, "may_book": request.member.can("schedule.book"),  # type: ignore[attr-defined]
+        "may_set_rules": request.member.can("schedule.manage"),  # type: ignore[attr-defined]
         "may_walk_in": one["mode"] == "NUMBERS" and one["state"] == "OPEN",
     }  # fmt: skip
     return respond(request, "queue/session.html", context, fragment="queue/_session.html")
@@ -229,13 +230,13 @@ def _session_of(request: HttpRequest, appointment_id: UUID) -> UUID:
     )
     if found is None:
         raise Http404
-    return UUID(str(_session_or_404(request, found)["id"]))
+    return UUID(str(session_or_404(request, found)["id"]))
 
 
 @requires("queue.run", "schedule.book")
 def walk_in(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Give somebody who walked in a number: find the patient, say what for, done."""
-    one, now = _session_or_404(request, session_id), timezone.now()
+    one, now = session_or_404(request, session_id), timezone.now()
     offered = [(str(row["id"]), row["name"]) for row in selectors.services_in(session_id)]
     text = request.POST.get("q", request.GET.get("q", "")).strip()
     found = patients.search(text, today=now.astimezone(clinic_zone(request)).date(), limit=12) if text else []
@@ -270,7 +271,7 @@ def walk_in(request: HttpRequest, session_id: UUID) -> HttpResponse:
 @require_GET
 def console(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """The practitioner's page: who is in front of me, one button for what comes next, who is behind."""
-    one, now, zone = _session_or_404(request, session_id), timezone.now(), clinic_zone(request)
+    one, now, zone = session_or_404(request, session_id), timezone.now(), clinic_zone(request)
     rooms = selectors.rooms_at(one["location_id"])
     room_id = _room_of(request, one, rooms)
     stamp = _stamp(one, now)
@@ -312,7 +313,7 @@ def _console_url(session_id: UUID, request: HttpRequest) -> str:
 @require_POST
 def call_next(request: HttpRequest, session_id: UUID) -> HttpResponse:
     """Call whoever is next; with `finish` the visit that goes on is ended first."""
-    one = _session_or_404(request, session_id)
+    one = session_or_404(request, session_id)
     room_id = _room_of(request, one, selectors.rooms_at(one["location_id"]))
     now, back = timezone.now(), _console_url(session_id, request)
     try:

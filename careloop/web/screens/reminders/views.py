@@ -16,6 +16,7 @@ from careloop.web.screens.reminders.forms import SettingsForm
 
 GROUPS: tuple[tuple[str, ...], ...] = (
     ("confirmation", "early", "early_from_days", "early_to_days", "day_before", "hour", "same_day", "same_day_hour"),
+    ("turn_near", "number_link"),
     ("call_list", "call_hour", "rebook"),
 )
 
@@ -31,7 +32,8 @@ def settings(request: HttpRequest) -> HttpResponse:
         return redirect_to(request, reverse("reminders:settings"), message=_("Saved."))
     risk = rules.risk_on(timezone.localdate())
     context = {
-        "form": form, "messages_fields": [form[name] for name in GROUPS[0]], "calls_fields": [form[name] for name in GROUPS[1]],
+        "form": form, "messages_fields": [form[name] for name in GROUPS[0]], "waiting_fields": [form[name] for name in GROUPS[1]],
+        "calls_fields": [form[name] for name in GROUPS[2]],
         "threshold": risk.threshold, "factors": [{"label": label, "points": risk.points[name]} for name, label in _factors().items() if name in risk.points],
         "may_templates": member.can("messages.templates"),
     }  # fmt: skip

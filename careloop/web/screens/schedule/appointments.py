@@ -16,11 +16,13 @@ from careloop.accounts.access import requires
 from careloop.audit import services as audit
 from careloop.events.registry import KINDS
 from careloop.kernel.errors import DomainError
+from careloop.payments import selectors as payments
 from careloop.scheduling import errors, rules, selectors, services
 from careloop.scheduling.availability import Free
 from careloop.scheduling.models import Appointment
 from careloop.scheduling.places import Place
 from careloop.web.http import clinic_zone, next_url, redirect_to, refuse, respond
+from careloop.web.screens.payments.common import new_url, shown
 from careloop.web.screens.schedule import booking
 from careloop.web.screens.schedule.common import (
     ICONS,
@@ -178,6 +180,18 @@ def _actor(one: dict[str, Any]) -> str:
     return str(SOURCES.get(one["source"], one["source"] or one["actor_kind"]))
 
 
+def payments_of(request: HttpRequest, row: dict[str, Any]) -> dict[str, Any] | None:
+    """What was asked for about this appointment, for members who see payments and the patient."""
+    member: Any = request.member  # type: ignore[attr-defined]
+    if not member.can("payments.manage") or not row["is_visible"]:
+        return None
+    now, zone = timezone.now(), clinic_zone(request)
+    return {
+        "rows": [shown(one, zone, now=now) for one in payments.of_appointment(row["id"])],
+        "new_url": new_url(patient_id=row["patient_id"], appointment_id=row["id"]),
+    }
+
+
 @requires("schedule.view")
 @require_GET
 def page(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
@@ -188,6 +202,7 @@ def page(request: HttpRequest, appointment_id: UUID) -> HttpResponse:
         "one": head(row, request),
         "next": back_of(request, row),
         "back_url": calendar_url(row["starts_at"].astimezone(clinic_zone(request)).date()),
+        "payments": payments_of(request, row),
     }
     return respond(request, "schedule/appointment.html", context, fragment="schedule/_appointment.html")
 

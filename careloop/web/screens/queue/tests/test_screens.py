@@ -13,6 +13,7 @@ from careloop.scheduling.tests.make import book, clinic, offers, practitioner
 from careloop.tenancy.models import Location
 from careloop.waitingroom import services
 from careloop.waitingroom.models import Display, QueueRules, Ticket
+from careloop.waitingroom.queues import look
 from careloop.waitingroom.tests.make import numbers
 from tests.support import inside
 
@@ -256,6 +257,47 @@ def test_the_rules_of_the_clinic_and_of_one_practitioner(morning, client_for):
     client.post("/queue/rules/", {"whose": str(where.physician.pk), "what": "as_clinic"})
 
     assert QueueRules.objects.count() == 1
+
+
+def test_one_session_has_rules_of_its_own_and_loses_them_again(morning, client_for):
+    where, held = morning
+    client = client_for("owner")
+    page = f"/queue/{held.pk}/rules/"
+    given = {
+        "order": "RATIO", "booked_in_turn": 2, "walk_ins_in_turn": 1, "missed": "END_OF_LIST", "missed_after": 3, "missed_times": 2,
+        "self_check_in": "OPEN", "opens_minutes": 30, "closes_minutes": 10, "near": 4,
+    }  # fmt: skip
+    client.post("/queue/rules/", {**given, "whose": str(where.physician.pk), "order": "NUMBER"})
+    assert "The practitioner’s rules count." in texts(client.get(page))
+    assert page in client.get(f"/queue/{held.pk}/").content.decode()
+
+    assert client.post(page, {**given, "missed_times": 10}).status_code == 422
+    assert client.post(page, given).status_code == 303
+    assert look(held.pk).rules.order == "RATIO"
+    assert "Use the practitioner’s rules again" in texts(client.get(page))
+    client.post(page, {"what": "as_others"})
+
+    assert look(held.pk).rules.order == "NUMBER"
+
+
+def test_who_may_not_plan_does_not_set_rules(morning, client_for):
+    _where, held = morning
+    client = client_for("physician")
+
+    assert client.get(f"/queue/{held.pk}/rules/").status_code == 403
+    assert "/rules/" not in client.get(f"/queue/{held.pk}/").content.decode()
+
+
+def test_the_first_page_shows_who_waits_how_long_and_who_is_in_the_room(morning, client_for):
+    where, held = morning
+    first, second = come(where, held, "王小明"), come(where, held, "林小華")
+    services.call(ticket_id=first["id"], room_id=where.room.pk, now=timezone.now(), by=None)
+    Ticket.objects.filter(pk=second["id"]).update(checked_in_at=timezone.now() - 50 * MINUTE)
+
+    said = texts(client_for("front_desk").get("/"))
+
+    assert f"林怡君 1 診 1 50 min {first['label']}" in said
+    assert "In the waiting room" not in texts(client_for("marketing").get("/"))
 
 
 def test_a_screen_is_made_its_address_shown_once_and_ended(morning, client_for):

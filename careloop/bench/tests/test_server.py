@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from careloop.bench.pages import _wait_until_open
+from careloop.bench.server import wait_until_open
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def closed_port():
 
 def test_a_server_that_never_answers_is_no_measurement(closed_port):
     with pytest.raises(RuntimeError, match="did not answer at port"):
-        _wait_until_open(closed_port, [], seconds=0.2)
+        wait_until_open(closed_port, [], seconds=0.2)
 
 
 def test_a_server_that_ended_is_not_waited_for(closed_port):
@@ -27,9 +27,9 @@ def test_a_server_that_ended_is_not_waited_for(closed_port):
         ended.wait()
 
     with pytest.raises(RuntimeError, match="ended with 3"):
-        _wait_until_open(closed_port, [ended])
+        wait_until_open(closed_port, [ended])
 
 
 def test_the_measurement_begins_once_somebody_listens():
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        _wait_until_open(listening.getsockname()[1], [])
+        wait_until_open(listening.getsockname()[1], [])

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 
 from careloop.followups import selectors as followups
-from careloop.journeys import engine, handlers, rules, services
+from careloop.journeys import handlers, moving, rules, services
 from careloop.journeys.errors import NotInDemo
 from careloop.journeys.models import Enrollment, EnrollmentStep
 from careloop.journeys.tests.support import (
@@ -406,7 +406,7 @@ def test_thousands_move_with_a_handful_of_statements(clinic, django_assert_max_n
     enroll(journey, *[person(f"病友{n}", line=f"U{n:032d}") for n in range(30)])
 
     with django_assert_max_num_queries(14):
-        engine.move_journey(journey.pk, now=NOW)
+        moving.move_journey(journey.pk, now=NOW)
 
 
 def test_in_the_demo_a_message_that_waits_for_the_morning_goes_first(clinic):

@@ -1,14 +1,13 @@
-"""Moving patients along, set-wise: enrolling, carrying out due steps, leaving.
+"""Carrying out due steps, set-wise.
 
 Effects and the new position are written in one transaction, so a killed worker leaves either both or neither. Message and
 follow-up keys name enrollment and step, history rows are numbered by move, and both are unique: even a step carried out by
 mistake a second time would have no second effect.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -16,234 +15,19 @@ from zoneinfo import ZoneInfo
 from careloop.audit.services import current_actor
 from careloop.followups import services as followups
 from careloop.journeys import rules
-from careloop.journeys.definition import NOT_SENT, OTHER_ANSWER, Definition, Step, read
-from careloop.journeys.models import JourneyVersion
+from careloop.journeys.definition import Step
+from careloop.journeys.leaving import leave
+from careloop.journeys.params import PARAMS_OF, text_params
+from careloop.journeys.versions import Entry, Version, clinic_zone, entry_of, load_version
 from careloop.kernel import sql
 from careloop.kernel.errors import DomainError
 from careloop.messaging import services as messaging
 from careloop.patients import services as patients
 from careloop.segments import language
 from careloop.segments.compile import ask_at, compile_rule
-from careloop.segments.recall import refill_on
 from careloop.tenancy.context import in_organization
 
 BATCH = 5000
-GOALS_END_TASKS = ("goal", "deceased", "merged", "inactive")
-"""Reasons of leaving after which an open follow-up of the journey has lost its point."""
-
-
-@dataclass(frozen=True)
-class Version:
-    """A journey's version as the engine uses it."""
-
-    id: UUID
-    journey_id: UUID
-    journey: str
-    definition: Definition
-    reads_health: bool
-
-
-@lru_cache(maxsize=500)
-def _definition(version_id: UUID, organization_id: UUID) -> Definition:
-    """Versions never change, so a definition is read once a process."""
-    return read(JourneyVersion.objects.values_list("definition", flat=True).get(pk=version_id))
-
-
-def load_version(version_id: UUID) -> Version:
-    """Return a version with its definition read."""
-    row = sql.row(
-        """select v.id, v.journey_id, v.organization_id, j.name from journeys_version v join journeys_journey j on j.id = v.journey_id
-            where v.id = %s""",
-        [version_id],
-    )
-    assert row is not None
-    definition = _definition(row["id"], row["organization_id"])
-    return Version(row["id"], row["journey_id"], row["name"], definition, reads_health(definition))
-
-
-def reads_health(definition: Definition) -> bool:
-    """Whether who is on the journey was chosen by clinical data: marketing then needs written consent (P1)."""
-    from careloop.journeys.definition import TRIGGER_EVENTS
-
-    trigger = definition.trigger
-    if trigger["kind"] == "event" and TRIGGER_EVENTS[trigger["event"]].clinical:
-        return True
-    if trigger["kind"] == "date" and trigger["date"] == "supply_end":
-        return True
-    return bool(
-        definition.segments
-        and sql.value("select bool_or(reads_clinical) from segments_segment where id = any(%s)", [definition.segments])
-    )
-
-
-# -- entering a step --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What is written when an enrollment comes to a step: which, when it is carried out, how long it listens."""
-
-    step: str
-    kind: str
-    due_at: datetime
-    reply_wait_minutes: int | None = None
-
-
-def entry_of(step: Step | None, *, now: datetime, zone: ZoneInfo) -> Entry:
-    """Return what coming to `step` at `now` means; None is the end."""
-    if step is None:
-        return Entry("", "", now)
-    if step.kind == "wait":
-        until = step.values.get("until")
-        due = rules.wait_until(
-            now, days=step.values.get("days", 0), hours=step.values.get("hours", 0),
-            at=time.fromisoformat(until) if until else None, zone=zone,
-        )  # fmt: skip
-        return Entry(step.id, step.kind, due)
-    if step.kind == "wait_reply":
-        due = rules.wait_until(now, days=step.values.get("days", 0), hours=step.values.get("hours", 0), zone=zone)
-        return Entry(step.id, step.kind, due, int((due - now) / timedelta(minutes=1)))
-    return Entry(step.id, step.kind, now)
-
-
-def clinic_zone() -> ZoneInfo:
-    return ZoneInfo(sql.value("select time_zone from tenancy_organization"))
-
-
-# -- enrolling --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Who may enter: a query with `patient_id uuid` and, if wanted, `context jsonb`; its parameters."""
-
-    query: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-    has_context: bool = False
-
-
-ELIGIBLE = """
-    candidate as materialized (
-        select distinct on (c.patient_id) c.patient_id, {context} as context from ({query}) as c order by c.patient_id
-    ),
-    judged as materialized (
-        select c.patient_id, c.context, coalesce(l.round, 0) + 1 as round,
-               case when p.merged_into_id is not null then 'merged' when p.deceased then 'deceased'
-                    when not p.active then 'inactive'
-                    when %(only_in)s::uuid is not null and m.patient_id is null then 'not_in_segment'
-                    when l.state = 'ACTIVE' then 'already'
-                    when l.round is not null and (%(again)s::int is null
-                         or l.entered_at > %(now)s::timestamptz - make_interval(days => coalesce(%(again)s, 0))) then 'again' end as reason,
-               ('x' || substr(md5(%(journey)s::uuid::text || c.patient_id::text), 1, 8))::bit(32)::bigint %% 100
-                 < %(percent)s as held_out
-          from candidate c
-          join patients_patient p on p.id = c.patient_id
-          left join segments_member m on m.segment_id = %(only_in)s::uuid and m.patient_id = c.patient_id
-          left join lateral (
-               select e.round, e.state, e.entered_at from journeys_enrollment e
-                where e.patient_id = c.patient_id and e.journey_id = %(journey)s order by e.round desc limit 1) as l on true
-    )"""
-
-
-def _eligible(version: Version, candidates: Candidates) -> str:
-    context = "coalesce(c.context, '{}'::jsonb)" if candidates.has_context else "'{}'::jsonb"
-    return ELIGIBLE.format(query=candidates.query, context=context)
-
-
-def _eligible_params(version: Version, candidates: Candidates, *, now: datetime) -> dict[str, Any]:
-    definition = version.definition
-    return {
-        **candidates.params, "journey": version.journey_id, "only_in": definition.only_in, "again": definition.again_after_days,
-        "percent": definition.hold_out_percent, "now": now,
-    }  # fmt: skip
-
-
-def enroll(
-    version: Version, candidates: Candidates, *, because: str, now: datetime, zone: ZoneInfo | None = None
-) -> int:
-    """Enroll those of `candidates` who may enter, in one statement; return how many. Repeating it changes nothing.
-
-    Args:
-        because: what started it (`segment`, `date`, `start`, or an event kind).
-    """
-    first = entry_of(version.definition.first, now=now, zone=zone or clinic_zone())
-    actor = current_actor()
-    return int(
-        sql.value(
-            f"""with {_eligible(version, candidates)},
-            added as (
-                insert into journeys_enrollment (journey_id, journey_version_id, patient_id, round, held_out, step, step_kind,
-                    due_at, reply_wait_minutes, context, entered_at, entered_because, measured_until)
-                select %(journey)s, %(version)s, patient_id, round, held_out,
-                       case when held_out then '' else %(step)s end, case when held_out then '' else %(kind)s end,
-                       case when held_out then %(measured_until)s::timestamptz else %(due_at)s end,
-                       case when not held_out then %(wait)s::int end, context, %(now)s, %(because)s, %(measured_until)s
-                  from judged where reason is null
-                 -- all are judged before the first is added: judging looks into the table that adding makes grow
-                 order by patient_id
-                on conflict do nothing
-                returning id, patient_id, held_out
-            ), told as (
-                insert into events_event (kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source, payload)
-                select 'journey.enrolled', patient_id, %(now)s, %(now)s, %(actor_kind)s, %(actor)s, 'journey',
-                       jsonb_build_object('enrollment_id', id, 'journey_id', %(journey)s::text, 'journey', %(name)s::text,
-                                          'held_out', held_out)
-                  from added
-            )
-            select count(*) from added""",
-            {
-                **_eligible_params(version, candidates, now=now), "version": version.id, "step": first.step, "kind": first.kind,
-                "due_at": first.due_at, "wait": first.reply_wait_minutes, "because": because, "name": version.journey,
-                "measured_until": now + timedelta(days=version.definition.goal_days), "actor_kind": actor.kind, "actor": actor.id,
-            },
-        )
-    )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Outlook:
-    """Who would enter now: counts, never names. `left_out` by reason code (see `sentences.LEFT_OUT`)."""
-
-    candidates: int
-    entering: int
-    held_out: int
-    left_out: dict[str, int]
-
-    @property
-    def treated(self) -> int:
-        return self.entering - self.held_out
-
-
-def outlook(version: Version, candidates: Candidates, *, now: datetime) -> Outlook:
-    """Say what `enroll` would do, without writing anything."""
-    found = sql.rows(
-        f"""with {_eligible(version, candidates)}
-            select coalesce(reason, '') as reason, held_out, count(*) as n from judged group by 1, 2""",
-        _eligible_params(version, candidates, now=now),
-    )
-    left_out: dict[str, int] = {}
-    for row in found:
-        if row["reason"]:
-            left_out[row["reason"]] = left_out.get(row["reason"], 0) + row["n"]
-    return Outlook(
-        candidates=sum(row["n"] for row in found),
-        entering=sum(row["n"] for row in found if not row["reason"]),
-        held_out=sum(row["n"] for row in found if not row["reason"] and row["held_out"]),
-        left_out=left_out,
-    )  # fmt: skip
-
-
-def treated_audience(version: Version, candidates: Candidates, *, now: datetime) -> messaging.Audience:
-    """Return those who would enter and be treated, as an audience for a forecast of the first message."""
-    return messaging.Audience(
-        f"with {_eligible(version, candidates)} select patient_id, {PARAMS_OF.format(context='context', patient='judged.patient_id')} as params "
-        "from judged where reason is null and not held_out",
-        {**_eligible_params(version, candidates, now=now), **_text_params(now)},
-        frozenset({"params"}),
-    )
-
-
-# -- carrying out due steps -------------------------------------------------------------------------------------
 
 
 def move_due(organization_id: UUID, *, now: datetime, limit: int = BATCH) -> int:
@@ -391,22 +175,6 @@ def _all_go_on(
     _move(batch, SAME_FOR_ALL, targets, params={"what": what, "reason": reason}, ends=ends)
 
 
-PARAMS_OF = """
-    jsonb_strip_nulls(jsonb_build_object(
-        'visit_date', {context} ->> 'on',
-        'until_date', (select f.supply_ends_on from facts_patient f where f.patient_id = {patient}),
-        'due_date', (select f.supply_ends_on - %(days_before)s::int from facts_patient f where f.patient_id = {patient})))"""
-"""What a journey's texts may name besides what every message knows: when the visit was, when a supply may be fetched."""
-
-
-def _text_params(now: datetime) -> dict[str, Any]:
-    try:
-        days_before = refill_on(now.date()).days_before
-    except LookupError:
-        days_before = 10
-    return {"days_before": days_before}
-
-
 def message_key(enrollment: str, step: str) -> str:
     """SQL for the unique key of a step's message."""
     return f"'journey:' || {enrollment}::text || ':' || {step}"
@@ -420,7 +188,7 @@ def _carry_out_message(batch: _Batch) -> None:
         f"""select e.patient_id, {message_key("e.id", "%(j_step)s")} as key, e.id::text as origin_id,
                    {PARAMS_OF.format(context="e.context", patient="e.patient_id")} as params
               from journeys_enrollment e where e.id = any(%(j_ids)s::uuid[])""",
-        {"j_step": batch.step.id, "j_ids": batch.ids, **_text_params(batch.now)},
+        {"j_step": batch.step.id, "j_ids": batch.ids, **text_params(batch.now)},
         frozenset({"key", "origin_id", "params"}),
     )
     try:
@@ -563,89 +331,3 @@ CARRY_OUT: dict[str, Callable[[_Batch], None]] = {
     "untag": _carry_out_tag,
     "exit": _carry_out_exit,
 }
-
-
-# -- leaving ----------------------------------------------------------------------------------------------------
-
-LEAVE = """
-with gone as (
-    update journeys_enrollment e
-       set state = case when %(reason)s in ('goal', 'measured') then 'DONE' else 'LEFT' end, exited_at = %(now)s,
-           exit_reason = %(reason)s, moves = e.moves + (not e.held_out)::int, new_answer = '', reply_wait_minutes = null
-     where e.id = any(%(ids)s::uuid[]) and e.state = 'ACTIVE'
-    returning e.id, e.patient_id, e.journey_id, e.step, e.held_out, e.moves
-),
-kept as (
-    insert into journeys_enrollment_step (enrollment_id, number, step, what, reason, next_step, at)
-    select id, greatest(moves, 1), step, 'left', %(reason)s, '', %(now)s from gone
-),
-told as (
-    insert into events_event (kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source, payload)
-    select 'journey.exited', g.patient_id, %(now)s, %(now)s, %(actor_kind)s, %(actor)s, 'journey',
-           jsonb_build_object('enrollment_id', g.id, 'journey_id', g.journey_id, 'journey', j.name, 'reason', %(reason)s::text)
-      from gone g join journeys_journey j on j.id = g.journey_id
-)
-select id from gone
-"""
-
-
-def leave(enrollment_ids: Sequence[UUID], *, reason: str, now: datetime, by: UUID | None = None) -> int:
-    """End these enrollments where they stand: planned messages are cancelled, and tasks that have lost their point too.
-
-    Those that have ended already stay as they are. Return how many left.
-    """
-    if not enrollment_ids:
-        return 0
-    actor = current_actor()
-    gone = [
-        row["id"]
-        for row in sql.rows(
-            LEAVE,
-            {
-                "ids": list(enrollment_ids),
-                "reason": reason,
-                "now": now,
-                "actor_kind": actor.kind,
-                "actor": actor.id,
-            },
-        )
-    ]
-    if not gone:
-        return 0
-    messaging.cancel(now=now, reason="journey_left", origin="journey", origin_ids=[str(one) for one in gone], by=by)
-    if reason in GOALS_END_TASKS:
-        withdraw_tasks(gone, reason=reason, now=now)
-    return len(gone)
-
-
-def withdraw_tasks(enrollment_ids: Iterable[UUID], *, reason: str, now: datetime) -> int:
-    """Cancel the open follow-ups that these enrollments asked for."""
-    tasks = sql.rows(
-        """select s.follow_up_id as id from journeys_enrollment_step s
-             join followups_follow_up f on f.id = s.follow_up_id and f.state = 'OPEN'
-            where s.enrollment_id = any(%s)""",
-        [list(enrollment_ids)],
-    )
-    return followups.cancel(follow_up_ids=[row["id"] for row in tasks], reason=reason, now=now, by=None) if tasks else 0
-
-
-__all__ = [
-    "BATCH",
-    "NOT_SENT",
-    "OTHER_ANSWER",
-    "Candidates",
-    "Entry",
-    "Outlook",
-    "Version",
-    "clinic_zone",
-    "enroll",
-    "entry_of",
-    "leave",
-    "load_version",
-    "move_due",
-    "move_journey",
-    "outlook",
-    "reads_health",
-    "treated_audience",
-    "withdraw_tasks",
-]  # fmt: skip
