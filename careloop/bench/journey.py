@@ -55,8 +55,8 @@ def _measure(count: int, organization: UUID, now: datetime, say: Callable[[str],
         version = versions.load_version(journey.current_id)
         everybody = enrolling.Candidates("select id as patient_id from patients_patient")
         enrolled = enrolling.enroll(version, everybody, because="bench", now=now)
-    enrolling = time.perf_counter() - began
-    say(f"{enrolled} patients enrolled in {enrolling:.1f} s")
+    took = time.perf_counter() - began
+    say(f"{enrolled} patients enrolled in {took:.1f} s")
     clinic.analyze("journeys_enrollment")
     bare = _bare(organization, enrolled)
     say(f"bare update and insert: {bare:.0f} rows/s")
@@ -78,8 +78,8 @@ def _measure(count: int, organization: UUID, now: datetime, say: Callable[[str],
         "size": {"enrollments": enrolled, "steps": steps},
         "figures": {
             "steps_per_second": round(steps / whole), "goal_steps_per_second": GOAL,
-            **{f"{kind}_per_second": round(enrolled / took) for kind, took in seconds.items()},
-            "enrolled_per_second": round(enrolled / enrolling),
+            **{f"{kind}_per_second": round(enrolled / lasted) for kind, lasted in seconds.items()},
+            "enrolled_per_second": round(enrolled / took),
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         },
         "limits": {"bare_update_and_insert_per_second": round(bare)},

@@ -141,7 +141,12 @@ def _visit(now: Any) -> dict[str, Any]:
             details={"name": name, "birth_date": date(1980, 1, number), "language": "zh-hant"}, identifiers=[], now=now, by=None,
             contacts=[patients.NewContact("phone", f"09120044{number:02}", "mobile")], idempotency_key=uuid7(), even_if_similar=True,
         )  # fmt: skip
-        return {"name": name, "patient": made.patient_id, "phone": f"09120044{number:02}", "birth_date": date(1980, 1, number)}
+        return {
+            "name": name,
+            "patient": made.patient_id,
+            "phone": f"09120044{number:02}",
+            "birth_date": date(1980, 1, number),
+        }
 
     comes, waits, misses, other = (
         person(name, number) for number, name in enumerate(("高麗雲", "蔡文哲", "彭素貞", "田大同"), start=11)

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("messaging", "0006_code_origin")]
+    dependencies = [("messaging", "0007_offers")]
 
     operations = [
         migrations.AlterField(
