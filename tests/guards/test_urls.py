@@ -39,6 +39,7 @@ REFUSED_FIRST = {"messages/phones/": "sandbox phones exist in the demo clinic on
 # Tables a GET may write: traces of the reading itself.
 WRITTEN_BY_READING = {
     "audit_event", "audit_patient", "audit_head", "django_session", "careloop_cache", "usersessions_usersession", "accounts_user",
+    "scheduling_search_miss",  # a search for a place that found none is counted as demand, once, without saying who asked
 }  # fmt: skip
 # Pages whose GET does more than look, and why that is right.
 GET_MAY_WRITE: dict[str, str] = {}
@@ -266,7 +267,8 @@ def test_a_patient_opens_their_own_pages_and_no_page_of_the_staff(organization):
 def test_another_patients_objects_are_not_there(organization):
     client, _who = signed_in_patient(organization)
     theirs, problems = Objects(), []
-    walked = [address for address in PATIENTS if address.names_objects]
+    # a service is the clinic's, and nobody's among its patients
+    walked = [address for address in PATIENTS if address.names_objects and "service_id" not in address.parameters]
     for address in walked:
         for answer in both(client, address.filled(theirs)):
             if answer.status_code not in (404, 405):
