@@ -178,7 +178,7 @@ def notes_of(patient_id: UUID) -> dict[UUID, str]:
     found = Refund.objects.filter(payment__patient_id=patient_id, note_sealed__isnull=False).values_list(
         "pk", "note_sealed"
     )
-    return {pk: sealing.unseal(key, bytes(note), table=TABLE, column=COLUMN, row_id=pk) for pk, note in found}
+    return {pk: sealing.unseal(key, bytes(note), table=TABLE, column=COLUMN, row_id=pk) for pk, note in found if note}
 
 
 def _end(
