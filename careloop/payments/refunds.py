@@ -4,7 +4,7 @@ The provider has no key that makes a repeated refund harmless. So a refund is no
 the process dies or the answer is lost, it stays "with the provider" until somebody looked there and says what became of it.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -29,6 +29,7 @@ from careloop.tenancy.jobs import defer
 from careloop.tenancy.models import Organization
 
 TABLE, COLUMN = "payments_refund", "note_sealed"
+SILENT_AFTER = timedelta(minutes=15)
 
 
 @transaction.atomic
@@ -149,6 +150,24 @@ def settle(*, refund_id: UUID, went_through: bool, now: datetime, by: UUID) -> N
         raise errors.NotUnclear
     step = RefundStep.Step.DONE if went_through else RefundStep.Step.FAILED
     _end(refund, payment, step, now=now, by=by)
+
+
+@transaction.atomic
+def note_silent(*, now: datetime) -> int:
+    """Tell staff about refunds that were sent and never ended, because whoever sent them died; return how many."""
+    silent = sql.rows(
+        """select s.refund_id from payments_refund_step s
+            where s.step = 'SENT' and s.at < %s
+              and not exists (select 1 from payments_refund_step e where e.refund_id = s.refund_id and e.step <> 'SENT')
+              and not exists (select 1 from followups_follow_up f
+                               where f.origin = 'payment' and f.origin_id = 'refund:' || s.refund_id::text)
+            order by s.id limit 50""",
+        [now - SILENT_AFTER],
+    )
+    for one in silent:
+        refund = Refund.objects.select_related("payment").get(pk=one["refund_id"])
+        _unclear(refund, refund.payment, "", now=now)
+    return len(silent)
 
 
 def notes_of(patient_id: UUID) -> dict[UUID, str]:

@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from careloop.audit import services as audit
 from careloop.events import services as events
+from careloop.followups import services as followups
 from careloop.kernel import sql
 from careloop.kernel.ids import token_hash, uuid7
 from careloop.kernel.money import format_money
@@ -187,6 +189,21 @@ def withdraw(*, payment_id: UUID, reason: str, version: int, now: datetime, by: 
     payment.save(update_fields=["state", "reason", "version"])
     audit.record("payment.withdrawn", patients=[payment.patient_id], target=("payment", payment.pk), now=now)
     return payment
+
+
+@transaction.atomic
+def follow_call_off(*, payment_id: UUID, now: datetime) -> None:
+    """Its visit does not take place: withdraw what is unpaid, let staff decide about what was paid. Repeating it changes nothing."""
+    payment = locked(payment_id)
+    with translation.override(Organization.objects.get().language):
+        if payment.state in rules.PAYABLE:
+            reason = _("The visit was called off.")
+            withdraw(payment_id=payment_id, reason=reason, version=payment.version, now=now, by=None)
+        elif payment.state == Payment.State.PAID and payment.refunded < payment.amount:
+            followups.create(
+                patient_id=payment.patient_id, title=_("Decide whether to give a payment back: its visit was called off"),
+                kind="OTHER", due_at=now, now=now, by=None, origin="payment", origin_id=f"called-off:{payment.pk}",
+            )  # fmt: skip
 
 
 def expire_old(*, now: datetime) -> int:

@@ -223,3 +223,22 @@ def test_items_are_kept_as_they_were_asked_for():
     assert list(Item.objects.filter(payment=made).order_by("position").values_list("kind", "amount")) == [
         ("OTHER", 500), ("COPAY", 50),
     ]  # fmt: skip
+
+
+def test_a_visit_that_is_called_off_is_not_paid_for(organization):
+    from careloop.events.readers import run_all
+    from careloop.followups.models import FollowUp
+    from careloop.scheduling import services as scheduling
+
+    sandbox()
+    _where, who, booked = visit(payer="SELF", price=500)
+    unpaid, done = asked(who=who, appointment_id=booked.pk), paid(who=who, appointment_id=booked.pk)
+    scheduling.cancel(appointment_id=booked.pk, reason="patient", now=NOW, by=None)
+    for _round in range(2):
+        services.follow_call_off(payment_id=unpaid.pk, now=NOW)
+        services.follow_call_off(payment_id=done.pk, now=NOW)
+
+    unpaid.refresh_from_db()
+    assert unpaid.state == "CANCELLED"
+    assert FollowUp.objects.filter(origin="payment").count() == 1
+    run_all(organization.pk, now=NOW)

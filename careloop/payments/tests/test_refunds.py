@@ -1,6 +1,8 @@
 """Money goes back once, never more than came, and the co-pay only where the charge was wrong."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -15,8 +17,7 @@ from careloop.payments import errors, notices, privacy, refunds, rules, services
 from careloop.payments.models import Attempt, Payment, Refund
 from careloop.payments.ports import GivenBack, ProviderError, Result
 from careloop.payments.tests.support import NOW, asked, notice, paid, sandbox
-
-pytestmark = pytest.mark.usefixtures("organization")
+from careloop.tenancy.context import in_organization
 
 
 @pytest.fixture
@@ -113,11 +114,46 @@ def test_a_lost_answer_is_never_asked_again_and_somebody_settles_it(done, organi
         refunds.settle(refund_id=refund.pk, went_through=True, now=NOW, by=who.pk)
 
 
+def test_a_sender_that_died_leaves_work_for_staff_and_nothing_is_asked_again(done, organization):
+    refund = give(done, 550)
+    sql.execute("insert into payments_refund_step (refund_id, step, at) values (%s, 'SENT', %s)", [refund.pk, NOW])
+
+    assert send(refund, organization) == ""
+    assert refunds.note_silent(now=NOW + timedelta(minutes=10)) == 0
+    assert [refunds.note_silent(now=NOW + timedelta(minutes=16)) for _round in range(2)] == [1, 0]
+    assert FollowUp.objects.count() == 1
+
+
 def test_given_back_at_the_desk_asks_nobody(done):
     give(done, 100, by_hand=True)
 
     assert Event.objects.filter(kind="payment.refunded").count() == 1
     assert [step.step for step in Refund.objects.get().steps.all()] == ["DONE"]
+
+
+def test_eight_desks_at_once_give_back_no_more_than_was_paid(committed_organization):
+    with in_organization(committed_organization.id):
+        sandbox()
+        payment = paid(500)
+    together = Barrier(8)
+
+    def ask(number):
+        together.wait(20)
+        try:
+            with in_organization(committed_organization.id):
+                give(payment, 200, key=f"desk-{number}")
+        except errors.RefundTooLarge:
+            return 0
+        finally:
+            connection.close()
+        return 200
+
+    with ThreadPoolExecutor(8) as pool:
+        given = list(pool.map(ask, range(8)))
+
+    assert sum(given) == 400
+    with in_organization(committed_organization.id):
+        assert counted(payment) == (400, 0)
 
 
 def test_a_refund_needs_words_and_a_payment_that_was_paid(done):
