@@ -5,9 +5,10 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from careloop.waitingroom import links, qr
 from tests.browser.installation import Installation
@@ -22,23 +23,23 @@ class Sms:
     def __init__(self, page: Page) -> None:
         self.page = page
 
-    def newest(self, someone: dict[str, Any], *, having: str) -> str:
+    def newest(self, someone: dict[str, Any], *, having: str) -> Locator:
         """Return the newest message that holds these words, once it is there."""
         for _turn in range(SOON // 500):
             self.page.goto(f"/messages/phones/{someone['patient']}/sms/")
-            found = [one for one in self.page.locator(".cl-bubble").all_inner_texts() if having in one]
-            if found:
-                return found[-1]
+            found = self.page.locator("li.is-clinic", has_text=having)
+            if found.count():
+                return found.last
             self.page.wait_for_timeout(500)
         raise AssertionError(f"no message with {having!r} came; the phone shows {self.page.inner_text('main')}")
 
     def link(self, someone: dict[str, Any], *, having: str) -> str:
         """Return the address in that message, without the host."""
-        (found,) = re.findall(r"https?://[^/\s]+(/p/\S+)", self.newest(someone, having=having))
-        return str(found)
+        address = self.newest(someone, having=having).locator("a[href*='/p/']").first.get_attribute("href") or ""
+        return urlsplit(address).path
 
     def code(self, someone: dict[str, Any]) -> str:
-        return re.findall(r"\d{6}", self.newest(someone, having="驗證碼"))[-1]
+        return re.findall(r"\d{6}", self.newest(someone, having="驗證碼").inner_text())[0]
 
 
 def sign_in(page: Page, someone: dict[str, Any], phones: Sms) -> None:
@@ -71,19 +72,19 @@ def test_a_visit_is_booked_moved_waited_for_come_to_and_another_is_missed(
     day = visit["tomorrow_on"]
     other.fill("input[name=from]", day)
     other.fill("input[name=until]", day)
-    other.get_by_role("button", name="排入候補").click()
-    expect(other.get_by_role("region", name="走訪洗牙")).to_contain_text("候補")
+    other.get_by_role("button", name="登記候補").click()
+    expect(other.get_by_role("region", name="走訪洗牙")).to_contain_text("候補中")
 
     # the message leads to the visit; it is moved to today
     phone.goto(phones.link(comes, having="走訪醫師"))
     phone.get_by_role("link", name="改時間").click()
     phone.locator(f"button[name=place][value*='{visit['today']}']").first.click()
-    expect(phone.locator("h1")).to_have_text("您的看診時間已更改。")
+    expect(phone.locator("h1")).to_have_text("已為您改期。")
 
     # the place goes to who waited, by one tap
     other.goto(phones.link(waits, having="候補有空位"))
     other.get_by_role("button", name="我要這個時段").click()
-    expect(other.locator("h1")).to_contain_text("已預約")
+    expect(other.locator("h1")).to_have_text("這個時段是您的了。")
     desk.goto(f"/schedule/sessions/{visit['tomorrow']}/")
     expect(desk.locator("main")).to_contain_text(waits["name"])
     expect(desk.locator("main")).not_to_contain_text(comes["name"])
