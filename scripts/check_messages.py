@@ -1,4 +1,4 @@
-"""Fail if a string has no translation, or its placeholders differ."""
+"""Fail if a string has no translation, its placeholders differ, or two catalogues translate it in two ways."""
 
 import re
 import sys
@@ -30,8 +30,26 @@ def faults() -> Iterator[str]:
                     yield f"{here}: unknown placeholder {sorted(extra)} in {text!r}"
 
 
+def quarrels() -> Iterator[str]:
+    """One line for each string that two catalogues translate in two ways: all are one when the program runs, and one would win.
+
+    What means two things gets a context (`pgettext`, `{% translate … context … %}`).
+    """
+    said: dict[tuple[str, str | None, str], dict[object, Path]] = {}
+    for path in sorted(PACKAGE.rglob("django.po")):
+        language = path.parts[-3]
+        for entry in polib.pofile(str(path)):
+            if not entry.obsolete:
+                text = entry.msgstr or tuple(entry.msgstr_plural.values())
+                said.setdefault((language, entry.msgctxt, entry.msgid), {}).setdefault(text, path.relative_to(PACKAGE))
+    for (language, context, text), ways in said.items():
+        if len(ways) > 1:
+            listed = ", ".join(f"{way!r} in {path}" for way, path in ways.items())
+            yield f"{language}: {text!r}{f' ({context})' if context else ''} is {listed}"
+
+
 def main() -> int:
-    found = list(faults())
+    found = [*faults(), *quarrels()]
     print("\n".join(found))
     print(f"{len(found)} faults in translations")
     return 1 if found else 0

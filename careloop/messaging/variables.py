@@ -46,7 +46,7 @@ for _variable in (
     Variable("clinic.phone", _("Clinic’s phone"), "text", _same("02-2345-6789"), True),
     Variable("clinic.address", _("Clinic’s address"), "text",
              {"zh-hant": "臺北市大安區和平東路一段1號", "zh-hans": "台北市大安区和平东路一段1号", "en": "1, Sec. 1, Heping E. Rd., Taipei"}, True),
-    Variable("today", _("Today"), "date", {"zh-hant": "3月16日（一）", "zh-hans": "3月16日（周一）", "en": "Mon 16 March"}, True),
+    Variable("today", pgettext_lazy("variable", "Today"), "date", {"zh-hant": "3月16日（一）", "zh-hans": "3月16日（周一）", "en": "Mon 16 March"}, True),
     Variable("link.answer", _("Link to the answer page"), "link", _same("https://clinic.example.tw/p/m/…"), True),
     Variable("link.preferences", _("Link to the patient’s choices"), "link", _same("https://clinic.example.tw/p/c/…"), True),
     Variable("link.visit", _("Link to the visit’s page"), "link", _same("https://clinic.example.tw/p/a/…"), True),

@@ -7,6 +7,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from careloop.kernel.dates import DateRefused, read_date
 from careloop.kernel.text import clean
@@ -48,7 +49,7 @@ class CodeForm(forms.Form):
     """The six digits."""
 
     code = forms.CharField(
-        label=_("Code"), max_length=20,
+        label=pgettext_lazy("one-time", "Code"), max_length=20,
         widget=forms.TextInput(attrs={
             "inputmode": "numeric", "autocomplete": "one-time-code", "class": "form-control cl-portal-code", "autofocus": True,
         }),

@@ -17,7 +17,7 @@ from careloop.patients.models import Patient
 from careloop.segments import recall
 from careloop.segments.fields import Ask, Field, Operator, Options, Parameter, Shown, Text, Values, as_ids, register
 
-PERSON, VISITS, MONEY = _("Person"), _("Visits"), _("Spending")
+PERSON, VISITS, MONEY = _("Person"), pgettext_lazy("records", "Visits"), _("Spending")
 APPOINTMENTS = _("Appointments")
 REACH, MESSAGES, HAPPENED = _("Reach and consent"), _("Messages"), _("What happened")
 CLINICAL, WORK = _("Clinical records"), pgettext_lazy("segment rule", "Work")

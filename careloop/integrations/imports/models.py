@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from careloop.kernel.ids import uuid7
 from careloop.tenancy.models import NewId, TenantModel
@@ -94,7 +95,7 @@ class ImportFinding(TenantModel):
     """A row that was refused, or one to look at: where it stood, which field, why. `raw_sealed` is the row as it stood."""
 
     class Kind(models.TextChoices):
-        REFUSED = "REFUSED", _("refused")
+        REFUSED = "REFUSED", pgettext_lazy("row", "refused")
         WARNED = "WARNED", _("to look at")
 
     id = models.BigAutoField(primary_key=True)

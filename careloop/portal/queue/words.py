@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from careloop.waitingroom.live import Board
 
@@ -95,7 +95,7 @@ def spoken(call: dict[str, Any]) -> str:
         hour, minute = number.split(":")
         said = _("the visit of %(hour)s %(minute)s") % {"hour": hour, "minute": minute}
     else:
-        said = _("number %(number)s") % {"number": number.replace("T", "T ")}
+        said = pgettext("spoken", "number %(number)s") % {"number": number.replace("T", "T ")}
     if call["room"]:
         return _("%(who)s, please go to %(room)s.") % {"who": said, "room": call["room"]}
     return _("%(who)s, please come in.") % {"who": said}

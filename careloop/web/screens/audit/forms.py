@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from careloop.audit.actions import ACTIONS, GROUPS, names_in
 from careloop.audit.selectors import Wanted, actors
@@ -21,7 +22,7 @@ class FilterForm(forms.Form):
     """Who, what, whom, when, why."""
 
     who = forms.ChoiceField(label=_("Who"), required=False)
-    group = forms.ChoiceField(label=_("What"), required=False)
+    group = forms.ChoiceField(label=pgettext_lazy("audit", "What"), required=False)
     action = forms.ChoiceField(required=False, widget=forms.HiddenInput)
     patient = forms.CharField(
         label=_("Patient"), required=False, max_length=100, widget=forms.TextInput(attrs={"type": "search"}),

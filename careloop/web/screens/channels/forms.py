@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from careloop.messaging.models import ChannelAccount
 from careloop.messaging.ports import ChannelKind, SettingField
@@ -14,7 +15,7 @@ MOST = 1_000_000_000  # what a whole number in the database holds, and more than
 class AccountForm(forms.Form):
     """Name, budget and what the adapter asks for. Secrets are written, never shown: empty keeps the stored one."""
 
-    name = forms.CharField(label=_("Name"), max_length=80)
+    name = forms.CharField(label=pgettext_lazy("channel", "Name"), max_length=80)
     monthly_budget = forms.IntegerField(
         label=_("Messages a month at most"),
         required=False,

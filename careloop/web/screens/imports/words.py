@@ -3,12 +3,13 @@
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from careloop.integrations.imports.rows import BY_NAME
 
 KINDS: dict[str, Any] = {
-    "patient": _("Patients"), "encounter": _("Visits"), "condition": _("Diagnoses"), "allergy": _("Allergies"),
-    "medication": _("Prescriptions"), "observation": _("Results"), "procedure": _("Treatments"),
+    "patient": _("Patients"), "encounter": pgettext_lazy("records", "Visits"), "condition": _("Diagnoses"), "allergy": _("Allergies"),
+    "medication": _("Prescriptions"), "observation": pgettext_lazy("records", "Results"), "procedure": _("Treatments"),
     "immunization": _("Vaccinations"), "report": _("Reports"), "care_plan": _("Care plans"), "invoice": _("Bills"),
     "related_person": _("Family and guardians"), "practitioner": _("Practitioners"), "organization": _("Organizations"),
     "location": _("Places"), "other": _("Other records"),

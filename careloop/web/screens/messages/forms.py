@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from careloop.messaging.models import Message, MessageClass
 from careloop.messaging.reasons import REASONS
@@ -58,7 +59,7 @@ class WriteForm(forms.Form):
 class NewTemplateForm(forms.Form):
     """A template before it has words."""
 
-    name = forms.CharField(label=_("Name"), max_length=80)
+    name = forms.CharField(label=pgettext_lazy("template", "Name"), max_length=80)
     description = forms.CharField(label=_("What it is for"), max_length=200, required=False)
     message_class = forms.ChoiceField(
         label=_("Class"), choices=MessageClass.choices,

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from careloop.consent.models import ConsentChannel
 from careloop.events.registry import KINDS
@@ -24,7 +24,7 @@ from careloop.web.templatetags.careloop import icon
 
 PAGE_SIZE = 40
 GROUPS: dict[str, str | Promise] = {
-    "visits": gettext_lazy("Visits"), "clinical": gettext_lazy("Clinical"), "messages": gettext_lazy("Messages"), "money": gettext_lazy("Money"),
+    "visits": pgettext_lazy("records", "Visits"), "clinical": gettext_lazy("Clinical"), "messages": gettext_lazy("Messages"), "money": gettext_lazy("Money"),
     "tasks": gettext_lazy("Follow-ups"), "profile": gettext_lazy("Record"),
 }  # fmt: skip
 # What only members who see clinical records may read.

@@ -129,7 +129,7 @@ def head(row: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
         (_("Clinic"), row["location"]), (_("Room"), row["room"]), (_("Equipment"), row["equipment"]),
         (pgettext("schedule", "Number"), f"{row['number']} · {POOLS[row['pool']]}" if row["pool"] in POOLS else row["number"] if row["number"] else ""),
         (_("Asked for"), SOURCES.get(row["source"], row["source"])),
-        (_("Confirmed"), _stamp(row["confirmed_at"], zone)), (_("Arrived"), _stamp(row["arrived_at"], zone)),
+        (_("Confirmed"), _stamp(row["confirmed_at"], zone)), (pgettext("time", "Arrived"), _stamp(row["arrived_at"], zone)),
         (_("Held until"), _stamp(row["held_until"], zone)),
         (pgettext("appointment", "Cancelled because"), REASONS.get(row["cancel_reason"], "")),
         (_("Note"), row["note"] if row["is_visible"] else ""), (_("Reason given"), row["cancel_note"] if row["is_visible"] else ""),

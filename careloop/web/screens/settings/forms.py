@@ -8,6 +8,7 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from careloop.accounts.models import User
 from careloop.accounts.permissions import ROLES
@@ -55,7 +56,7 @@ class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
             "quiet_from_hour", "quiet_to_hour", "marketing_cap", "embed_origins",
         ]  # fmt: skip
         labels = {
-            "name": _("Name"), "licence_number": _("Institution code"), "phone": _("Telephone"), "address": _("Address"),
+            "name": pgettext_lazy("place or organization", "Name"), "licence_number": _("Institution code"), "phone": _("Telephone"), "address": _("Address"),
             "language": _("Language of messages"), "time_zone": _("Time zone"),
             "accent_color": _("Colour"), "embed_origins": _("Websites that show the booking page"),
         }  # fmt: skip
@@ -121,7 +122,7 @@ class LegalForm(forms.ModelForm):  # type: ignore[type-arg]
 class LocationForm(forms.Form):
     """A place where patients are seen."""
 
-    name = forms.CharField(label=_("Name"), max_length=120)
+    name = forms.CharField(label=pgettext_lazy("place or organization", "Name"), max_length=120)
     phone = forms.CharField(label=_("Telephone"), max_length=30, required=False)
     address = forms.CharField(label=_("Address"), max_length=200, required=False)
 
