@@ -59,7 +59,7 @@ def enter_with(secret: str, *, now: datetime) -> dict[str, Any] | None:
 
     None for an unknown, expired or revoked token. One statement, which looks across organizations because none is known yet.
     """
-    return sql.row("select * from api_enter(%s, %s)", [token_hash(secret), now])
+    return sql.start("select * from api_enter(%s, %s)", [token_hash(secret), now])
 
 
 def one_at_a_time(key: UUID) -> None:

@@ -145,9 +145,7 @@ def check(wish: Wish, place: Place, *, now: datetime, online: bool, more_days: i
 
 def take(wish: Wish, place: Place, *, values: dict[str, Any], now: datetime) -> dict[str, Any]:
     """Take the place or say why not. The session's row is locked, so it cannot be closed meanwhile."""
-    if wish.is_taken:  # nothing is tried, nothing is locked: losing costs least
-        near = partial(availability.near, wish.session["id"], wish.service_id, now=now, around=place.starts_at)
-        raise errors.PatientBusy if wish.is_busy else errors.PlaceTaken(near=near)
+    _refuse_taken(wish, place, now=now)  # nothing is tried, nothing is locked: losing costs least
     one_statement = wish.session["mode"] == "SLOTS" and "id" not in values  # which tries again by itself
     return (
         _try_to_take(wish, place, values, now=now)
@@ -156,9 +154,19 @@ def take(wish: Wish, place: Place, *, values: dict[str, Any], now: datetime) -> 
     )
 
 
+def _refuse_taken(wish: Wish, place: Place, *, now: datetime) -> None:
+    if wish.is_taken:
+        near = partial(availability.near, wish.session["id"], wish.service_id, now=now, around=place.starts_at)
+        raise errors.PatientBusy if wish.is_busy else errors.PlaceTaken(near=near)
+
+
 def _try_to_take(wish: Wish, place: Place, values: dict[str, Any], *, now: datetime) -> dict[str, Any]:
     taking = _take_number if wish.session["mode"] == "NUMBERS" else _take_time
     taken = taking(wish, place, values)
+    if taken is None and wish.session["mode"] == "SLOTS":  # somebody was faster by a moment, and is seen now
+        whose, moving = values.get("patient"), values.get("id")
+        again = read_wish(place, service_id=wish.service_id, patient_id=whose, now=now, moving=moving)
+        _refuse_taken(again, place, now=now)
     if taken is None and release_holds(now=now, session_id=wish.session["id"]):
         taken = taking(wish, place, values)
     if taken is None:
