@@ -8,7 +8,7 @@ from uuid import UUID
 from careloop.messaging.ports import Attachment, Capabilities
 
 if TYPE_CHECKING:
-    from careloop.messaging.outgoing import Ready
+    from careloop.messaging.ready import Ready
 
 Find = Callable[[Sequence["Ready"]], Mapping[UUID, Attachment]]
 """From claimed messages to the file of each, by the message's key. Asked once a batch, inside the organization."""

@@ -17,10 +17,10 @@ import structlog
 from django.utils import timezone
 
 from careloop.audit.services import Actor, acting_as
-from careloop.messaging import channels, outgoing
+from careloop.messaging import channels, outgoing, recording
 from careloop.messaging.models import ChannelAccount
-from careloop.messaging.outgoing import Account, Ready
 from careloop.messaging.ports import Channel, ChannelError, Reason, Result
+from careloop.messaging.ready import Account, Ready, ids_of
 from careloop.tenancy.context import in_organization
 
 log = structlog.get_logger(__name__)
@@ -116,10 +116,10 @@ class Dispatcher:
     def _accounts(self, organization_id: UUID) -> list[ChannelAccount]:
         now = self.clock()
         with in_organization(organization_id):
-            outgoing.settle_unknown(now=now)
+            recording.settle_unknown(now=now)
             accounts = list(ChannelAccount.objects.filter(enabled=True).order_by("channel", "id"))
             for account in accounts:
-                recovered = outgoing.recover(_for_sending(account), now=now)
+                recovered = recording.recover(_for_sending(account), now=now)
                 if recovered:
                     log.warning("dispatch.recovered", organization=str(organization_id), **recovered)
         return [one for one in accounts if one.paused_until is None or one.paused_until <= now]
@@ -146,7 +146,7 @@ class Dispatcher:
                 ready, results = [], []
             if self.stopping.is_set() and waiting:
                 with in_organization(organization_id):
-                    outgoing.release(outgoing.ids_of(waiting), lease=self.lease)
+                    outgoing.release(ids_of(waiting), lease=self.lease)
                 waiting = []
             chunk = waiting[: self.hand_over] if marks else waiting
             rest = bool(ready) and self._rests(organization_id, account, results, give_back=waiting)
@@ -163,9 +163,9 @@ class Dispatcher:
             if ready or (chunk and marks):
                 with in_organization(organization_id):
                     if ready:
-                        tally.add(outgoing.record(ready, results, lease=self.lease, now=self.clock()))
+                        tally.add(recording.record(ready, results, lease=self.lease, now=self.clock()))
                     if chunk and marks:
-                        outgoing.hand_over(outgoing.ids_of(chunk), lease=self.lease, now=self.clock())
+                        outgoing.hand_over(ids_of(chunk), lease=self.lease, now=self.clock())
             if chunk and marks:
                 leaving = self._leave(organization_id, account, chunk)
             if not chunk and (finished or self.stopping.is_set()):
@@ -191,7 +191,7 @@ class Dispatcher:
                 ChannelAccount.objects.filter(pk=account.pk).exclude(pause_reason="staff").update(
                     paused_until=now + pause, pause_reason=shown
                 )
-                outgoing.release(outgoing.ids_of(give_back), lease=self.lease)
+                outgoing.release(ids_of(give_back), lease=self.lease)
             log.warning(
                 "dispatch.paused", organization=str(organization_id), account=str(account.pk), reason=str(reason)
             )

@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 
 from careloop.integrations.icalendar import meetings, writing
 from careloop.messaging.models import ChannelAccount
-from careloop.messaging.outgoing import Ready
 from careloop.messaging.ports import Attachment
+from careloop.messaging.ready import Ready
 from careloop.scheduling.models import Appointment
 from careloop.tenancy.models import Organization
 

@@ -12,9 +12,10 @@ from careloop.integrations.channels.fakes.line import TOKEN, FakeLine
 from careloop.integrations.channels.fakes.smtp import SmtpSink
 from careloop.integrations.channels.sandbox.models import SandboxDelivery
 from careloop.kernel import sql
-from careloop.messaging import channels, outgoing, sealing, services, texts
+from careloop.messaging import channels, outgoing, recording, sealing, services, texts
 from careloop.messaging.dispatch import Dispatcher, send_due
 from careloop.messaging.models import ChannelAccount, Message, MessageNote
+from careloop.messaging.ready import Account
 from careloop.patients.models import ContactPoint
 from careloop.tenancy.context import in_organization
 
@@ -211,13 +212,13 @@ def test_a_dead_process_leaves_mail_unknown_only_where_it_was_handed_over(clinic
     with in_organization(clinic.id):
         sending = smtp_account(1, now=now)
         plan([patient(email=True, now=now) for _ in range(4)], now)
-        mine = outgoing.Account(sending.pk, "email", channels.capabilities(sending), None)
+        mine = Account(sending.pk, "email", channels.capabilities(sending), None)
         lease = outgoing.new_lease()
         ready = outgoing.claim(mine, lease=lease, now=now)
         outgoing.hand_over([ready[0].outgoing.id], lease=lease, now=now)
     later = now + timedelta(minutes=6)
     with in_organization(clinic.id):
-        assert outgoing.recover(mine, now=later) == {"unknown": 1, "planned": 3}
+        assert recording.recover(mine, now=later) == {"unknown": 1, "planned": 3}
 
 
 def test_staff_settle_an_unknown_message(clinic, now, member_of):
@@ -241,7 +242,7 @@ def test_an_unknown_offer_is_left_after_a_day_and_a_care_message_is_not(clinic, 
         Message.objects.update(state="unknown", reason="crashed", closed_at=now)
         Message.objects.filter(pk=one.pk).update(message_class="MARKETING")
 
-        outgoing.settle_unknown(now=now + timedelta(hours=25))
+        recording.settle_unknown(now=now + timedelta(hours=25))
 
         assert Message.objects.get(pk=one.pk).reason == "left"
         assert Message.objects.get(pk=other.pk).state == "unknown"

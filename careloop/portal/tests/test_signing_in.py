@@ -71,12 +71,13 @@ def test_the_code_travels_through_the_outbox_at_once_and_is_kept_nowhere(phone, 
     assert digits.encode() not in bytes(message.content_sealed)
     assert digits not in str(sql.rows("select * from portal_one_time_code"))
     from careloop.messaging import channels
-    from careloop.messaging.outgoing import Account, claim
+    from careloop.messaging.outgoing import claim
+    from careloop.messaging.ready import Account
 
     account = message.account
     ready = claim(Account(account.pk, "sms", channels.capabilities(account), None), lease=message.pk, now=now())
     assert digits in ready[0].outgoing.text
-    from careloop.messaging.outgoing import _said
+    from careloop.messaging.recording import _said
     from careloop.patients import sealing
 
     kept = codes.messaging_sealing.open_under(
@@ -89,7 +90,8 @@ def test_the_code_travels_through_the_outbox_at_once_and_is_kept_nowhere(phone, 
 def test_who_refused_all_messages_still_gets_the_code_asked_for(phone):
     from careloop.consent import services as consent
     from careloop.messaging import channels
-    from careloop.messaging.outgoing import Account, claim
+    from careloop.messaging.outgoing import claim
+    from careloop.messaging.ready import Account
 
     who = somebody()
     consent.withdraw(patient_id=who, purpose="CARE", source="desk", now=now(), by=None)

@@ -7,8 +7,10 @@ import pytest
 
 from careloop.integrations.channels.smtp import CAPABILITIES
 from careloop.integrations.icalendar.tests.support import events
-from careloop.messaging import outgoing
+from careloop.messaging import outgoing, recording
 from careloop.messaging.models import ChannelAccount
+from careloop.messaging.ports import Sent
+from careloop.messaging.ready import Account
 from careloop.reminders.tests.support import Story
 
 TEN = datetime(2026, 3, 16, 2, 0, tzinfo=UTC)
@@ -26,10 +28,10 @@ def leaving(story, *, capabilities=CAPABILITIES):
     story.read()
     with story.inside():
         found = ChannelAccount.objects.get(channel="email")
-        sending = outgoing.Account(found.pk, "email", capabilities, None)
+        sending = Account(found.pk, "email", capabilities, None)
         lease = outgoing.new_lease()
         ready = outgoing.claim(sending, lease=lease, now=story.now)
-        outgoing.record(ready, [outgoing.Sent("x", story.now) for _one in ready], lease=lease, now=story.now)
+        recording.record(ready, [Sent("x", story.now) for _one in ready], lease=lease, now=story.now)
     return [one.outgoing for one in ready]
 
 
