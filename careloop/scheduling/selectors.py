@@ -158,7 +158,8 @@ def appointment(appointment_id: UUID, *, limit: list[UUID] | None) -> Row | None
 def of_patient(patient_id: UUID, *, now: datetime, coming: int = 3, past: int = 3) -> list[Row]:
     """Return a patient's next appointments and the latest past ones, next first: one statement."""
     return sql.rows(
-        """select x.*, v.name as service, p.name as practitioner, l.name as location from (
+        """select x.id, x.service_id, x.practitioner_id, x.location_id, x.starts_at, x.number, x.state, x.session_id, x.is_coming,
+                  v.name as service, p.name as practitioner, l.name as location from (
                 (select id, service_id, practitioner_id, location_id, starts_at, number, state, session_id, true as is_coming
                    from scheduling_appointment where patient_id = %(patient)s and ends_at >= %(now)s
                     and state in ('booked', 'arrived', 'checked-in', 'proposed', 'pending')
@@ -173,6 +174,7 @@ def of_patient(patient_id: UUID, *, now: datetime, coming: int = 3, past: int = 
               join tenancy_location l on l.id = x.location_id
             order by x.is_coming desc, case when x.is_coming then x.starts_at end, x.starts_at desc""",
         {"patient": patient_id, "now": now, "coming": coming, "past": past},
+        planned=True,
     )
 
 

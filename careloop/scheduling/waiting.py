@@ -92,6 +92,7 @@ def of_patient(patient_id: UUID) -> list[Row]:
              left join records_practitioner e on e.id = a.practitioner_id left join tenancy_location b on b.id = a.location_id
             where w.patient_id = %s and w.state in ('WAITING', 'OFFERED') order by o.answer_by, w.created_at, w.id""",
         [patient_id],
+        planned=True,
     )
 
 
