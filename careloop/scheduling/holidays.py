@@ -3,7 +3,6 @@
 from datetime import date, timedelta
 from functools import lru_cache
 
-import holidays
 from django.utils import translation
 
 from careloop.kernel import sql
@@ -27,6 +26,8 @@ def public_holidays(profile: str, year: int, language: str = "zh-hant") -> dict[
     country = COUNTRIES.get(profile)
     if country is None:
         return {}
+    import holidays  # 9 MB that a web process never needs: sessions are planned by the worker
+
     words = LANGUAGES[country].get(language, "en_US")
     return dict(holidays.country_holidays(country, years=year, language=words))
 

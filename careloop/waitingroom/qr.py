@@ -1,6 +1,5 @@
 """QR codes as SVG that may stand in a page: no styles, no other files."""
 
-import segno
 from django.utils.safestring import SafeString, mark_safe
 
 
@@ -9,6 +8,8 @@ def svg(text: str, *, title: str, css: str = "cl-qr") -> SafeString:
 
     Error correction M: a tenth and a half of it may be scratched or in a glare.
     """
+    import segno  # 6 MB, for whoever draws one
+
     drawn = segno.make(text, error="m", micro=False).svg_inline(
         dark="#000", light="#fff", border=3, omitsize=True, svgclass=css, lineclass=None, title=title
     )

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from careloop.integrations.icalendar.errors import CalendarRefused
-from careloop.integrations.icalendar.parsing import LARGEST
+from careloop.integrations.icalendar.sizes import LARGEST
 
 # a megabyte of appointments is read in six seconds on a quiet machine
 SECONDS = 20

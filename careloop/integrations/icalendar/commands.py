@@ -16,7 +16,7 @@ from careloop.integrations.icalendar.errors import (
     NoSuchFile,
     SeveralOfThatName,
 )
-from careloop.integrations.icalendar.parsing import LARGEST
+from careloop.integrations.icalendar.sizes import LARGEST
 from careloop.kernel.text import normalise
 from careloop.records.models import Practitioner
 from careloop.tenancy.context import in_organization

@@ -7,7 +7,8 @@ from typing import Any
 from icalendar import Component
 from icalendar.parser import Contentline
 
-LARGEST = 1_000_000  # bytes
+from careloop.integrations.icalendar.sizes import LARGEST
+
 DEEPEST = 50
 
 

@@ -12,8 +12,9 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from careloop.integrations.icalendar.parsing import LARGEST, CannotRead
+from careloop.integrations.icalendar.parsing import CannotRead
 from careloop.integrations.icalendar.reading import Found, read
+from careloop.integrations.icalendar.sizes import LARGEST
 
 SKIPS_TOLD = 500
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from careloop.accounts.access import requires
 from careloop.integrations.icalendar import leave, wording
 from careloop.integrations.icalendar.models import LeaveUpload
-from careloop.integrations.icalendar.parsing import LARGEST
+from careloop.integrations.icalendar.sizes import LARGEST
 from careloop.kernel.errors import DomainError
 from careloop.scheduling.models import Absence, PartOfDay
 from careloop.web.http import redirect_to, refuse, respond

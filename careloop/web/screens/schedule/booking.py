@@ -29,7 +29,6 @@ from careloop.web.screens.schedule.common import (
     PARTS,
     POOLS,
     SOURCES,
-    WEEKDAYS_ABBR,
     address,
     bounds,
     calendar_url,
@@ -37,6 +36,7 @@ from careloop.web.screens.schedule.common import (
     day_words,
     locations_of,
     moment_of,
+    offer_choices,
     patient_or_404,
     place_key,
     place_words,
@@ -128,16 +128,7 @@ class WishForm(forms.Form):
 
     def __init__(self, *args: Any, known: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        pairs = {
-            name: [(one["id"], one["name"]) for one in known[name]]
-            for name in ("services", "practitioners", "locations")
-        }
-        self.fields["service"].choices = pairs["services"]  # type: ignore[attr-defined]
-        self.fields["practitioner"].choices = [("", _("Anybody")), *pairs["practitioners"]]  # type: ignore[attr-defined]
-        self.fields["location"].choices = [("", _("Any")), *pairs["locations"]]  # type: ignore[attr-defined]
-        self.fields["weekdays"].choices = [(day, WEEKDAYS_ABBR[day - 1]) for day in range(1, 8)]  # type: ignore[attr-defined]
-        if len(pairs["locations"]) < 2:
-            del self.fields["location"]
+        offer_choices(self.fields, known)
 
 
 def search_places(

@@ -172,3 +172,19 @@ def tabs(member: Any, current: str) -> list[dict[str, Any]]:
         for name, label, permission in parts
         if member.can(permission)
     ]
+
+
+def offer_choices(fields: dict[str, Any], known: dict[str, Any]) -> None:
+    """Give the fields of a form that asks for a place what there is to choose: services, practitioners, branches, days of the week.
+
+    With one branch there is nothing to ask.
+    """
+    pairs = {
+        name: [(one["id"], one["name"]) for one in known[name]] for name in ("services", "practitioners", "locations")
+    }
+    fields["service"].choices = pairs["services"]
+    fields["practitioner"].choices = [("", _("Anybody")), *pairs["practitioners"]]
+    fields["location"].choices = [("", _("Any")), *pairs["locations"]]
+    fields["weekdays"].choices = [(day, WEEKDAYS_ABBR[day - 1]) for day in range(1, 8)]
+    if len(pairs["locations"]) < 2:
+        del fields["location"]

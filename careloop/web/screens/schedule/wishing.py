@@ -21,9 +21,9 @@ from careloop.scheduling.models import PartOfDay
 from careloop.web.http import clinic_zone, next_url, redirect_to, respond
 from careloop.web.screens.schedule.booking import FOUND
 from careloop.web.screens.schedule.common import (
-    WEEKDAYS_ABBR,
     address,
     locations_of,
+    offer_choices,
     patient_or_404,
     shown_name,
     uuid_of,
@@ -65,16 +65,7 @@ class EntryForm(forms.Form):
 
     def __init__(self, *args: Any, known: dict[str, Any], is_new: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        pairs = {
-            name: [(one["id"], one["name"]) for one in known[name]]
-            for name in ("services", "practitioners", "locations")
-        }
-        self.fields["service"].choices = pairs["services"]  # type: ignore[attr-defined]
-        self.fields["practitioner"].choices = [("", _("Anybody")), *pairs["practitioners"]]  # type: ignore[attr-defined]
-        self.fields["location"].choices = [("", _("Any")), *pairs["locations"]]  # type: ignore[attr-defined]
-        self.fields["weekdays"].choices = [(day, WEEKDAYS_ABBR[day - 1]) for day in range(1, 8)]  # type: ignore[attr-defined]
-        if len(pairs["locations"]) < 2:
-            del self.fields["location"]
+        offer_choices(self.fields, known)
         for name in () if is_new else ("service", "priority", "source", "key"):
             del self.fields[name]
 
