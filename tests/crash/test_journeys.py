@@ -28,7 +28,9 @@ STEPS = [
 @pytest.mark.crash
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_killed_while_moving_patients_every_effect_is_there_once(committed_organization: Any) -> None:
+def test_killed_while_moving_patients_every_effect_is_there_once(
+    own_database: None, committed_organization: Any
+) -> None:
     """Small batches, so that kills fall between and inside transactions."""
     from careloop.messaging import texts
     from careloop.patients import services as patients

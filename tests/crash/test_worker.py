@@ -61,7 +61,9 @@ def effects() -> Counter[str]:
 @pytest.mark.crash
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_two_hundred_kills_leave_every_effect_exactly_once(committed_organization: Any, counting_reader: None) -> None:
+def test_two_hundred_kills_leave_every_effect_exactly_once(
+    own_database: None, committed_organization: Any, counting_reader: None
+) -> None:
     """Events and jobs are fed while workers die; transactions that are rolled back must leave no effect at all."""
     dice = random.Random(20260321)
     organization = committed_organization.id
