@@ -156,11 +156,13 @@ def _visit(now: Any) -> dict[str, Any]:
     ServicePractitioner.objects.create(service=service, practitioner=who)
     room = Resource.objects.create(kind="ROOM", name="走訪診間", location=where)
     hour = now.replace(minute=0, second=0, microsecond=0)
+    # the queue is of one day: in the first hour after midnight it begins at midnight
+    begun = hour if (hour + timedelta(hours=8)).hour == 0 else hour - timedelta(hours=1)
     today, tomorrow = (
         Session.objects.create(
             practitioner=who, location=where, room=room, on_date=(starts + timedelta(hours=8)).date(), part="MORNING", starts_at=starts,
             ends_at=starts + timedelta(hours=hours), mode="SLOTS", slot_minutes=30,
-        ) for starts, hours in ((hour - timedelta(hours=1), 7), (hour + timedelta(hours=30), 1))
+        ) for starts, hours in ((begun, 7), (hour + timedelta(hours=30), 1))
     )  # fmt: skip
     for whom, session, at in (
         (misses, today, today.starts_at),
