@@ -174,12 +174,8 @@ def _try_to_take(wish: Wish, place: Place, values: dict[str, Any], *, now: datet
     return taken
 
 
-FREE_EQUIPMENT = """(select e.resource_id from scheduling_service_equipment e join scheduling_resource r on r.id = e.resource_id
-    where e.service_id = %(service)s and r.is_active and r.location_id = s.location_id and not exists (
-        select from scheduling_appointment x
-         where x.equipment_id = e.resource_id and x.state = any(%(holds)s::text[]) and x.id is distinct from %(id)s::uuid
-           and tstzrange(x.starts_at, x.ends_at) && tstzrange(%(starts_at)s::timestamptz, %(ends_at)s::timestamptz))
-    order by r.name limit 1)"""
+FREE_EQUIPMENT = """scheduling_free_equipment(%(service)s, s.location_id, %(starts_at)s::timestamptz, %(ends_at)s::timestamptz,
+    %(id)s::uuid, %(holds)s::text[])"""
 
 
 def _take_time(wish: Wish, place: Place, values: dict[str, Any]) -> dict[str, Any] | None:

@@ -45,6 +45,22 @@ end
 $body$
 """
 
+FREE_EQUIPMENT = """
+create or replace function scheduling_free_equipment(
+    wanted_service uuid, at_location uuid, begins timestamptz, ends timestamptz, moving uuid, holding text[]
+) returns uuid language plpgsql stable set plan_cache_mode = force_generic_plan as $body$
+begin
+    return (
+        select e.resource_id from scheduling_service_equipment e join scheduling_resource r on r.id = e.resource_id
+         where e.service_id = wanted_service and r.is_active and r.location_id = at_location and not exists (
+            select from scheduling_appointment x
+             where x.equipment_id = e.resource_id and x.state = any(holding) and x.id is distinct from moving
+               and tstzrange(x.starts_at, x.ends_at) && tstzrange(begins, ends))
+         order by r.name limit 1);
+end
+$body$
+"""
+
 # a deadlock is answered here by another try: a savepoint of the application would cost every booking two round trips
 TAKE = """
 create or replace function scheduling_take(
@@ -57,14 +73,8 @@ declare
     tries int := 0;
 begin
     if exists (select from scheduling_service_equipment n where n.service_id = wanted_service) then
-        select e.resource_id into chosen
-          from scheduling_service_equipment e join scheduling_resource r on r.id = e.resource_id
-          join scheduling_session s on s.id = wanted_session and s.location_id = r.location_id
-         where e.service_id = wanted_service and r.is_active and not exists (
-            select from scheduling_appointment x
-             where x.equipment_id = e.resource_id and x.state = any(holding)
-               and tstzrange(x.starts_at, x.ends_at) && tstzrange(begins, ends))
-         order by r.name limit 1;
+        select scheduling_free_equipment(wanted_service, s.location_id, begins, ends, null, holding) into chosen
+          from scheduling_session s where s.id = wanted_session;
         if chosen is null then
             return;
         end if;
@@ -99,6 +109,10 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(
             WISH, "drop function scheduling_wish(uuid, uuid, uuid, timestamptz, timestamptz, uuid, text[])"
+        ),
+        migrations.RunSQL(
+            FREE_EQUIPMENT,
+            "drop function scheduling_free_equipment(uuid, uuid, timestamptz, timestamptz, uuid, text[])",
         ),
         migrations.RunSQL(
             TAKE,
