@@ -4,11 +4,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from careloop.kernel import sql
 from careloop.patients.tests.make import patient
 from careloop.scheduling.models import Appointment, Session
 from careloop.scheduling.tests.make import MORNING, Clinic, book, clinic, session
 from careloop.waitingroom import services
-from careloop.waitingroom.models import QueueRules
+from careloop.waitingroom.models import QueueRules, Ticket
 
 START = MORNING  # 9:00 in Taipei
 MINUTE = timedelta(minutes=1)
@@ -54,3 +55,25 @@ def rules(**values: Any) -> None:
     """Set the organization's rules."""
     QueueRules.objects.filter(practitioner=None, session=None).delete()
     QueueRules.objects.create(**values)
+
+
+def told(ticket, *kinds):
+    """Return what happened to a ticket: the kinds of its events, or the payloads of some kinds."""
+    rows = sql.rows(
+        "select kind, payload from events_event where payload->>'ticket_id' = %s and kind like 'queue.%%' order by id",
+        [str(ticket["id"])],
+    )
+    return [row["payload"] if kinds else row["kind"] for row in rows if not kinds or row["kind"] in kinds]
+
+
+def state(ticket):
+    """Return the state of a ticket as it is now."""
+    return Ticket.objects.get(pk=ticket["id"]).state
+
+
+def labels(held, *, now=START):
+    """Return the numbers that wait, in the order in which they are called."""
+    from careloop.waitingroom.queues import lock, order_of
+
+    known = dict(Ticket.objects.filter(session=held).values_list("pk", "label"))
+    return [known[one.id] for one in order_of(lock(held.pk, now=now), now=now)]
