@@ -20,6 +20,10 @@ PERMISSIONS: dict[str, str | Promise] = {
     "queue.run": _("Check patients in and call them"),
     "payments.manage": _("See payments and ask patients to pay"),
     "payments.refund": _("Give payments back"),
+    "loyalty.view": _("See members, their points and tiers"),
+    "loyalty.desk": _("Join members and redeem at the desk"),
+    "loyalty.adjust": _("Give and take points by hand"),
+    "loyalty.manage": _("Set up membership, tiers and rewards"),
     "segments.view": _("See segments"),
     "segments.edit": _("Build segments"),
     "journeys.view": _("See care journeys"),
@@ -61,7 +65,7 @@ def _role(name: str, label: Promise, description: Promise, *permissions: str) ->
 _CARE = (
     "patients.view", "patients.edit", "patients.reveal", "records.view", "consent.edit", "followups.view",
     "followups.edit", "segments.view", "journeys.view", "messages.view", "messages.send", "reports.view", "schedule.view",
-    "schedule.book", "queue.run",
+    "schedule.book", "queue.run", "loyalty.view",
 )  # fmt: skip
 
 ROLES: dict[str, Role] = {
@@ -76,13 +80,14 @@ ROLES: dict[str, Role] = {
               "patients.view", "patients.edit", "patients.reveal", "consent.edit", "followups.view",
               "followups.edit", "segments.view", "segments.edit", "journeys.view", "journeys.edit",
               "messages.view", "messages.send", "imports.run", "reports.view", "schedule.view", "schedule.book",
-              "schedule.manage", "queue.run", "payments.manage", "payments.refund"),
+              "schedule.manage", "queue.run", "payments.manage", "payments.refund", "loyalty.view",
+              "loyalty.desk"),
         _role("marketing", _("Marketing"), _("Plans messages and measures them; sees no clinical records."),
               "patients.view", "segments.view", "segments.edit", "journeys.view", "journeys.edit",
-              "messages.view", "messages.templates", "reports.view"),
+              "messages.view", "messages.templates", "reports.view", "loyalty.view", "loyalty.manage"),
         _role("privacy_officer", _("Privacy officer"), _("Watches over consent, notices and access."),
               "patients.view", "patients.reveal", "patients.export", "records.view", "consent.edit", "messages.view",
-              "reports.view", "settings.legal", "policy.sign_off", "audit.view"),
+              "reports.view", "settings.legal", "policy.sign_off", "audit.view", "loyalty.view"),
         _role("it", _("IT"), _("Keeps the installation running; sees no patients."),
               "settings.organization", "settings.staff", "settings.channels", "api.tokens", "system.health",
               "audit.view"),

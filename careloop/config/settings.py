@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "careloop.journeys",
     "careloop.reminders",
     "careloop.payments",
+    "careloop.loyalty",
     "careloop.insights",
     "careloop.integrations",
     "careloop.integrations.channels",

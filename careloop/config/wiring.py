@@ -9,7 +9,7 @@ from django.conf import settings
 DECLARATIONS = ("events", "handlers", "slots")
 SLICES = (
     "events", "audit", "accounts", "policy", "patients", "consent", "records", "followups", "scheduling", "waitingroom", "facts",
-    "messaging", "segments", "journeys", "reminders", "payments", "insights", "integrations", "integrations.imports", "integrations.channels",
+    "messaging", "segments", "journeys", "reminders", "payments", "loyalty", "insights", "integrations", "integrations.imports", "integrations.channels",
     "integrations.icalendar", "integrations.payments", "portal", "api", "web",
 )  # fmt: skip
 

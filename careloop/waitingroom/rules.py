@@ -113,7 +113,11 @@ def _mixed(tickets: Sequence[Standing], rules: Rules, *, place_in_round: int, no
         return sorted(
             tickets, key=lambda one: (one.is_transferred, one.since if one.is_transferred else now, one.number)
         )
-    booked = sorted((one for one in tickets if not one.is_walk_in), key=lambda one: (one.planned_at, one.number))
+    # planned for the same minute: the session's own patient before one sent over from another
+    booked = sorted(
+        (one for one in tickets if not one.is_walk_in),
+        key=lambda one: (one.planned_at, one.is_transferred, one.number),
+    )
     walk_ins = sorted((one for one in tickets if one.is_walk_in), key=lambda one: (one.since, one.number))
     if rules.order == "BOOKED_FIRST":
         due = [one for one in booked if one.planned_at <= now]

@@ -71,6 +71,14 @@ SECTIONS: list[Section] = [
         Item(pgettext_lazy("navigation", "Segments"), "segments:list", "filter", "segments.view"),
         Item(pgettext_lazy("navigation", "Care journeys"), "journeys:list", "route", "journeys.view"),
     )),
+    Section(pgettext_lazy("navigation", "Membership"), (
+        Item(pgettext_lazy("navigation", "Members"), "membership:home", "id-badge-2", "loyalty.view"),
+        Item(pgettext_lazy("navigation", "Tiers"), "tiers:list", "trophy", "loyalty.view"),
+        Item(pgettext_lazy("navigation", "Rewards"), "rewards:home", "gift", "loyalty.view"),
+        Item(pgettext_lazy("navigation", "Referrals"), "referrals:home", "affiliate", "loyalty.view"),
+        Item(pgettext_lazy("navigation", "Draws"), "draws:list", "ticket", "loyalty.view"),
+        Item(pgettext_lazy("navigation", "Legal guard"), "guard:home", "shield-check", ("loyalty.manage", "policy.sign_off")),
+    )),
     Section("", (
         Item(pgettext_lazy("navigation", "Messages"), "messaging:list", "messages", "messages.view"),
         Item(pgettext_lazy("navigation", "Payments"), "payments:list", "credit-card", "payments.manage"),

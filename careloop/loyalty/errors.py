@@ -1,0 +1,1 @@
+"""What membership refuses, in words."""
