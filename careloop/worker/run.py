@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from django.db import connection
 from django.utils import timezone
 from procrastinate import App
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import ConnectorException
 
 from careloop.audit.services import Actor, acting_as
 from careloop.events.readers import run_all
@@ -131,8 +133,10 @@ async def _rescue(queue: App, stalled_after: float) -> None:
     while True:
         try:
             for job in await queue.job_manager.get_stalled_jobs(seconds_since_heartbeat=stalled_after):
-                await queue.job_manager.retry_job(job)
-                log.warning("job.rescued", job=job.id, task=job.task_name)
+                # another worker may have put it back in the meantime: the queue refuses the second
+                with suppress(ConnectorException):
+                    await queue.job_manager.retry_job(job)
+                    log.warning("job.rescued", job=job.id, task=job.task_name)
         except Exception:
             log.exception("rescue.failed")
         await asyncio.sleep(stalled_after / 2)

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from django.db import connections
@@ -54,6 +54,13 @@ def kill_after(pid: int, seconds: float) -> None:
     os.waitpid(pid, 0)
 
 
+def kill_each(workers: Iterable[tuple[int, float]]) -> None:
+    """Kill several at once, each after its own seconds from now."""
+    begun = time.monotonic()
+    for pid, seconds in sorted(workers, key=lambda one: one[1]):
+        kill_after(pid, max(0.0, begun + seconds - time.monotonic()))
+
+
 def work_until(done: Callable[[], bool], *, timeout: float = 90) -> None:
     """Let an undisturbed worker run until `done`, then stop it in good order."""
     pid = start_worker()
@@ -69,6 +76,6 @@ def work_until(done: Callable[[], bool], *, timeout: float = 90) -> None:
         kill_after(pid, 0.5)
 
 
-def some_time(dice: random.Random) -> float:
+def some_time(dice: random.Random, *, most: float = 0.6) -> float:
     """A random moment of a worker's first moments: while starting, claiming, working, committing."""
-    return dice.uniform(0.02, 0.6)
+    return dice.uniform(0.02, most)
