@@ -24,6 +24,20 @@ NOW = datetime(2026, 3, 16, 2, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
 
 
+# Long stories first, on one process; short tests are what an idle process can take over at the end.
+LONG = (
+    "tests/browser/",
+    "tests/installed/",
+    "tests/crash/",
+    "careloop/messaging/tests/test_crash.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run what takes long first: a long test that begins last keeps one core and leaves the others idle."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop this process's server; the one that started the others removes the folder of all."""
     from careloop.config.database import database

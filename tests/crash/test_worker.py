@@ -103,4 +103,6 @@ def test_two_hundred_kills_leave_every_effect_exactly_once(
     close_connections()
     assert set(found) == expected
     assert {name: n for name, n in found.items() if n != 1} == {}
-    assert done_while_dying > len(expected) / 50, f"{done_while_dying} of {len(expected)} before the end: the kills came before any work"
+    assert done_while_dying > len(expected) / 50, (
+        f"{done_while_dying} of {len(expected)} before the end: the kills came before any work"
+    )

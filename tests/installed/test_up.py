@@ -1,21 +1,23 @@
-"""`careloop up` for real: a data folder of its own, a small demo clinic, processes that fall and rise, and a clean end.
+"""`careloop up` for real, from the wheel: a data folder of its own, a small demo clinic, processes that fall and rise, and a clean end.
 
 The tests share one installation and tell its story from top to bottom.
 """
 
 import http.client
+import http.cookiejar
 import json
 import os
+import re
 import signal
 import socket
 import stat
 import subprocess
 import urllib.request
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 
-from careloop.cli.tests.conftest import Installation, alive, children_of, members_of, until
+from tests.installed.conftest import Installation, alive, children_of, members_of, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 PATIENTS = "40"
@@ -54,6 +56,28 @@ class Running:
         return until(lambda: children_of(self.pid).get(name))
 
 
+class Browser:
+    """Signs in and reads pages as a person's browser does, without scripts."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address.rstrip("/")
+        jar = http.cookiejar.CookieJar()
+        self.opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(jar)
+        )
+
+    def get(self, path: str) -> str:
+        with self.opener.open(self.address + path, timeout=60) as answer:
+            return answer.read().decode()
+
+    def post(self, path: str, page: str, **fields: str) -> tuple[str, str]:
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)[1]
+        body = urlencode(fields | {"csrfmiddlewaretoken": token}).encode()
+        request = urllib.request.Request(self.address + path, body, {"Referer": self.address + path})
+        with self.opener.open(request, timeout=60) as answer:
+            return answer.url, answer.read().decode()
+
+
 @pytest.fixture(scope="module")
 def started(installation: Installation):
     process = installation.start("up", "--demo", "--patients", PATIENTS, "--port", "0", "--json")
@@ -74,6 +98,32 @@ def test_it_answers_over_http(started):
     assert started.get("/healthz") == 200
     assert started.get("/accounts/login/") == 200
     assert started.get("/patients/") == 302
+
+
+def test_the_program_that_runs_is_the_wheels(started, installation):
+    told = subprocess.run(
+        [installation.python, "-c", "import careloop; print(careloop.__file__)"], cwd=installation.folder,
+        env=installation.environment, capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+
+    assert told.startswith(str(installation.folder)), told
+
+
+def test_the_front_desk_signs_in_and_sees_today(started):
+    desk = next(user for user in started.answer["demo"]["users"] if user["role"] == "front_desk")
+    browser = Browser(started.address)
+
+    login = browser.get("/accounts/login/")
+    url, today = browser.post(
+        "/accounts/login/", login, login=desk["email"], password=started.answer["demo"]["password"]
+    )
+
+    assert urlsplit(url).path == "/"
+    assert "今日" in today
+    assert desk["name"] in today
+    assert "林淑芬" in browser.get("/patients/?q=" + quote("林淑芬"))
+    style = re.search(r'href="(/static/[^"]+\.css)"', today)[1]
+    assert len(browser.get(style)) > 1000
 
 
 def test_the_demo_has_the_size_asked_for(started, installation):
