@@ -120,9 +120,12 @@ def _joined(verdicts: list[tuple[str, str, Verdict]], declared: str) -> TextVerd
     return TextVerdict(answer, tuple(once.values()), effective, declared)
 
 
-def check_texts(texts: Mapping[str, Mapping[str, Any]], *, message_class: str, now: datetime) -> TextVerdict:
+def check_texts(
+    texts: Mapping[str, Mapping[str, Any]], *, message_class: str, now: datetime, checker: policy.Checker | None = None
+) -> TextVerdict:
     """Ask the legal rules about every language and channel of a text, as it will look with its refusal line."""
     organization = _organization()
+    checker = checker or policy.checker_for(organization)
     verdicts: list[tuple[str, str, Verdict]] = []
     for language, entry in texts.items():
         for channel in CHANNEL_ORDER:
@@ -131,7 +134,7 @@ def check_texts(texts: Mapping[str, Mapping[str, Any]], *, message_class: str, n
                 continue
             labels = [item["label"] for item in (*entry.get("quick_replies", ()), *entry.get("buttons", ()))]
             whole = "\n".join([str(entry.get("subject", "")) if channel == "email" else "", source, *labels]).strip()
-            verdicts.append((language, channel, _ask(whole, message_class, channel, organization)))
+            verdicts.append((language, channel, _ask(whole, message_class, channel, organization, checker)))
     return _joined(verdicts, message_class)
 
 
@@ -141,11 +144,13 @@ def check_words(text: str, *, message_class: str, channel: str, now: datetime) -
     return _joined([("", channel, verdict)], message_class)
 
 
-def _ask(text: str, message_class: str, channel: str, organization: Organization) -> Verdict:
+def _ask(
+    text: str, message_class: str, channel: str, organization: Organization, checker: policy.Checker | None = None
+) -> Verdict:
     marketing = message_class == MessageClass.MARKETING
     return policy.check_text(
         text, message_class=message_class, channel=channel, organization=organization,
-        opt_out=marketing, one_click=channel == "email",
+        opt_out=marketing, one_click=channel == "email", checker=checker,
     )  # fmt: skip
 
 
@@ -209,11 +214,24 @@ def publish(*, version_id: UUID, by: Any, now: datetime) -> TemplateVersion:
         NotPublishable: a placeholder is unknown or written wrongly, a language lacks its text or subject, or a legal rule
             says no; the sentence says which.
     """
+    version = TemplateVersion.objects.select_for_update().select_related("template").get(pk=version_id)
+    if version.published_at is None:
+        _make_public(version, by=by, now=now)
+        version.save()
+        _note_published(version)
+    return version
+
+
+def _note_published(version: TemplateVersion) -> None:
+    audit.record(
+        "template.published", target=("message_template", version.template_id), details={"number": version.number}
+    )
+
+
+def _make_public(version: TemplateVersion, *, by: Any, now: datetime, checker: policy.Checker | None = None) -> None:
+    """Fill in what a published version holds, after everything that `publish` refuses."""
     from django.utils.translation import gettext as _
 
-    version = TemplateVersion.objects.select_for_update().select_related("template").get(pk=version_id)
-    if version.published_at is not None:
-        return version
     if "zh-hant" not in version.texts:
         raise NotPublishable(why=_("the text in Traditional Chinese is missing"))
     if any(not entry.get("subject") for entry in version.texts.values()):
@@ -229,7 +247,7 @@ def publish(*, version_id: UUID, by: Any, now: datetime) -> TemplateVersion:
         raise NotPublishable(why=str(rendering.WHY_TEXT.get(problem.reason, problem.reason))) from None
     if unknown := rendering.unknown_names(names):
         raise NotPublishable(why=_("unknown placeholders: %(names)s") % {"names": ", ".join(sorted(unknown))})
-    verdict = check_texts(version.texts, message_class=version.template.message_class, now=now)
+    verdict = check_texts(version.texts, message_class=version.template.message_class, now=now, checker=checker)
     if not verdict.may_be_sent:
         raise NotPublishable(why=verdict.sentence)
     if verdict.reclassified:
@@ -237,11 +255,6 @@ def publish(*, version_id: UUID, by: Any, now: datetime) -> TemplateVersion:
     version.variables, version.required = sorted(names), sorted(required)
     version.verdict = verdict.stored()
     version.published_at, version.published_by = now, by
-    version.save()
-    audit.record(
-        "template.published", target=("message_template", version.template_id), details={"number": version.number}
-    )
-    return version
 
 
 @transaction.atomic
@@ -284,18 +297,22 @@ def library() -> tuple[dict[str, Any], ...]:
 def install_library(*, now: datetime) -> int:
     """Give the current organization the library's templates it does not have yet, published; return how many are new."""
     known = set(MessageTemplate.objects.values_list("key", flat=True))
-    new = 0
-    for entry in library():
-        if entry["key"] in known:
-            continue
-        template = MessageTemplate.objects.create(
+    missing = [entry for entry in library() if entry["key"] not in known]
+    checker = policy.checker_for(_organization())
+    versions = []
+    for entry in missing:
+        template = MessageTemplate(
             key=entry["key"], name=entry["name"], description=entry["description"], message_class=entry["class"],
             is_library=True, created_at=now,
         )  # fmt: skip
-        draft = save_draft(template=template, texts=entry["texts"], by=None, now=now)
-        publish(version_id=draft.pk, by=None, now=now)
-        new += 1
-    return new
+        version = TemplateVersion(template=template, number=1, texts=tidy(entry["texts"]), created_at=now)
+        _make_public(version, by=None, now=now, checker=checker)
+        versions.append(version)
+    MessageTemplate.objects.bulk_create(version.template for version in versions)
+    TemplateVersion.objects.bulk_create(versions)
+    for version in versions:
+        _note_published(version)
+    return len(versions)
 
 
 def _organization() -> Organization:

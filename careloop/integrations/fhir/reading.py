@@ -301,6 +301,8 @@ def notes(annotations: Any) -> str | None:
 
 
 def joined(texts: Iterable[Any], between: str) -> str | None:
+    if type(texts) is dict:
+        raise TypeError("a list of texts was expected")  # its keys would be taken for texts
     return between.join(text for text in texts if text) or None
 
 

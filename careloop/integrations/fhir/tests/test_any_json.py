@@ -146,3 +146,7 @@ def test_every_example_is_good_before_it_is_changed():
         mapper = Mapper(zone=TAIPEI, now=NOW, report=Report())
         mapper.take(parse(bytearray(orjson.dumps(resource)), "x.json", Limits()))
         assert not mapper.refused, mapper.refused
+
+
+def test_a_key_is_never_taken_for_a_text():
+    check({**of_patient("AllergyIntolerance", code=coded("1")), "category": {"\0": None}})
