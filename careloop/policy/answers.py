@@ -78,7 +78,7 @@ class LazySentence:
 
     __slots__ = ("fields", "template", "text")
 
-    def __init__(self, template: str | Promise, *, text: str, fields: str) -> None:
+    def __init__(self, template: str | Promise, *, text: object, fields: str) -> None:
         self.template = template
         self.text = text
         self.fields = fields

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from careloop.kernel.errors import DomainError
+from careloop.policy.answers import Verdict
 
 
 class ReasonNeeded(DomainError):
@@ -37,3 +38,26 @@ class ContactUnreadable(DomainError):
     code = "policy.contact_unreadable"
     message = _("This is neither a web address nor a telephone number.")
     status = 422
+
+
+class StaysForbidden(DomainError):
+    code = "policy.stays_forbidden"
+    message = _("Rule %(rules)s forbids this; a sign-off cannot change that.")
+
+
+class AlreadyWithdrawn(DomainError):
+    code = "policy.already_withdrawn"
+    message = _("This sign-off was taken back on %(day)s.")
+
+
+class OfferStopped(DomainError):
+    """A rule stops what membership offers; `verdict` says which, why, and whether a sign-off would help."""
+
+    code = "policy.offer_stopped"
+    message = _("Stopped by rule %(rules)s: %(why)s")
+    status = 422
+
+    def __init__(self, verdict: Verdict) -> None:
+        said = dict.fromkeys(str(match.message) for match in verdict.matches if match.answer == verdict.answer)
+        super().__init__(rules=", ".join(verdict.reasons), why=" ".join(said))
+        self.verdict = verdict

@@ -3,6 +3,8 @@
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from careloop.kernel.ids import uuid7
 from careloop.policy.answers import Answer
@@ -44,19 +46,30 @@ class PolicyOverride(TenantModel):
 
 
 class PolicySignOff(TenantModel):
-    """A named approver took responsibility for one exact text under the rules that asked for it.
+    """A named approver took responsibility for one exact text or offer under the rules that asked for it.
 
-    Evidence: rows are added, never edited. `text_hash` is SHA-256 of the cleaned text, so another wording
-    needs another sign-off; the text itself is kept so that an inspector can read what was approved.
+    Evidence: rows are added, never edited. For a text `text_hash` is SHA-256 of the cleaned text, for an offer its fingerprint
+    (what it is, its words, and whether members or everybody sees it), so any change needs another sign-off; the text itself is
+    kept so that an inspector can read what was approved. `document` names what it rests on: a reference, or the name of a file
+    whose SHA-256 is `document_hash` (the file stays with the clinic). A withdrawal is a row of its own.
     """
 
     append_only = True
+
+    class Subject(models.TextChoices):
+        TEXT = "TEXT", _("Wording")
+        OFFER = "OFFER", pgettext_lazy("sign-off", "Offer")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     rule_ids = ArrayField(models.CharField(max_length=20))
     text_hash = models.BinaryField(max_length=32)
     text = models.TextField()
+    subject = models.CharField(max_length=5, choices=Subject, default=Subject.TEXT, db_default="TEXT")
+    kind = models.CharField(max_length=20, default="", db_default="", blank=True)
+    audience = models.CharField(max_length=6, default="", db_default="", blank=True)
     reason = models.TextField()
+    document = models.CharField(max_length=200, default="", db_default="", blank=True)
+    document_hash = models.BinaryField(max_length=32, default=b"", db_default=b"")
     approver = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     approved_at = models.DateTimeField()
 
@@ -67,6 +80,25 @@ class PolicySignOff(TenantModel):
             models.CheckConstraint(condition=~models.Q(rule_ids=[]), name="policy_sign_off_has_rules"),
         ]
         indexes = [models.Index(fields=["organization", "text_hash"], name="policy_sign_off_text")]
+
+
+class PolicyWithdrawal(TenantModel):
+    """A sign-off that no longer counts from a moment on, and who says so, and why."""
+
+    append_only = True
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    sign_off = models.ForeignKey(PolicySignOff, models.PROTECT, related_name="withdrawals", db_index=False)
+    reason = models.TextField()
+    withdrawn_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    withdrawn_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "policy_withdrawal"
+        constraints = [
+            models.CheckConstraint(condition=~models.Q(reason=""), name="policy_withdrawal_has_reason"),
+            models.UniqueConstraint(fields=["organization", "sign_off"], name="policy_withdrawal_once"),
+        ]
 
 
 class RegisteredContact(TenantModel):

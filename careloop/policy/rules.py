@@ -21,6 +21,7 @@ __all__ = [
     "Message",
     "Recipient",
     "Segment",
+    "answer_of",
     "judge_consent",
     "judge_message",
     "judge_recipient",
@@ -109,7 +110,7 @@ def judge_message(message: Message, rules: Iterable[Rule], overrides: Overrides 
     marketing rules (opt-out, superlatives) then apply to it. Source: law.md A6, Medical Care Act art. 87.
     """
     overrides = overrides or {}
-    asked = [rule for rule in rules if rule.about == "message"]
+    asked = [rule for rule in rules if rule.about == "message" or (rule.about == "offer" and rule.words)]
     matches: list[Match] = []
     effective = message.message_class
     for rule in asked:
@@ -131,7 +132,7 @@ def _covers(rule: Rule, message: Message, message_class: MessageClass | None) ->
 
 
 def _matches(rule: Rule, message: Message, overrides: Overrides) -> list[Match]:
-    answer, overridden = _answer(rule, message.audience, overrides)
+    answer, overridden = answer_of(rule, message.audience, overrides)
     if answer == Answer.ALLOW and not overridden:
         return []
     spans = CHECKS[rule.check](message) if rule.check else _word_spans(rule, message.folded)
@@ -154,7 +155,8 @@ def _word_spans(rule: Rule, folded: Folded) -> list[Span]:
     return [folded.span(start, end) for words in rule.words for start, end in words.find(folded)]
 
 
-def _answer(rule: Rule, audience: str, overrides: Overrides) -> tuple[Answer, bool]:
+def answer_of(rule: Rule, audience: str, overrides: Overrides) -> tuple[Answer, bool]:
+    """Return a rule's answer, and whether it is the organization's own."""
     if rule.id in overrides and not rule.fixed:
         return overrides[rule.id], True
     return rule.answers[audience], False
@@ -226,7 +228,7 @@ def _verdict(
 ) -> Verdict:
     matches = []
     for rule in rules:
-        answer, overridden = _answer(rule, "one", overrides)
+        answer, overridden = answer_of(rule, "one", overrides)
         matches.append(
             Match(
                 rule.id,

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Self
 
 from careloop.policy.answers import Answer, MessageClass
 from careloop.policy.sentences import SENTENCES, SUBJECTS
 from careloop.policy.wording import Words, compile_words
 
-FILES = ("advertising.toml", "consent.toml", "health_words.toml", "sending.toml")
+FILES = ("advertising.toml", "consent.toml", "health_words.toml", "membership.toml", "sending.toml")
 PROFILES = ("TW", "CN", "INTL")
 
 
@@ -26,11 +26,36 @@ class RuleFileError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class OfferWhen:
+    """Which offers of membership a rule is about: all of what is named must fit; an empty set fits everything.
+
+    `from_value_minor` and `currency` limit it to offers worth that much; see `offers` for the codes.
+    """
+
+    kinds: frozenset[str] = frozenset()
+    earns_by: frozenset[str] = frozenset()
+    gives: frozenset[str] = frozenset()
+    except_kinds: frozenset[str] = frozenset()
+    except_earns_by: frozenset[str] = frozenset()
+    from_value_minor: int = 0
+    currency: str = ""
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any]) -> Self:
+        """Read one `[[rule.offers]]` table of a rule file; TypeError when it holds something unknown."""
+        read: dict[str, Any] = {
+            key: frozenset(value) if isinstance(value, list) else value for key, value in table.items()
+        }
+        return cls(**read)
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule as the data file states it.
 
     `answers` gives the answer for one member's message and for what is said in public. `words` find spans of
-    text, `check` names a condition in `rules.CHECKS`. `fixed` rules cannot be changed by an organization.
+    text, `check` names a condition in `rules.CHECKS`, `offers` says which offers of membership it stops, with a
+    sentence of their own. `fixed` rules cannot be changed by an organization.
     """
 
     id: str
@@ -52,6 +77,8 @@ class Rule:
     fixed: bool
     parameters: Mapping[str, Any] = field(default_factory=dict)
     examples: Mapping[str, Any] = field(default_factory=dict)
+    offers: tuple[OfferWhen, ...] = ()
+    offer_sentence: str = ""
 
     @property
     def message(self) -> str:
@@ -82,8 +109,9 @@ class Rule:
 
 
 def _rule(table: dict[str, Any], groups: dict[str, list[Words]]) -> Rule:
-    if table["sentence"] not in SENTENCES:
-        raise RuleFileError(f"{table['id']}: no sentence {table['sentence']!r}")
+    for sentence in (table["sentence"], table.get("offer_sentence", table["sentence"])):
+        if sentence not in SENTENCES:
+            raise RuleFileError(f"{table['id']}: no sentence {sentence!r}")
     if not set(table["profiles"]) <= set(PROFILES):
         raise RuleFileError(f"{table['id']}: unknown profile")
     if not (table.get("source") and table.get("legal_base")):
@@ -109,6 +137,8 @@ def _rule(table: dict[str, Any], groups: dict[str, list[Words]]) -> Rule:
         fixed=table.get("fixed", False),
         parameters=table.get("parameters", {}),
         examples=table.get("examples", {}),
+        offers=tuple(map(OfferWhen.of, table.get("offers", []))),
+        offer_sentence=table.get("offer_sentence", table["sentence"]),
     )
 
 

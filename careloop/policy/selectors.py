@@ -1,6 +1,7 @@
 """Reading the rules in force and what the organization decided about them."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
@@ -76,8 +77,18 @@ def text_hash(text: str) -> bytes:
 
 def signed_off_rules(text: str) -> frozenset[str]:
     """Return the rules for which somebody has signed off exactly this text."""
-    lists = PolicySignOff.objects.filter(text_hash=text_hash(text)).values_list("rule_ids", flat=True)
-    return frozenset(rule_id for rule_ids in lists for rule_id in rule_ids)
+    digest = text_hash(text)
+    return standing_sign_offs([digest]).get(digest, frozenset())
+
+
+def standing_sign_offs(hashes: Collection[bytes]) -> dict[bytes, frozenset[str]]:
+    """Return the rules that somebody has signed off and not taken back, by the hash of a text or an offer: one query."""
+    found: dict[bytes, frozenset[str]] = {}
+    if hashes:
+        rows = PolicySignOff.objects.filter(text_hash__in=hashes, withdrawals__isnull=True)
+        for digest, rule_ids in rows.values_list("text_hash", "rule_ids"):
+            found[bytes(digest)] = found.get(bytes(digest), frozenset()) | frozenset(rule_ids)
+    return found
 
 
 def registered_contacts() -> frozenset[str]:

@@ -49,6 +49,31 @@ SENTENCES: dict[str, str | Promise] = {
     "looks_like_government": _(
         "“%(text)s” looks like a government text message from 111, which a clinic may not imitate."
     ),
+    "benefit_offer": _(
+        "“%(text)s” is a benefit of value for patients. Clinics may not announce it; for members only it needs a sign-off."
+    ),
+    "health_action": _(
+        "“%(text)s” rewards something other than a visit or a purchase with something other than care. "
+        "Whether that is lawful is not settled, so a named person takes responsibility for it."
+    ),
+    "not_low_value": _("“%(text)s” is worth too much to be a small service; what is worth more counts as a gift."),
+    "free_care": _("“%(text)s” gives care away as a present, which clinics may not do."),
+    "draw": _("“%(text)s”: clinics may not announce draws; for members only it needs a sign-off."),
+    "tier_gift": _(
+        "“%(text)s” is a present for reaching a tier. A tier may change service, not hand out goods or points."
+    ),
+    "tier_gift_words": _("“%(text)s” promises a present or a lower price for a tier."),
+    "tier_price": _("“%(text)s”: a tier may change service, never the price of care."),
+    "referral": _("“%(text)s”: whoever brings patients may be thanked, not paid."),
+    "referral_words": _("“%(text)s” promises something of value for bringing patients; thanks are allowed."),
+    "review": _("“%(text)s”: reviews, likes and shares may be asked for, not paid for."),
+    "review_words": _(
+        "“%(text)s” pays for a review, a like or a share; asking every patient for an opinion is allowed."
+    ),
+    "copay": _("“%(text)s”: the co-payment is set by law and may not be given away."),
+    "copay_words": _("“%(text)s” gives away the co-payment, which is set by law."),
+    "nhi": _("“%(text)s”: care that health insurance pays may earn nothing."),
+    "nhi_words": _("“%(text)s” promises something for care that health insurance pays."),
 }
 
 # What kind of thing a rule judges, for the list of rules in force.
@@ -58,4 +83,5 @@ SUBJECTS: dict[str, str | Promise] = {
     "consent": _("Question for consent"),
     "recipient": _("Person written to"),
     "timing": _("Time and number"),
+    "offer": _("What membership offers"),
 }

@@ -17,15 +17,17 @@ from careloop.policy.errors import (
     ContactUnreadable,
     NotAnApprover,
     NothingToSignOff,
-    ReasonNeeded,
     RuleFixed,
     RuleUnknown,
 )
 from careloop.policy.models import PolicyOverride, PolicySignOff, RegisteredContact
+from careloop.policy.reasons import reason_given
 from careloop.policy.ruleset import Rule, rules_on
+from careloop.policy.signing import check_offer as check_offer
+from careloop.policy.signing import check_offers as check_offers
+from careloop.policy.signing import sign_off_offer as sign_off_offer
+from careloop.policy.signing import withdraw_sign_off as withdraw_sign_off
 from careloop.tenancy.models import Organization
-
-LEAST_REASON = 5
 
 
 @dataclass(frozen=True)
@@ -156,13 +158,6 @@ def _in_force(organization: Organization, on: date | None) -> tuple[tuple[Rule, 
     return rules_on(organization.legal_profile, on), selectors.override_answers()
 
 
-def _needs_reason(reason: str) -> str:
-    reason = clean(reason)
-    if len(reason) < LEAST_REASON:
-        raise ReasonNeeded(least=LEAST_REASON)
-    return reason
-
-
 @transaction.atomic
 def record_sign_off(
     *,
@@ -186,7 +181,7 @@ def record_sign_off(
     """
     if not by.can("policy.sign_off"):
         raise NotAnApprover
-    reason = _needs_reason(reason)
+    reason = reason_given(reason)
     asked = (
         {match.rule_id for match in verdict.matches if match.answer == Answer.SIGN_OFF} if verdict else set(rule_ids)
     )
@@ -194,7 +189,9 @@ def record_sign_off(
     if not named:
         raise NothingToSignOff
     digest = selectors.text_hash(text)
-    earlier = PolicySignOff.objects.filter(text_hash=digest, approver=by.user, rule_ids=named).first()
+    earlier = PolicySignOff.objects.filter(
+        text_hash=digest, approver=by.user, rule_ids=named, withdrawals__isnull=True
+    ).first()
     if earlier:
         return earlier
     sign_off = PolicySignOff.objects.create(
@@ -228,7 +225,7 @@ def override_rule(
     """
     if not by.can("settings.legal"):
         raise NotAnApprover
-    reason = _needs_reason(reason)
+    reason = reason_given(reason)
     today = selectors.local_date(organization, now)
     known = {rule.id: rule for rule in rules_on(organization.legal_profile, today)}
     if rule_id not in known:
