@@ -1,4 +1,37 @@
 """What membership keeps, a file for each part of it."""
 
+from careloop.loyalty.models.coupons import Coupon as Coupon
+from careloop.loyalty.models.coupons import CouponCode as CouponCode
+from careloop.loyalty.models.draws import Draw as Draw
+from careloop.loyalty.models.draws import DrawPrize as DrawPrize
+from careloop.loyalty.models.draws import DrawTicket as DrawTicket
+from careloop.loyalty.models.draws import DrawWinner as DrawWinner
+from careloop.loyalty.models.earning import Earning as Earning
+from careloop.loyalty.models.earning import EarnRule as EarnRule
+from careloop.loyalty.models.greetings import Greeting as Greeting
+from careloop.loyalty.models.greetings import GreetingPlan as GreetingPlan
+from careloop.loyalty.models.greetings import ThanksWish as ThanksWish
+from careloop.loyalty.models.ledger import Entry as Entry
+from careloop.loyalty.models.ledger import EntryNote as EntryNote
+from careloop.loyalty.models.ledger import Lot as Lot
+from careloop.loyalty.models.ledger import LotUse as LotUse
+from careloop.loyalty.models.ledger import PoolMember as PoolMember
+from careloop.loyalty.models.newsletter import Interest as Interest
+from careloop.loyalty.models.newsletter import NewsletterIssue as NewsletterIssue
+from careloop.loyalty.models.partners import Partner as Partner
+from careloop.loyalty.models.partners import Settlement as Settlement
 from careloop.loyalty.models.programme import Account as Account
 from careloop.loyalty.models.programme import Programme as Programme
+from careloop.loyalty.models.programme import Terms as Terms
+from careloop.loyalty.models.referral import Referral as Referral
+from careloop.loyalty.models.referral import ReferralCode as ReferralCode
+from careloop.loyalty.models.referral import ReferralProgramme as ReferralProgramme
+from careloop.loyalty.models.rewards import Redemption as Redemption
+from careloop.loyalty.models.rewards import Reward as Reward
+from careloop.loyalty.models.tiers import MONEY as MONEY
+from careloop.loyalty.models.tiers import Benefit as Benefit
+from careloop.loyalty.models.tiers import BenefitUse as BenefitUse
+from careloop.loyalty.models.tiers import Metric as Metric
+from careloop.loyalty.models.tiers import Tier as Tier
+from careloop.loyalty.models.tiers import TierChange as TierChange
+from careloop.loyalty.models.tiers import TierCriterion as TierCriterion

@@ -40,6 +40,9 @@ class Programme(TenantModel):
     allows_pools = models.BooleanField(default=False, db_default=False, help_text=_("Families may share points."))
     allows_transfers = models.BooleanField(default=False, db_default=False)
     point_value = models.PositiveIntegerField(default=100, db_default=100)
+    cap_day = models.PositiveIntegerField(null=True, blank=True, help_text=_("Points an account earns at most."))
+    cap_month = models.PositiveIntegerField(null=True, blank=True)
+    cap_year = models.PositiveIntegerField(null=True, blank=True)
     terms = models.TextField(blank=True, default="", db_default="")
     opened_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
@@ -57,6 +60,25 @@ class Programme(TenantModel):
         ]  # fmt: skip
 
 
+class Terms(TenantModel):
+    """What members agreed to, word for word: a row for each wording a programme ever had."""
+
+    append_only = True
+
+    id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
+    programme = models.ForeignKey(Programme, models.PROTECT, related_name="+", db_index=False)
+    text = models.TextField()
+    text_hash = models.BinaryField()
+    written_at = models.DateTimeField()
+    written_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        db_table = "loyalty_terms"
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "programme", "text_hash"], name="loyalty_terms_once")
+        ]
+
+
 class Account(TenantModel):
     """Points of somebody, or the other side of what somebody gets and gives.
 
@@ -65,6 +87,9 @@ class Account(TenantModel):
 
     `balance` is a cache of the entries of a PATIENT or POOL, written in the same statement as each entry; the programme's own
     accounts keep none (everybody would wait for their row): theirs is summed when it is asked for.
+
+    `tier` is the one in force: the higher of what was earned (`earned_tier`, kept until `review_on`, or `grace_until` once the review
+    has found too little) and what staff gave (`hand_tier`, through `hand_until`). Written by `careloop.loyalty.tier.standing` only.
     """
 
     class Kind(models.TextChoices):
@@ -88,9 +113,25 @@ class Account(TenantModel):
     member_number = models.CharField(max_length=12, default="", db_default="", db_collation="C")
     balance = models.BigIntegerField(default=0, db_default=0)
     joined_at = models.DateTimeField()
+    joined_how = models.CharField(max_length=10, default="", db_default="", help_text="a code of membership.HOW")
+    terms = models.ForeignKey(Terms, models.PROTECT, null=True, related_name="+", db_index=False)
     joined_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     left_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=1, db_default=1)
+    # no constraints to the tiers: a million are worked out in one statement, and a tier is never deleted
+    tier = models.ForeignKey(
+        "loyalty.Tier", models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
+    tier_since = models.DateField(null=True)
+    earned_tier = models.ForeignKey(
+        "loyalty.Tier", models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
+    review_on = models.DateField(null=True)
+    grace_until = models.DateField(null=True)
+    hand_tier = models.ForeignKey(
+        "loyalty.Tier", models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
+    hand_until = models.DateField(null=True)
 
     class Meta:
         db_table = "loyalty_account"
@@ -116,5 +157,8 @@ class Account(TenantModel):
             ),
         ]  # fmt: skip
         indexes = [
+            models.Index(fields=["organization", "-joined_at", "-id"], name="loyalty_members_by_join", condition=models.Q(kind="PATIENT")),
             models.Index(fields=["organization", "pool"], name="loyalty_account_pool", condition=models.Q(pool__isnull=False)),
+            models.Index(fields=["organization", "review_on"], name="loyalty_account_review", condition=models.Q(review_on__isnull=False)),
+            models.Index(fields=["organization", "hand_until"], name="loyalty_account_hand", condition=models.Q(hand_until__isnull=False)),
         ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Earning: rules as data, what happened becomes points that wait, then final or void."""

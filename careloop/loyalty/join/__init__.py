@@ -1,0 +1,1 @@
+"""Programmes, and who is a member of them."""

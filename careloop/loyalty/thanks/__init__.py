@@ -1,0 +1,1 @@
+"""Referrals, greetings and the newsletter."""

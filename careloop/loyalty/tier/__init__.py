@@ -1,0 +1,1 @@
+"""Tiers: who stands where and why, and what comes with it."""
