@@ -8,5 +8,6 @@ import "./filters.js";
 import "./copy.js";
 import "./insert.js";
 import "./lazy_charts.js";
+import "./scan.js";
 import "./schedule.js";
 import "./hotkeys.js";

@@ -15,6 +15,7 @@ from careloop.api.errors import KeyUsed, NotFound
 from careloop.api.pages import page_of, read_cursor
 from careloop.audit import services as audit
 from careloop.kernel import sql
+from careloop.loyalty.tier import tiers
 from careloop.scheduling import availability, services
 from careloop.scheduling.availability import Free
 from careloop.scheduling.models import Appointment
@@ -114,6 +115,7 @@ def book(
     made = services.book(
         patient_id=body.patient_id, service_id=body.service_id, place=_place(body), source="api", note=body.note, now=now, by=None,
         key=f"api:{idempotency_key}" if idempotency_key else "", online=body.as_patient,
+        more_days=tiers.more_days(body.patient_id, now=now) if body.as_patient else 0,
     )  # fmt: skip
     is_new = made.created_at == now
     if not is_new and not _is_what_was_asked(made, body):
@@ -134,8 +136,15 @@ def _is_what_was_asked(made: Appointment, body: schemas.AppointmentIn) -> bool:
 )
 def move(request: HttpRequest, appointment_id: UUID, body: schemas.MoveIn) -> Any:
     """Give an appointment another place; until the new one is certain the old one is kept."""
+    now = timezone.now()
+    whose = (
+        sql.value("select patient_id from scheduling_appointment where id = %s", [appointment_id])
+        if body.as_patient
+        else None
+    )
     return services.move(
-        appointment_id=appointment_id, place=_place(body), version=body.version, online=body.as_patient, now=timezone.now(), by=None
+        appointment_id=appointment_id, place=_place(body), version=body.version, online=body.as_patient, now=now, by=None,
+        more_days=tiers.more_days(whose, now=now) if whose else 0,
     )  # fmt: skip
 
 

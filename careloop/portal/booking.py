@@ -18,6 +18,7 @@ from django.utils import translation
 from careloop.kernel import sql
 from careloop.kernel.errors import DomainError
 from careloop.kernel.text import clean
+from careloop.loyalty.tier import tiers
 from careloop.portal import errors
 from careloop.portal.limits import Limit, minutes, wait_for
 from careloop.portal.models import Booking
@@ -107,14 +108,18 @@ class Found:
 
 def find(
     service: Service, wanted: Wanted, *, zone: ZoneInfo, now: datetime, patient_id: UUID | None = None,
-    is_first_visit: bool = False, moving: UUID | None = None,
+    is_first_visit: bool = False, moving: UUID | None = None, more_days: int = 0,
 ) -> Found:  # fmt: skip
-    """Return the next days on which a patient can book this service by themselves."""
+    """Return the next days on which a patient can book this service by themselves.
+
+    Args:
+        more_days: how many days earlier than others they may book (`earlier`).
+    """
     earliest = now + timedelta(minutes=service.notice_minutes)
     since = earliest
     if wanted.since is not None:
         since = max(earliest, datetime.combine(wanted.since, time(0), zone))
-    until = now + timedelta(days=service.days_ahead)
+    until = now + timedelta(days=service.days_ahead + more_days)
     found = availability.search(
         service_id=service.pk, now=now, since=since, until=until, practitioner_id=wanted.practitioner_id,
         location_ids=[wanted.location_id] if wanted.location_id else None, weekdays=wanted.weekdays, parts=wanted.parts,
@@ -129,6 +134,11 @@ def find(
     if later is None and len({place.session_id for place in found}) >= SESSIONS_LOOKED_AT - 2 and shown:
         later = shown[-1].on + timedelta(days=1)
     return Found(shown[:DAYS_SHOWN], found[0] if found else None, later)
+
+
+def earlier(patient_id: UUID | None, *, now: datetime) -> int:
+    """Return how many days earlier than others this patient may book, as a member; nobody knows it of a stranger."""
+    return tiers.more_days(patient_id, now=now) if patient_id else 0
 
 
 def _in_time(found: list[Free], earliest: datetime) -> list[Free]:
@@ -235,7 +245,7 @@ def _hold(booking: Booking, place: Place, *, source: str, now: datetime) -> Appo
     return scheduling.book(
         patient_id=booking.patient_id, service_id=booking.service_id, place=place, source=source,
         key=f"portal:{booking.pk}:{booking.attempt}", now=now, by=None, state="pending", held_until=now + scheduling.HOLD,
-        online=True, says_first=booking.says_first,
+        online=True, says_first=booking.says_first, more_days=earlier(booking.patient_id, now=now),
     )  # fmt: skip
 
 

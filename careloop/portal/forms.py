@@ -78,7 +78,18 @@ class NewcomerForm(BirthDateForm):
         widget=forms.TextInput(attrs={"autocomplete": "tel", "inputmode": "tel", "placeholder": "0912-345-678"}),
     )  # fmt: skip
     notice = forms.BooleanField(label=_("I have read how the clinic uses my data."))
-    field_order = ("name", "birth_date", "phone", "notice")
+    referral = forms.CharField(
+        label=_("A friend's code"), max_length=20, required=False,
+        help_text=_("Who gave it to you is thanked when you have been here; they learn that a friend came, not who and not why. Empty: nobody."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "characters"}),
+    )  # fmt: skip
+    shows_name = forms.BooleanField(label=_("They may also see my name"), required=False)
+    field_order = ("name", "birth_date", "phone", "referral", "shows_name", "notice")
+
+    def __init__(self, *args: Any, takes_codes: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not takes_codes:
+            del self.fields["referral"], self.fields["shows_name"]
 
     def clean_name(self) -> str:
         name = clean(self.cleaned_data["name"])
@@ -127,3 +138,12 @@ class CancelForm(forms.Form):
     """Why somebody does not come; nobody has to say."""
 
     note = forms.CharField(label=_("Would you like to say why?"), max_length=200, required=False)
+
+
+class MemberForm(forms.Form):
+    """Agreeing to the terms of a membership."""
+
+    agrees = forms.BooleanField(
+        label=_("I have read the terms and agree"),
+        error_messages={"required": _("Please read the terms and say that you agree.")},
+    )

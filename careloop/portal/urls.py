@@ -2,8 +2,22 @@
 
 from django.urls import path, re_path, register_converter
 
-from careloop.portal import calendars, linked_visits, numbers, paying, views
-from careloop.portal.pages import book, me, public, signing_in, visits, waiting, with_line
+from careloop.portal import calendars, linked_visits, numbers, partner, paying, views
+from careloop.portal.pages import (
+    book,
+    draws,
+    me,
+    member,
+    points,
+    public,
+    referral,
+    rewards,
+    signing_in,
+    tiers,
+    visits,
+    waiting,
+    with_line,
+)
 
 
 class ClinicName:
@@ -34,6 +48,7 @@ urlpatterns = [
     path("p/y/<str:token>/", paying.payment, name="payment"),
     path("p/y/<str:token>/back/", paying.back, name="payment_back"),
     path("p/n/<str:token>/", numbers.from_message, name="linked_number"),
+    path("p/v/<str:token>/", partner.check, name="partner"),
     path(HERE, public.home, name="home"),
     path(HERE + "sign-in/", signing_in.sign_in, name="sign_in"),
     path(HERE + "sign-in/code/", signing_in.code, name="code"),
@@ -54,6 +69,9 @@ urlpatterns = [
     path(HERE + "book/<uuid:service_id>/hold/", book.hold, name="book_hold"),
     path(HERE + "book/<uuid:service_id>/wait/", waiting.join, name="wait"),
     path(HERE + "embed/", book.embed, name="embed"),
+    path(HERE + "member/tier/", tiers.mine, name="my_tier"),
+    path(HERE + "member/points/", points.points, name="points"),
+    path(HERE + "member/points/family/", points.family, name="points_family"),
     path(HERE + "visits/", visits.visits, name="visits"),
     path(HERE + "visits/<uuid:appointment_id>/", visits.visit, name="visit"),
     path(HERE + "visits/<uuid:appointment_id>/confirm/", visits.confirm, name="visit_confirm"),
@@ -72,6 +90,22 @@ urlpatterns = [
     path(HERE + "me/consents/", me.consents, name="consents"),
     path(HERE + "me/family/<uuid:helper_id>/", me.helper, name="helper"),
     path(HERE + "me/line/", with_line.unbind, name="line_unbind"),
+    path(HERE + "member/", member.card, name="member"),
+    path(HERE + "member/join/", member.join, name="member_join"),
+    path(HERE + "member/referral/", referral.referral, name="my_referral"),
+    path(HERE + "member/wishes/", referral.my_wishes, name="my_wishes"),
+    path(HERE + "r/<str:code>/", referral.invited, name="invited"),
+    path(HERE + "member/rewards/", rewards.rewards, name="rewards"),
+    path(HERE + "member/rewards/<uuid:reward_id>/take/", rewards.take, name="reward_take"),
+    path(HERE + "member/rewards/codes/<uuid:redemption_id>/", rewards.reward_code, name="reward_code"),
+    path(HERE + "member/rewards/codes/<uuid:redemption_id>/give-back/", rewards.give_back, name="reward_give_back"),
+    path(HERE + "member/offers/<uuid:coupon_id>/take/", rewards.take_offer, name="offer_take"),
+    path(HERE + "member/coupons/<uuid:code_id>/", rewards.coupon, name="coupon"),
+    path(HERE + "member/", member.card, name="member"),
+    path(HERE + "member/join/", member.join, name="member_join"),
+    path(HERE + "member/draws/", draws.mine, name="draws"),
+    path(HERE + "draws/<uuid:draw_id>/", draws.draw, name="draw"),
+    path(HERE + "draws/<uuid:draw_id>/draw.json", draws.file, name="draw_file"),
     path(HERE + "family/", public.switch, name="switch"),
     path(HERE + "notice/", me.notice_read, name="notice_read"),
     path(HERE + "privacy/", public.privacy, name="privacy"),

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils import translation
 
-from careloop.portal.booking import Wanted, locations_of, practitioners_of
+from careloop.portal.booking import Wanted, earlier, locations_of, practitioners_of
 from careloop.portal.errors import NotYours, TooManyWishes
 from careloop.portal.limits import Limit, wait_for
 from careloop.portal.recognizing import Visitor
@@ -34,9 +34,10 @@ class Wish:
     last: date
 
 
-def last_day(service: Service, today: date) -> date:
-    """Return until when somebody can wait: as far ahead as this service can be booked online."""
-    return today + timedelta(days=max(1, service.days_ahead))
+def last_day(visitor: Visitor, service: Service, today: date) -> date:
+    """Return until when this patient can wait: as far ahead as they can book the service online."""
+    more_days = earlier(visitor.patient_id if visitor.session else None, now=visitor.now)
+    return today + timedelta(days=max(1, service.days_ahead + more_days))
 
 
 def are_ours(service: Service, practitioner_id: UUID | None, location_id: UUID | None) -> bool:
@@ -65,7 +66,7 @@ def join(visitor: Visitor, service: Service, wish: Wish, *, key: str) -> Waitlis
     return waitlist.join(
         patient_id=visitor.patient_id, service_id=service.pk, practitioner_id=wish.practitioner_id, location_id=wish.location_id,
         weekdays=list(wish.weekdays), parts=list(wish.parts), first_date=max(wish.first, today),
-        last_date=min(wish.last, last_day(service, today)), source="portal", key=f"portal:{key}", now=visitor.now, by=None,
+        last_date=min(wish.last, last_day(visitor, service, today)), source="portal", key=f"portal:{key}", now=visitor.now, by=None,
     )  # fmt: skip
 
 

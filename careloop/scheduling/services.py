@@ -108,8 +108,12 @@ def keep(
 @in_turn
 def move(
     *, appointment_id: UUID, place: Place, version: int, now: datetime, by: UUID | None, online: bool = False, service_id: UUID | None = None,
+    more_days: int = 0,
 ) -> Appointment:  # fmt: skip
     """Give an appointment another place, all or nothing: until the new one is certain the old one is kept.
+
+    Args:
+        more_days: how many days earlier than others this patient may book.
 
     Raises:
         As `book`; ChangedMeanwhile, NotInThisState, TooLate.
@@ -130,7 +134,7 @@ def move(
     )
     if online:
         rules.check_may_change(wish.rule, starts_at=found["starts_at"], now=now)
-    check(wish, place, now=now, online=online)
+    check(wish, place, now=now, online=online, more_days=more_days)
     before = _words(found)["when"]
     left = found["session_id"]
     changed = take(wish, place, now=now, values={"id": appointment_id, "now": now})

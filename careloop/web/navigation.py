@@ -76,6 +76,8 @@ SECTIONS: list[Section] = [
         Item(pgettext_lazy("navigation", "Tiers"), "tiers:list", "trophy", "loyalty.view"),
         Item(pgettext_lazy("navigation", "Rewards"), "rewards:home", "gift", "loyalty.view"),
         Item(pgettext_lazy("navigation", "Referrals"), "referrals:home", "affiliate", "loyalty.view"),
+        Item(pgettext_lazy("navigation", "Greetings"), "greetings:list", "cake", "loyalty.view"),
+        Item(pgettext_lazy("navigation", "Newsletter"), "newsletters:list", "mail", "loyalty.view"),
         Item(pgettext_lazy("navigation", "Draws"), "draws:list", "ticket", "loyalty.view"),
         Item(pgettext_lazy("navigation", "Legal guard"), "guard:home", "shield-check", ("loyalty.manage", "policy.sign_off")),
     )),

@@ -15,13 +15,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from careloop.consent import selectors as consent
 from careloop.kernel.errors import DomainError
 from careloop.kernel.money import Money
+from careloop.loyalty.thanks import referrals
+from careloop.loyalty.tier import tiers
 from careloop.portal import booking as bookings
-from careloop.portal import codes, errors, recognizing, registering, waiting
+from careloop.portal import codes, errors, recognizing, referring, registering, waiting
 from careloop.portal.booking import Found, Wanted
 from careloop.portal.entering import for_everybody, show
 from careloop.portal.forms import AddressForm, NewcomerForm
 from careloop.portal.models import Booking
 from careloop.portal.recognizing import Visitor
+from careloop.portal.referring import Carried
 from careloop.scheduling.availability import Free
 from careloop.scheduling.models import PartOfDay, Service
 
@@ -75,9 +78,12 @@ def times(request: HttpRequest, visitor: Visitor, service_id: UUID) -> HttpRespo
     wanted = read_wanted(request, service)
     patient_id = visitor.patient_id if visitor.session else None
     first = wanted.says_first if patient_id is None else False
+    more_days = bookings.earlier(patient_id, now=visitor.now)
     found = bookings.find(
-        service, wanted, zone=zone_of(visitor), now=visitor.now, patient_id=patient_id, is_first_visit=first
-    )
+        service, wanted, zone=zone_of(visitor), now=visitor.now, patient_id=patient_id, is_first_visit=first, more_days=more_days,
+    )  # fmt: skip
+    if more_days and patient_id:
+        tiers.note_offered(patient_id, kinds=["BOOKING_WINDOW"], now=visitor.now)
     if (
         not found.days
         and wanted.since is None
@@ -89,7 +95,7 @@ def times(request: HttpRequest, visitor: Visitor, service_id: UUID) -> HttpRespo
     context = {
         "service": service, "name": bookings.name_of(service), "price": _money(service, visitor),
         "wait_url": f"{wait_url}?{urlencode(kept, doseq=True)}" if kept else wait_url,
-        "asks_first": patient_id is None and service.who == "ANY", "key": uuid4(),
+        "more_days": more_days, "asks_first": patient_id is None and service.who == "ANY", "key": uuid4(),
         **picker(request, service, wanted, found, zone=zone_of(visitor)),
     }  # fmt: skip
     return show(request, visitor, "portal/times.html", context, tab="book")
@@ -213,6 +219,7 @@ def details(request: HttpRequest, visitor: Visitor) -> HttpResponse:
             return refused(request, visitor, booking.service, error)
         if booking.is_new_patient:
             registering.tell_staff(booking.patient_id, is_proved=booking.is_proved, now=visitor.now)
+            referring.claim(request, visitor, booking.patient_id)
         return HttpResponseRedirect(reverse("portal:book_done", args=[visitor.clinic.slug]))
     shown = [
         {**one, "said": request.POST.get(one["key"], ""), "error": missing.get(one["key"], "")} for one in questions
@@ -244,13 +251,19 @@ def _who_page(request: HttpRequest, visitor: Visitor, booking: Booking) -> HttpR
     """Two ways: a code for who was here before, a form for who was not."""
     today = recognizing.today_of(visitor.clinic, visitor.now)
     verify = booking.service.verify_phone and registering.can_verify()
-    form = NewcomerForm(request.POST or None, today=today)
-    if request.method == "POST" and form.is_valid():
+    code = referring.carried(request, visitor)
+    form = NewcomerForm(
+        request.POST or None,
+        today=today,
+        takes_codes=referrals.is_on(),
+        initial={"referral": code.spoken if code else ""},
+    )
+    if request.method == "POST" and form.is_valid() and _reads_code(visitor, form):
         newcomer = registering.Newcomer(
             form.cleaned_data["name"], form.cleaned_data["birth_date"], form.cleaned_data["phone"]
         )
         try:
-            return _register(visitor, booking, newcomer, verify=verify)
+            return _with_code(visitor, form, code, _register(visitor, booking, newcomer, verify=verify))
         except errors.TooOften as error:
             form.add_error(None, str(error))
         except DomainError as error:
@@ -265,6 +278,29 @@ def _who_page(request: HttpRequest, visitor: Visitor, booking: Booking) -> HttpR
         "next": reverse("portal:book_details", args=[visitor.clinic.slug]),
     }  # fmt: skip
     return show(request, visitor, "portal/who_books.html", context, tab="book", status=422 if form.errors else 200)
+
+
+def _reads_code(visitor: Visitor, form: NewcomerForm) -> bool:
+    """Whether the friend's code in the form, if there is one, is somebody's."""
+    try:
+        if typed := form.cleaned_data.get("referral"):
+            form.cleaned_data["referral"] = referring.check(visitor, typed)
+    except DomainError as error:
+        form.add_error("referral", str(error))
+        return False
+    return True
+
+
+def _with_code(visitor: Visitor, form: NewcomerForm, before: Carried | None, response: HttpResponse) -> HttpResponse:
+    """Let the browser carry the code on to where the booking is finished; one that was taken out is forgotten."""
+    if code := form.cleaned_data.get("referral"):
+        how = before.how if before and before.code == code else "TYPED"
+        referring.remember(
+            response, visitor, Carried(code, how, agreed=True, shows_name=form.cleaned_data["shows_name"])
+        )
+    elif before is not None:
+        referring.forget(response, visitor)
+    return response
 
 
 def _register(visitor: Visitor, booking: Booking, newcomer: registering.Newcomer, *, verify: bool) -> HttpResponse:
@@ -301,7 +337,25 @@ def done(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     booking = bookings.last_finished(visitor)
     if booking is None or booking.appointment is None:
         return HttpResponseRedirect(reverse("portal:book", args=[visitor.clinic.slug]))
-    return show(request, visitor, "portal/booked.html", _held(visitor, booking), tab="book")
+    response = show(
+        request,
+        visitor,
+        "portal/booked.html",
+        {**_held(visitor, booking), "referred": _referred(request, visitor, booking)},
+        tab="book",
+    )
+    if referring.carried(request, visitor) is not None:
+        # it has done its work, or cannot do any
+        referring.forget(response, visitor)
+    return response
+
+
+def _referred(request: HttpRequest, visitor: Visitor, booking: Booking) -> str:
+    """Whether a friend's code that this browser brought counts: yes, no, or empty when it brought none."""
+    code = referring.carried(request, visitor)
+    if code is None or not code.agreed or booking.patient_id is None:
+        return ""
+    return "yes" if booking.is_new_patient and referring.was_claimed(booking.patient_id) else "no"
 
 
 # -- inside another website --------------------------------------------------------------------------------------

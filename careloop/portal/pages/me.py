@@ -15,6 +15,8 @@ from careloop.consent import services as consent
 from careloop.consent.models import Purpose
 from careloop.followups import services as followups
 from careloop.kernel.dates import age_in_years
+from careloop.loyalty.join import membership
+from careloop.loyalty.thanks import referrals
 from careloop.messaging import inbound
 from careloop.messaging import selectors as messages
 from careloop.messaging import services as messaging
@@ -51,7 +53,9 @@ def me(request: HttpRequest, visitor: Visitor) -> HttpResponse:
         "helpers": family.helpers_of(visitor.own_id) if is_adult and not visitor.acts_for_another else [],
         "devices": len(recognizing.sessions_of(visitor.own_id, now=visitor.now)),
         "line_ready": line.is_ready() and not visitor.acts_for_another,
+        "has_membership": membership.is_offered_to(visitor.patient_id),
         "line_bound": any(one.kind == "line" for one in contacts),
+        "may_refer": referrals.is_on() and membership.account_of(visitor.patient_id) is not None,
     }  # fmt: skip
     return show(request, visitor, "portal/me.html", context, tab="me")
 

@@ -90,8 +90,9 @@ def move(request: HttpRequest, visitor: Visitor, appointment_id: UUID) -> HttpRe
             return HttpResponseRedirect(request.path)
         try:
             scheduling.move(
-                appointment_id=found["id"], place=place, version=version, now=visitor.now, by=None, online=True
-            )
+                appointment_id=found["id"], place=place, version=version, now=visitor.now, by=None, online=True,
+                more_days=bookings.earlier(visitor.patient_id, now=visitor.now),
+            )  # fmt: skip
         except DomainError as error:
             context = {
                 "visit": found, "sentence": str(error),
@@ -100,7 +101,10 @@ def move(request: HttpRequest, visitor: Visitor, appointment_id: UUID) -> HttpRe
             return show(request, visitor, "portal/move_refused.html", context, tab="visits", status=error.status)
         return _back(visitor, appointment_id)
     wanted = read_wanted(request, service)
-    free = bookings.find(service, wanted, zone=zone, now=visitor.now, patient_id=visitor.patient_id, moving=found["id"])
+    free = bookings.find(
+        service, wanted, zone=zone, now=visitor.now, patient_id=visitor.patient_id, moving=found["id"],
+        more_days=bookings.earlier(visitor.patient_id, now=visitor.now),
+    )  # fmt: skip
     shown: dict[str, Any] = {"visit": found, "service": service, **picker(request, service, wanted, free, zone=zone)}
     return show(request, visitor, "portal/move.html", shown, tab="visits")
 

@@ -37,7 +37,7 @@ def join(request: HttpRequest, visitor: Visitor, service_id: UUID) -> HttpRespon
         "practitioners": bookings.practitioners_of(service.pk), "locations": bookings.locations_of(service.pk),
         "weekdays": [(number, number in wish.weekdays) for number in WEEKDAYS],
         "parts": [(part, PartOfDay(part).label, part in wish.parts) for part in bookings.PARTS],
-        "furthest": last_day(service, lists.today(visitor.now)),
+        "furthest": last_day(visitor, service, lists.today(visitor.now)),
     }  # fmt: skip
     return show(request, visitor, "portal/wait.html", context, tab="book", status=422 if problem else 200)
 

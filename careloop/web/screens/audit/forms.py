@@ -14,7 +14,7 @@ from careloop.audit.selectors import Wanted, actors
 
 KINDS = [
     ("staff", _("staff")), ("visitor", _("visitor, not signed in")), ("patient", _("patient")), ("token", _("API token")),
-    ("calendar", _("calendar program")), ("provider", _("payment provider")), ("reader", _("event reader")), ("job", _("background work")), ("command", _("command line")), ("system", _("system")),
+    ("calendar", _("calendar program")), ("provider", _("payment provider")), ("partner", _("partner")), ("reader", _("event reader")), ("job", _("background work")), ("command", _("command line")), ("system", _("system")),
 ]  # fmt: skip
 
 

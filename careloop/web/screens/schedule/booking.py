@@ -1,6 +1,6 @@
 """Finding a place and booking it, at the desk or on the telephone."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
@@ -12,18 +12,19 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from django.views.decorators.http import require_GET
 
 from careloop.accounts.access import requires
 from careloop.audit import services as audit
 from careloop.kernel.errors import DomainError
 from careloop.kernel.ids import uuid7
+from careloop.loyalty.tier import tiers
 from careloop.patients import selectors as patients
 from careloop.scheduling import availability, catalogue, selectors, services
 from careloop.scheduling.availability import Free
 from careloop.scheduling.models import Appointment, PartOfDay
-from careloop.scheduling.places import Place
+from careloop.scheduling.places import Place, rules_of
 from careloop.web.http import clinic_zone, next_url, redirect_to, respond
 from careloop.web.screens.schedule.common import (
     PARTS,
@@ -202,7 +203,11 @@ def find(request: HttpRequest) -> HttpResponse:
             service=form.cleaned_data["service"], patient=patient_id,
         )  # fmt: skip
 
+    window = window_words(person["id"], None, None, now=now) if person else ""
+    if person and window:
+        tiers.note_offered(person["id"], kinds=["BOOKING_WINDOW"], now=now)
     context = {
+        "window": window,
         "form": form, "person": person, "days": by_day(places, zone, url) if places else [], "asked": places is not None,
         "tabs": tabs(member, "find"), "has_services": bool(known["services"]), "may_manage": member.can("schedule.manage"),
         "wider": _wider(request), "wait_url": wait_url(request),
@@ -224,6 +229,28 @@ def wait_url(request: HttpRequest) -> str:
         for name in ("patient", "service", "practitioner", "location", "weekdays", "parts")
     }
     return f"{reverse('schedule:wish_new')}?{urlencode(wanted, doseq=True)}"
+
+
+def window_words(patient_id: UUID, service_id: UUID | None, at: datetime | None, *, now: datetime) -> str:
+    """Say how far ahead this patient may book by themselves where it matters at the desk, which itself may book any day.
+
+    At a place beyond everybody's window it says whether the patient's tier opens it; without a place (`at`) how much earlier it opens.
+    """
+    more = tiers.more_days(patient_id, now=now)
+    if at is None:
+        said = ngettext("As a member this patient can book %(days)d day earlier than others.",
+                        "As a member this patient can book %(days)d days earlier than others.", more)  # fmt: skip
+        return said % {"days": more} if more else ""
+    ahead = rules_of(service_id).days_ahead if service_id else None
+    if ahead is None or at <= now + timedelta(days=ahead):
+        return ""
+    given = {"ahead": ahead, "more": more}
+    if more and at <= now + timedelta(days=ahead + more):
+        return (
+            _("Patients can book %(ahead)d days ahead; this patient’s tier opens the day %(more)d days earlier.")
+            % given
+        )
+    return _("Patients can book %(ahead)d days ahead. This day is later than that; the desk decides.") % given
 
 
 def _session(request: HttpRequest, session_id: UUID | None) -> dict[str, Any]:
@@ -268,7 +295,11 @@ def book(request: HttpRequest) -> HttpResponse:
             return redirect_to(request, next_url(request, calendar_url(day)), message=said)
     if posted is None or alternatives or form.errors:
         audit.record("patient.viewed", patients=[patient_id], details={"for": "booking"})
+    only = str(offered[0]["id"]) if len(offered) == 1 else ""
+    service_id = uuid_of(given.get("service") or only)
+    known = service_id if service_id in {one["id"] for one in offered} else None
     context = {
+        "window": window_words(patient_id, known, at or session["starts_at"], now=timezone.now()),
         **_place_words(session, at, zone), "form": form, "person": person, "session": session, "at": at.isoformat() if at else "",
         "alternatives": [{"label": place_words(one, zone), "value": place_key(one)} for one in alternatives], "offered": offered,
         "next": next_url(request, ""), "other_url": address("find", patient=patient_id, service=given.get("service")),

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class GreetingsScreensConfig(AppConfig):
+    name = "careloop.web.screens.greetings"
+    label = "greetings_screens"

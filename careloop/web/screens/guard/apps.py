@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class GuardScreensConfig(AppConfig):
+    name = "careloop.web.screens.guard"
+    label = "guard_screens"

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class MembershipScreensConfig(AppConfig):
+    name = "careloop.web.screens.membership"
+    label = "membership_screens"

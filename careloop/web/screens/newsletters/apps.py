@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class NewslettersScreensConfig(AppConfig):
+    name = "careloop.web.screens.newsletters"
+    label = "newsletters_screens"

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class PointsScreensConfig(AppConfig):
+    name = "careloop.web.screens.points"
+    label = "points_screens"

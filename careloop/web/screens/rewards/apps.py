@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class RewardsScreensConfig(AppConfig):
+    name = "careloop.web.screens.rewards"
+    label = "rewards_screens"
