@@ -13,13 +13,28 @@ from django.utils import timezone
 from careloop.accounts.models import Membership, MembershipLocation, User
 from careloop.audit.services import Actor, acting_as, record
 from careloop.consent import services as consent
-from careloop.demo import cast, loop, notices, payments, queue, schedule, source
+from careloop.demo import (
+    cast,
+    loop,
+    membership_draws,
+    membership_earning,
+    membership_points,
+    membership_rewards,
+    membership_thanks,
+    membership_tiers,
+    notices,
+    payments,
+    queue,
+    schedule,
+    source,
+)
 from careloop.events.readers import run_all
 from careloop.integrations.imports import pipeline
 from careloop.integrations.imports import services as imports
 from careloop.integrations.imports.models import ImportBatch
 from careloop.kernel import sql
 from careloop.messaging import channels
+from careloop.messaging.models import ChannelAccount
 from careloop.tenancy.context import in_organization
 from careloop.tenancy.models import Location, Organization
 from careloop.tenancy.services import create_organization, organization_ids
@@ -55,8 +70,14 @@ def ensure(*, patients: int, seed: int, say: Say = lambda _text: None) -> dict[s
             say("demo clinic: four weeks of appointments")
             with in_organization(organization_id):
                 schedule.play(now=now, seed=seed)
+                membership_earning.play(now=now)
                 payments.play(now=now, seed=seed)
+                membership_points.play(now=now, seed=seed)
+                membership_tiers.play(now=now)
                 queue.play(now=now)
+                membership_rewards.play(now=now)
+                membership_thanks.play(now=now)
+                membership_draws.play(now=now)
             _catch_up(organization_id)
             with in_organization(organization_id):
                 record("demo.completed", now=timezone.now())
@@ -202,7 +223,9 @@ def _habits(*, now: datetime) -> None:
 
 
 def _connect_channels(*, now: datetime) -> None:
-    """The sandbox phone plays every channel, so that nothing leaves this machine."""
+    """The sandbox phone plays every channel, so that nothing leaves this machine. What a start before this one connected stays."""
+    if ChannelAccount.objects.exists():
+        return
     for plays, name in (("line", "LINE（沙盒）"), ("sms", "簡訊（沙盒）"), ("email", "電子郵件（沙盒）")):
         channels.save_account(
             account_id=None, kind="sandbox", name=name, given={"plays": plays}, now=now, channel=plays

@@ -14,10 +14,12 @@ from careloop.journeys.enrolling import Candidates
 from careloop.journeys.rules import birthdays_on
 from careloop.journeys.versions import Version
 from careloop.kernel import sql
+from careloop.messaging.selectors import birthday_messages_sql
 from careloop.tenancy.loops import daily, loop
 
 FRESH = timedelta(days=3)
 """An event that happened longer ago than this starts nothing: a reminder about last month helps nobody."""
+BIRTHDAY_APART = timedelta(days=60)
 CATCH_UP_DAYS = 3
 """After a standstill, this many days' dates are made up for."""
 
@@ -351,8 +353,10 @@ def dated_on(version: Version, day: date) -> Candidates:
     context = "jsonb_build_object('on', %(anchor)s::date) as context"
     if trigger["date"] == "birthday":
         return Candidates(
-            f"select f.patient_id, {context} from facts_patient f where f.birth_mmdd = any(%(mmdd)s::smallint[])",
-            {"mmdd": birthdays_on(anchor), "anchor": anchor}, has_context=True,
+            # whoever the membership's greetings congratulated already is not congratulated again
+            f"""select f.patient_id, {context} from facts_patient f where f.birth_mmdd = any(%(mmdd)s::smallint[])
+                   and not exists ({birthday_messages_sql(patient="f.patient_id", besides="journey")})""",
+            {"mmdd": birthdays_on(anchor), "anchor": anchor, "birthday_since": anchor - BIRTHDAY_APART}, has_context=True,
         )  # fmt: skip
     return Candidates(
         f"select f.patient_id, {context} from facts_patient f where {DATE_OF[trigger['date']]} = %(anchor)s",

@@ -176,6 +176,9 @@ class Message(TenantModel):
         APPOINTMENT = "appointment", pgettext_lazy("message origin", "appointment")
         CODE = "code", pgettext_lazy("message origin", "one-time code")
         QUEUE = "queue", pgettext_lazy("message origin", "waiting room")
+        MEMBERSHIP = "membership", pgettext_lazy("message origin", "membership")
+        GREETING = "greeting", pgettext_lazy("message origin", "greeting")
+        NEWSLETTER = "newsletter", pgettext_lazy("message origin", "newsletter")
 
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
     key = models.CharField(max_length=200, db_collation="C")

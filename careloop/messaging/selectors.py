@@ -243,3 +243,24 @@ def messages_between(start: datetime, end: datetime) -> dict[str, int]:
         [start, end],
     )
     return {row["channel"]: int(row["n"]) for row in found}
+
+
+BIRTHDAY_TEMPLATES = ("birthday", "birthday-days")
+
+
+def birthday_messages_sql(*, patient: str, besides: str = "") -> str:
+    """Return the query for a patient's birthday messages since `%(birthday_since)s`, sent or on their way, whoever planned them.
+
+    Journeys and greetings both ask it, so that nobody is congratulated twice.
+
+    Args:
+        patient: the column with the patient's id.
+        besides: an origin that does not count: the asker's own.
+    """
+    keys = ", ".join(f"'{key}'" for key in BIRTHDAY_TEMPLATES)
+    return (
+        "select 1 from messaging_message bm left join messaging_template_version bv on bv.id = bm.template_version_id "
+        f"left join messaging_template bt on bt.id = bv.template_id where bm.patient_id = {patient} "
+        "and bm.due_at > %(birthday_since)s and bm.state in ('planned', 'claimed', 'accepted', 'unknown') "
+        f"and bm.origin <> '{besides}' and (bt.key in ({keys}) or bm.origin = 'greeting' and starts_with(bm.origin_id, 'BIRTHDAY:'))"
+    )

@@ -34,7 +34,7 @@ def start(module, spool):
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_sender_killed_200_times_loses_nothing_and_repeats_nothing(
-    committed_organization, django_db_blocker, now, tmp_path
+    own_database, committed_organization, django_db_blocker, now, tmp_path
 ):
     from conftest import make_organization
 
