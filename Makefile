@@ -64,7 +64,7 @@ messages: setup-dev ## collect strings of every slice into its catalogues (needs
 	@$(BIN)/python scripts/collect_messages.py $(LANGUAGES)
 
 bench: setup-dev ## measure everything (takes a while)
-	@for name in import segment send journey pages booking queue waitlist; do $(BIN)/careloop bench $$name; done
+	@for name in import segment send journey pages booking queue waitlist ledger tiers policy; do $(BIN)/careloop bench $$name; done
 
 screenshots: setup-dev ## make the pictures of the README from the demo clinic
 	@$(BIN)/python scripts/readme_pictures.py

@@ -170,6 +170,25 @@ def committed_organization(django_db_setup: str, django_db_blocker: Any) -> Iter
 
 
 @pytest.fixture
+def own_database(django_db_setup: str, django_db_blocker: Any, worker_id: str) -> Iterator[None]:
+    """Point this process, and those it starts, at a fresh database: for workers that do whatever waits, and for what leaves clinics behind."""
+    from careloop.config.database import database
+    from careloop.kernel.postgres import create_database, drop_database
+
+    administrator, name = database().administrator(), f"careloop_crash_{worker_id}"
+    with django_db_blocker.unblock():
+        drop_database(administrator, name)
+        create_database(administrator, name, template=TEMPLATE)
+        _point_at(name)
+    os.environ["CARELOOP_DATABASE_NAME"] = name
+    yield
+    os.environ["CARELOOP_DATABASE_NAME"] = django_db_setup
+    with django_db_blocker.unblock():
+        _point_at(django_db_setup)
+        drop_database(administrator, name)
+
+
+@pytest.fixture
 def member_of() -> Callable[..., Any]:
     """Make a staff user with a role in an organization that the caller is in."""
 

@@ -27,6 +27,11 @@ class Installation:
     pushes: Path
     log: Path
     _stack: ExitStack = field(default_factory=ExitStack)
+    _environment: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *arguments: str) -> None:
+        """Run Python with these arguments, as the installation's own programs run."""
+        subprocess.run([sys.executable, *arguments], cwd=ROOT, env=self._environment, check=True, capture_output=True)
 
     def mailed(self) -> int:
         """How many mails the mail server has taken."""
@@ -91,7 +96,7 @@ def _start(folder: Path, *, database: str, stack: ExitStack) -> Installation:
     run(*commands["web"][1:])
     run(*commands["worker"][1:])
     _wait_for(f"http://127.0.0.1:{port}/healthz", log)
-    return Installation(f"http://127.0.0.1:{port}", known, mails, pushes, log, stack)
+    return Installation(f"http://127.0.0.1:{port}", known, mails, pushes, log, stack, environment)
 
 
 def _wait_for(address: str, log: Path) -> None:

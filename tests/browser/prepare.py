@@ -29,6 +29,7 @@ def main() -> None:
     from careloop.tenancy.context import in_organization
     from careloop.tenancy.models import Organization
     from careloop.tenancy.services import organization_ids
+    from tests.browser import prepare_members
 
     clinic.ensure(patients=PATIENTS, seed=7)
     (organization_id,) = (identifier for identifier, slug in organization_ids() if slug == cast.SLUG)
@@ -61,7 +62,12 @@ def main() -> None:
             "organization": organization_id,
         }
         known |= _waiting_room(organization_id, now) | _schedule(now) | {"visit": _visit(now)}
-        print(json.dumps(known | _places(organization_id, recall.pk), default=str))
+        known |= _places(organization_id, recall.pk)
+    with acting_as(clinic.MAKER):
+        known["members"] = prepare_members.make(password=cast.PASSWORD, now=now)
+    # those of the other clinic sign in under names of their own
+    known["users"] |= {f"walk_{role}": email for role, email in known["members"]["users"].items()}
+    print(json.dumps(known, default=str))
 
 
 def _schedule(now: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class Sms:
     def __init__(self, page: Page) -> None:
         self.page = page
 
-    def newest(self, someone: dict[str, Any], *, having: str) -> Locator:
+    def newest(self, someone: dict[str, Any], *, having: str | re.Pattern[str]) -> Locator:
         """Return the newest message that holds these words, once it is there."""
         for _turn in range(SOON // 500):
             self.page.goto(f"/messages/phones/{someone['patient']}/sms/")
@@ -39,7 +39,7 @@ class Sms:
         return urlsplit(address).path
 
     def code(self, someone: dict[str, Any]) -> str:
-        return re.findall(r"\d{6}", self.newest(someone, having="驗證碼").inner_text())[0]
+        return re.findall(r"\d{6}", self.newest(someone, having=re.compile("驗證碼|your code")).inner_text())[0]
 
 
 def sign_in(page: Page, someone: dict[str, Any], phones: Sms) -> None:

@@ -45,6 +45,8 @@ PARAMETERS: dict[str, str] = {
     "hooks/payments/|account_id": "payments.ProviderAccount",
     "p/y/|account_id": "payments.ProviderAccount",
     "settings/payments/|account_id": "payments.ProviderAccount",
+    "tier_id": "loyalty.Tier",
+    "benefit_id": "loyalty.Benefit",
     "channel_id": "messaging.ChannelAccount",
     "location_id": "tenancy.Location",
     "member_id": "accounts.Membership",
@@ -58,18 +60,35 @@ PARAMETERS: dict[str, str] = {
     "resource_id": "scheduling.Resource",
     "absence_id": "scheduling.Absence",
     "practitioner_id": "records.Practitioner",
+    "reward_id": "loyalty.Reward",
+    "redemption_id": "loyalty.Redemption",
+    "coupon_id": "loyalty.Coupon",
+    "code_id": "loyalty.CouponCode",
+    "partner_id": "loyalty.Partner",
+    "settlement_id": "loyalty.Settlement",
+    "membership/guard/|item_id": "loyalty.Draw",
+    "sign_off_id": "policy.PolicySignOff",
+    "draw_id": "loyalty.Draw",
     "schedule/|template_id": "scheduling.Template",
     "ticket_id": "waitingroom.Ticket",
     "display_id": "waitingroom.Display",
     "helper_id": "patients.RelatedPerson",
+    "programme_id": "loyalty.Programme",
+    "membership/|account_id": "loyalty.Account",
     "link_id": "icalendar.CalendarLink",
     "upload_id": "icalendar.LeaveUpload",
+    "earn_rule_id": "loyalty.EarnRule",
+    "referral_id": "loyalty.Referral",
+    "membership/greetings/|plan_id": "loyalty.GreetingPlan",
+    "issue_id": "loyalty.NewsletterIssue",
 }
 # parameters that are words of ours, the same in every organization
 VALUES: dict[str, Any] = {
     "kind": "encounter", "tab": "visits", "key": "birthday", "purpose": "privacy", "rule_id": "S1", "colour": "0f766e",
     "pk": 1, "step_id": "s1", "rest": "nowhere", "channel": "email", "what": "visits", "step": "confirm",
+    "model": "draw", "audience": "one",
     "settings/channels/|kind": "sandbox", "settings/payments/|kind": "sandbox", "follow-ups/|kind": "call",
+    "benefit_kind": "PRICE", "report": "flow",
 }  # fmt: skip
 # secrets in links: the guard uses one that opens nothing
 SECRETS = {"token", "uidb36", "code"}
@@ -82,10 +101,21 @@ def a_path() -> dict[str, Any]:
     return library.definition_of(next(iter(library.ready_on(NOW.date()).values())))
 
 
+def somebody_else() -> Any:
+    """Another patient than the one most objects are of."""
+    from careloop.patients.models import Patient
+
+    return Patient.objects.create(
+        name="林美玲", name_grams=["林", "美", "玲", "林美", "美玲"], created_at=NOW, updated_at=NOW
+    )
+
+
 # what a model's own rules ask for, beyond its types
 SPECIAL: dict[str, dict[str, Any]] = {
     "patients.patient": {"name": "王小明", "name_grams": ["王", "小", "明", "王小", "小明"]},
     "policy.registeredcontact": {"value": "https://example.tw", "key": "example.tw"},
+    "policy.policysignoff": {"rule_ids": ["S1"], "text_hash": b"x" * 32},
+    "loyalty.draw": {"entry": "MEMBERS", "tier": None},
     "segments.segment": {"purpose": "CARE", "rule": {"all": []}},
     "segments.segmentversion": {"purpose": "CARE", "rule": {"all": []}},
     "patients.contactpoint": {"system": "phone"},
@@ -99,13 +129,34 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "scheduling.service": {"minutes": 30},
     "scheduling.appointment": {"starts_at": NOW, "ends_at": NOW + timedelta(minutes=30), "state": "booked"},
     "payments.provideraccount": {"kind": "sandbox"},
+    "loyalty.referral": {"state": "HELD", "referrer": somebody_else},
+    "loyalty.greetingplan": {"occasion": "NEW_YEAR", "template_key": "greeting-new-year", "hour": 9},
+    "loyalty.newsletterissue": {"state": "DRAFT"},
     "payments.payment": {"state": "PAID", "paid_at": NOW, "amount": 1_000_000, "currency": "TWD"},
     "payments.refund": {"amount": 5},
+    "loyalty.programme": {"state": "OPEN", "terms": "條款"},
+    "loyalty.account": {"kind": "PATIENT", "member_number": lambda: f"{next(_numbers):09}"},
+    "loyalty.earnrule": {"kind": "VISIT", "per_amount": 0, "multipliers": list},
     "messaging.channelaccount": {"kind": "sandbox", "channel": "email"},
+    "loyalty.tier": {"name": "金卡", "rank": 1, "months": 12, "join": "ALL", "window": "MONTHS"},
+    "loyalty.benefit": {"kind": "PRICE", "percent": 5},
+    "loyalty.reward": {"points": 5, "hold_days": 14},
+    "loyalty.redemption": {
+        "takes_stock": False,
+        "good_until": NOW.date() + timedelta(days=7),
+        "serial": lambda: next(_numbers),
+    },
+    "loyalty.coupon": {"kind": "PERSONAL", "partner": None, "pays": 0},
+    "loyalty.couponcode": {"serial": lambda: next(_numbers), "good_until": NOW.date() + timedelta(days=7)},
+    "loyalty.partner": {"pin_hash": "x"},
+    "loyalty.settlement": {"last_day": NOW.date(), "first_day": NOW.date()},
 }
 
 # columns that may be empty and are not in an object that is somebody's
-NEEDED = {"scheduling.appointment.patient"}
+NEEDED = {"scheduling.appointment.patient", "loyalty.account.patient", "loyalty.couponcode.account"}
+
+# of which an organization has one, whoever asks
+ONE = {"loyalty.programme"}
 
 
 class Objects:
@@ -143,7 +194,7 @@ class Objects:
         model = apps.get_model(label)
         key = model._meta.label_lower
         if key not in self.made:
-            self.made[key] = self._make(model)
+            self.made[key] = (model._default_manager.first() if key in ONE else None) or self._make(model)
         return self.made[key]
 
     def _make(self, model: type[models.Model]) -> Any:
