@@ -1,7 +1,8 @@
 """One PostgreSQL and one database a process, one fresh organization a test.
 
 Tests run as the application's role, so row-level security is always on. `organization` is rolled back at the end;
-`committed_organization` is really there, alone in its organization, for tests of workers, crashes and concurrency.
+`committed_organization` is really there, for tests of workers, crashes and concurrency. What they leave behind stays in a
+database that tests which roll back never see, so it does not matter who runs first.
 """
 
 import fcntl
@@ -75,7 +76,7 @@ def django_db_setup(django_db_blocker: Any, worker_id: str) -> Iterator[str]:
     """Make the template database once a run, and copy it for this process."""
     from careloop.config.database import database
     from careloop.config.installation import migrate
-    from careloop.kernel.postgres import create_database, drop_database, prepare
+    from careloop.kernel.postgres import drop_database, prepare
     from careloop.kernel.postgres.databases import Passwords
 
     here = database()
@@ -96,17 +97,25 @@ def django_db_setup(django_db_blocker: Any, worker_id: str) -> Iterator[str]:
                 migrate()
                 _close_all()
                 done.touch()
-            drop_database(here.administrator(), name)
-            create_database(here.administrator(), name, template=TEMPLATE)
-            _point_at(name)
-    os.environ["CARELOOP_DATABASE_NAME"] = name  # for processes that tests start
+    _point_at(_copied(name, django_db_blocker))
     yield name
     with django_db_blocker.unblock():
         _close_all()
 
 
+def _copied(name: str, django_db_blocker: Any) -> str:
+    from careloop.config.database import database
+    from careloop.kernel.postgres import create_database, drop_database
+
+    with django_db_blocker.unblock():
+        drop_database(database().administrator(), name)
+        create_database(database().administrator(), name, template=TEMPLATE)
+    return name
+
+
 def _point_at(name: str) -> None:
     _close_all()
+    os.environ["CARELOOP_DATABASE_NAME"] = name  # for processes that tests start
     for alias in ("default", "owner"):
         connections[alias].settings_dict["NAME"] = name
         settings.DATABASES[alias]["NAME"] = name
@@ -162,30 +171,42 @@ def other_organization(organization: Any) -> Any:
 
 
 @pytest.fixture
-def committed_organization(django_db_setup: str, django_db_blocker: Any) -> Iterator[Any]:
+def committed_organization(lasting_database: str, django_db_blocker: Any) -> Iterator[Any]:
     """A fresh clinic that is really committed; enter it with `in_organization`."""
     with django_db_blocker.unblock():
         yield make_organization()
         connections["default"].close()
 
 
-@pytest.fixture
-def own_database(django_db_setup: str, django_db_blocker: Any, worker_id: str) -> Iterator[None]:
-    """Point this process, and those it starts, at a fresh database: for workers that do whatever waits, and for what leaves clinics behind."""
-    from careloop.config.database import database
-    from careloop.kernel.postgres import create_database, drop_database
+@pytest.fixture(scope="session")
+def _lasting(django_db_setup: str, django_db_blocker: Any) -> str:
+    return _copied(f"{django_db_setup}_lasting", django_db_blocker)
 
-    administrator, name = database().administrator(), f"careloop_crash_{worker_id}"
-    with django_db_blocker.unblock():
-        drop_database(administrator, name)
-        create_database(administrator, name, template=TEMPLATE)
-        _point_at(name)
-    os.environ["CARELOOP_DATABASE_NAME"] = name
-    yield
-    os.environ["CARELOOP_DATABASE_NAME"] = django_db_setup
+
+@pytest.fixture
+def lasting_database(_lasting: str, django_db_setup: str, django_db_blocker: Any) -> Iterator[str]:
+    """Point this process, and those it starts, at the database of tests that commit; return its name."""
+    if settings.DATABASES["default"]["NAME"] != django_db_setup:  # the test has a database of its own
+        yield settings.DATABASES["default"]["NAME"]
+        return
+    _point_at(_lasting)
+    yield _lasting
     with django_db_blocker.unblock():
         _point_at(django_db_setup)
-        drop_database(administrator, name)
+
+
+@pytest.fixture
+def own_database(django_db_setup: str, django_db_blocker: Any, worker_id: str) -> Iterator[None]:
+    """Point this process, and those it starts, at a fresh database: for workers that do whatever waits."""
+    from careloop.config.database import database
+    from careloop.kernel.postgres import drop_database
+
+    name = _copied(f"careloop_crash_{worker_id}", django_db_blocker)
+    _point_at(name)
+    yield
+    with django_db_blocker.unblock():
+        _point_at(django_db_setup)
+        drop_database(database().administrator(), name)
 
 
 @pytest.fixture

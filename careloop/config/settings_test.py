@@ -20,3 +20,5 @@ from careloop.config.settings import *  # noqa: E402, F403
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *PASSWORD_HASHERS]  # noqa: F405
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 WHITENOISE_AUTOREFRESH = True
+# a machine that builds for others too may stand still for longer than a visitor would wait
+DATABASES["default"]["OPTIONS"]["pool"]["timeout"] = 120  # type: ignore[index] # noqa: F405

@@ -19,7 +19,7 @@ from screenshots import FLAGS
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 SIZES = {"desk": (1366, 768), "phone": (390, 844)}
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -122,7 +122,7 @@ def open_as(
                 {"name": "careloop_language", "value": language, "url": installation.url},
             ]
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         opened.append(context)
         return context
 

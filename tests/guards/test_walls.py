@@ -18,9 +18,9 @@ from careloop.tenancy.models import TenantModel
 
 
 @pytest.fixture
-def admin(django_db_setup: str):
+def admin(lasting_database: str):
     """A superuser's connection to this process's test database: sees and may do everything."""
-    with psycopg.connect(database().administrator().at(django_db_setup).conninfo(), autocommit=True) as made:
+    with psycopg.connect(database().administrator().at(lasting_database).conninfo(), autocommit=True) as made:
         yield made
 
 

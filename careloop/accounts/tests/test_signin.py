@@ -70,7 +70,7 @@ def test_six_wrong_passwords_lock_the_account_for_a_while_and_say_so_once(organi
     assert actions() == ["signin.failed"] * 5 + ["signin.locked"]
 
 
-def test_attempts_are_counted_over_all_processes(committed_organization, django_db_setup):
+def test_attempts_are_counted_over_all_processes(organization):
     """The count lies in the database, so another process cannot start again from nothing."""
     script = (
         "import django; django.setup()\nfrom django.core.cache import cache\ncache.set('counted-elsewhere', 41, 60)\n"

@@ -16,9 +16,9 @@ from careloop.tenancy.context import in_organization
 
 
 @pytest.fixture
-def admin(django_db_setup):
+def admin(lasting_database):
     """A superuser's connection: what somebody who broke into the database server has."""
-    with psycopg.connect(database().administrator().at(django_db_setup).conninfo(), autocommit=True) as made:
+    with psycopg.connect(database().administrator().at(lasting_database).conninfo(), autocommit=True) as made:
         yield made
 
 

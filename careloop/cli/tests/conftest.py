@@ -30,7 +30,7 @@ class Result:
 
 @pytest.fixture
 def command(
-    django_db_setup: str, django_db_blocker: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    lasting_database: str, django_db_blocker: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Result]]:
     """Run `careloop …` in this process, on the tests' database; changes are really committed."""
     monkeypatch.setenv("LANG", "C.UTF-8")

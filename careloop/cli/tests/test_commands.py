@@ -28,9 +28,9 @@ def slug(command):
 
 
 @pytest.fixture
-def admin(django_db_setup):
+def admin(lasting_database):
     """A superuser's connection: what somebody who broke into the database server has."""
-    with psycopg.connect(database().administrator().at(django_db_setup).conninfo(), autocommit=True) as made:
+    with psycopg.connect(database().administrator().at(lasting_database).conninfo(), autocommit=True) as made:
         yield made
 
 
@@ -241,6 +241,7 @@ def test_facts_are_rebuilt(command, slug):
     assert command("facts", "rebuild", "--organization", slug, "--json").json == {"patients": 0}
 
 
+@pytest.mark.usefixtures("own_database")  # what other tests left behind is not this one's work
 def test_waiting_work_is_done_once(command, slug):
     command("catch-up")
 

@@ -17,7 +17,8 @@ from django.utils.translation import gettext_lazy as _
 from careloop.audit import services as audit
 from careloop.events import services as events
 from careloop.kernel.text import clean
-from careloop.loyalty import errors, guard
+from careloop.loyalty import guard
+from careloop.loyalty.draw import errors
 from careloop.loyalty.draw import rules as draw_rules
 from careloop.loyalty.draw.entries import give_tickets
 from careloop.loyalty.events import DrawWon

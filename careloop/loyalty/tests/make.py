@@ -1,12 +1,13 @@
 """Programmes and members for tests."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from careloop.events.models import Event
 from careloop.events.registry import Published
-from careloop.loyalty.earn import handlers, rule_book
+from careloop.loyalty.earn import rule_book
 from careloop.loyalty.join import membership, programme
 from careloop.loyalty.models import Account, EarnRule, Programme
 from careloop.patients.tests.make import patient
@@ -51,10 +52,10 @@ def rule(
 
 
 class Log:
-    """Hands the events that are new since the last look to what members earn by them."""
+    """Hands the events that are new since the last look to whoever reads them."""
 
-    def __init__(self) -> None:
-        self.last = 0
+    def __init__(self, take: Callable[..., None]) -> None:
+        self.take, self.last = take, 0
 
     def read(self, *, now: datetime = NOW) -> None:
         rows = list(Event.objects.filter(id__gt=self.last).order_by("id"))
@@ -63,4 +64,4 @@ class Log:
             Published(one.id, one.kind, one.patient_id, one.occurred_at, one.recorded_at, one.source, one.batch_id, one.historical, one.payload)
             for one in rows
         ]  # fmt: skip
-        handlers.take([one for one in batch if not one.historical and one.patient_id is not None], now=now)
+        self.take(batch, now=now)

@@ -6,7 +6,8 @@ from uuid import uuid4
 import pytest
 
 from careloop.loyalty.models import Benefit, BenefitUse, Programme
-from careloop.loyalty.tests.tiers_support import NOW, Log, a_member, a_programme, a_tier
+from careloop.loyalty.tests.make import Log
+from careloop.loyalty.tests.tiers_support import NOW, a_member, a_programme, a_tier, follow
 from careloop.loyalty.tier import benefits, tiers
 from careloop.loyalty.tier.errors import NotInForce, UsedUp
 from careloop.policy.errors import OfferStopped
@@ -170,7 +171,7 @@ def test_patients_see_and_book_the_later_days_in_the_portal_only_as_members_of_t
     member = somebody()
     somebody("林淑芬", phone="0922-333-444")
     account = an_early_bird(member)
-    log = Log()
+    log = Log(follow)
     log.read(now=real_now())
     gold, other = Phone(abroad).sign_in(), Phone(abroad).sign_in("0922-333-444")
     times = f"book/{where.service.pk}/"
@@ -198,7 +199,7 @@ def test_members_see_their_tier_what_it_gives_and_how_far_the_next_is(abroad):
     patient = somebody()
     an_early_bird(patient)
     a_tier(Programme.objects.get(), "白金", 2, criteria={"VISITS": 8, "SELF_PAY": 30000}, now=real_now())
-    Log().read(now=real_now())
+    Log(follow).read(now=real_now())
     somebody("林淑芬", phone="0922-333-444")
 
     shown = Phone(abroad).sign_in().sees("member/tier/")
@@ -225,7 +226,7 @@ def test_a_member_may_move_a_visit_to_a_day_only_the_tier_opens(abroad):
     with pytest.raises(scheduling_errors.TooFarAhead):
         move(0)
     assert tiers.more_days(patient) == 0  # the reader has not been yet
-    Log().read(now=real_now())
+    Log(follow).read(now=real_now())
     assert move(tiers.more_days(patient)).session_id == held.pk
 
 
@@ -233,7 +234,7 @@ def test_the_desk_sees_that_a_tier_opens_the_day_and_the_booking_counts_as_used(
     where, held = a_far_session(days=14)
     member, other = somebody(), somebody("林淑芬", phone="0922-333-444")
     an_early_bird(member)
-    log = Log()
+    log = Log(follow)
     log.read(now=real_now())
     staff = client_for("front_desk")
 

@@ -10,8 +10,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from careloop.events.models import Event
-from careloop.loyalty import errors
-from careloop.loyalty.draw import draws
+from careloop.loyalty.draw import draws, errors
 from careloop.loyalty.draw import rules as draw_rules
 from careloop.loyalty.draw.entries import would_take_part
 from careloop.loyalty.draw.pages import published

@@ -1,67 +1,25 @@
-"""What happens to members earns points: once, within limits, never on what the NHI pays, and final only when the thing itself is."""
+"""What happens to members earns points: once, within limits, and final only when the thing itself is."""
 
 from datetime import date, timedelta
 from uuid import uuid4
 
 import pytest
 
-from careloop.accounts.models import Membership
-from careloop.kernel.ids import uuid7
 from careloop.loyalty import errors, privacy
-from careloop.loyalty.earn import awards, earning, rule_book, settling
+from careloop.loyalty.earn import awards, earning, settling
 from careloop.loyalty.earn.earning import Thing
 from careloop.loyalty.join import membership, programme
 from careloop.loyalty.models import Account, Earning, Tier
-from careloop.loyalty.tests.make import BEFORE, NOW, Log, member, open_one, rule
+from careloop.loyalty.tests.earning_support import points_of, visited, waiting
+from careloop.loyalty.tests.make import BEFORE, NOW, member, open_one, rule
 from careloop.patients.tests.make import patient
-from careloop.payments import refunds
-from careloop.payments.tests import support as payments
-from careloop.policy.errors import OfferStopped
-from careloop.policy.signing import sign_off_offer
 from careloop.records import services as records
 from careloop.scheduling import services as scheduling
 from careloop.scheduling.tests import make as schedule
 
 DAY = timedelta(days=1)
 
-
-@pytest.fixture(autouse=True)
-def abroad(organization):
-    """An organization to which Taiwan's rules do not apply."""
-    organization.legal_profile = "INTL"
-    organization.save()
-    return organization
-
-
-@pytest.fixture
-def log():
-    return Log()
-
-
-def visited(account, *, at=NOW):
-    return records.record_encounter(
-        patient_id=account.patient_id, encounter_id=uuid7(), started_at=at, class_code="AMB", now=max(at, NOW), by=None
-    )
-
-
-def billed(account, self_pay, *, copay=0, nhi=0, at=NOW):
-    return records.record_invoice(
-        patient_id=account.patient_id, invoice_id=uuid7(), issued_at=at, total_amount=self_pay + copay + nhi,
-        self_pay_amount=self_pay, copay_amount=copay, now=max(at, NOW), by=None,
-    )  # fmt: skip
-
-
-def money(account, amount, *, source="payment", at=NOW):
-    ref = str(uuid4())
-    return Thing("SELF_PAY", account.patient_id, at, source, ref, f"{source}:{ref}", amount=amount, currency="TWD")
-
-
-def points_of(account):
-    return Account.objects.get(pk=account.pk).balance
-
-
-def waiting(account):
-    return sum(one.net for one in Earning.objects.filter(account=account, state="PENDING"))
+pytestmark = pytest.mark.usefixtures("abroad")
 
 
 # -- waiting, final, void ---------------------------------------------------------------------------------------
@@ -165,128 +123,6 @@ def test_a_visit_entered_in_error_takes_its_points_back(log):
 
     assert points_of(account) == 0
     assert Earning.objects.get().because == "ERROR"
-
-
-# -- money ------------------------------------------------------------------------------------------------------
-
-
-def test_a_payment_earns_by_its_amount_so_many_days_after_it():
-    account = member()
-    rule(kind="SELF_PAY", points=1, per_amount=100, settle_days=7)
-
-    earning.record([money(account, 1250)], now=NOW)
-
-    one = Earning.objects.get()
-    assert (one.points, one.amount, one.due_at) == (12, 1250, NOW + 7 * DAY)
-
-
-def test_the_same_bill_as_invoice_and_as_payment_counts_once(log):
-    account = member()
-    rule(kind="SELF_PAY")
-    payments.sandbox()
-    payments.paid(1200, who=account.patient_id)
-    billed(account, 1200)
-
-    log.read()
-
-    assert waiting(account) == 12
-    assert Earning.objects.get(source="invoice").because == "COUNTED"
-
-
-def test_a_bill_paid_by_link_some_days_later_counts_once():
-    account = member()
-    rule(kind="SELF_PAY")
-
-    earning.record([money(account, 1200, source="invoice")], now=NOW)
-    earning.record([money(account, 1200, at=NOW + 3 * DAY)], now=NOW + 3 * DAY)
-    assert waiting(account) == 12
-
-    earning.record([money(account, 1200, at=NOW + 5 * DAY)], now=NOW + 5 * DAY)
-    assert waiting(account) == 24  # a second payment of the same size is another bill's
-
-
-def test_a_deposit_and_the_whole_bill_count_as_the_whole_bill():
-    account = member()
-    rule(kind="SELF_PAY")
-
-    earning.record([money(account, 500), money(account, 2000, source="invoice")], now=NOW)
-
-    assert waiting(account) == 20
-
-
-def test_a_refund_before_it_is_final_leaves_what_the_rest_earns(log):
-    account = member()
-    rule(kind="SELF_PAY", settle_days=7)
-    payments.sandbox()
-    paid = payments.paid(1200, who=account.patient_id)
-    log.read()
-
-    refund(paid, 500)
-    log.read()
-    assert waiting(account) == 7
-    refund(paid, 700)
-    log.read()
-
-    assert (waiting(account), Earning.objects.get().state) == (0, "VOID")
-    settling.settle_due(now=NOW + 8 * DAY)
-    assert points_of(account) == 0
-
-
-def test_a_refund_afterwards_reverses_the_right_part(log):
-    account = member()
-    rule(kind="SELF_PAY")
-    payments.sandbox()
-    paid = payments.paid(1200, who=account.patient_id)
-    log.read()
-    settling.settle_due(now=NOW)
-    assert points_of(account) == 12
-
-    refund(paid, 500)
-    log.read()
-    log.last = 0
-    log.read()
-
-    assert points_of(account) == 7
-
-
-def refund(paid, amount):
-    return refunds.ask(
-        payment_id=paid.pk,
-        amount=amount,
-        reason="NOT_GIVEN",
-        note="未施作",
-        by_hand=True,
-        key=uuid4().hex,
-        now=NOW,
-        by=None,
-    )
-
-
-def test_a_refund_of_a_payment_whose_invoice_counted_goes_off_the_invoice(log):
-    account = member()
-    rule(kind="SELF_PAY")
-    payments.sandbox()
-    billed(account, 1200)
-    paid = payments.paid(1200, who=account.patient_id)
-    log.read()
-
-    refund(paid, 400)
-    log.read()
-
-    assert waiting(account) == 8
-
-
-def test_a_refund_takes_nothing_from_what_a_limit_had_cut_off():
-    account = member()
-    rule(kind="SELF_PAY", cap_day=5)
-    thing = money(account, 1200)
-    earning.record([thing], now=NOW)
-    assert Earning.objects.get().capped_by == "RULE_DAY"
-
-    settling.take_back_money(payment_id=thing.ref, refund_id=uuid4(), self_pay=500, now=NOW)
-    assert waiting(account) == 5
-    settling.take_back_money(payment_id=thing.ref, refund_id=uuid4(), self_pay=400, now=NOW)
-    assert waiting(account) == 3
 
 
 # -- limits, multipliers, order ---------------------------------------------------------------------------------
@@ -408,100 +244,6 @@ def test_a_closed_programme_gives_no_more_but_keeps_what_was_earned(log):
     settling.settle_due(now=NOW + DAY)
 
     assert (points_of(account), Earning.objects.count()) == (10, 1)
-
-
-# -- Taiwan -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def in_taiwan(abroad, member_of):
-    """Taiwan's rules, with everything they ask to sign off signed."""
-
-    def start(*rules):
-        abroad.legal_profile = "TW"
-        abroad.save()
-        officer = Membership.objects.get(user=member_of("privacy_officer"))
-        for one in rules:
-            sign_off_offer(
-                offer=one.offer(),
-                audience="one",
-                organization=abroad,
-                reason="只給會員看，律師同意",
-                by=officer,
-                now=BEFORE,
-            )
-
-    return start
-
-
-def test_in_taiwan_a_rule_is_not_switched_on_without_a_sign_off(abroad):
-    abroad.legal_profile = "TW"
-    abroad.save()
-    made = rule(kind="VISIT", on=False)
-
-    with pytest.raises(OfferStopped):
-        rule_book.switch(rule_id=made.pk, on=True, now=NOW, by=None)
-
-
-def test_a_rule_that_the_law_stops_meanwhile_earns_nothing_although_it_is_switched_on(abroad, log):
-    account = member()
-    rule()
-    abroad.legal_profile = "TW"
-    abroad.save()
-    visited(account)
-
-    log.read()
-
-    assert not Earning.objects.exists()
-
-
-def test_in_taiwan_a_visit_that_the_nhi_shared_earns_nothing_not_even_for_the_self_paid_part(in_taiwan, log):
-    account = member()
-    in_taiwan(rule(kind="VISIT"), rule(kind="SELF_PAY"))
-    visited(account)
-    billed(account, 1200, copay=50, nhi=350)
-
-    log.read()
-    settling.settle_due(now=NOW)
-
-    assert points_of(account) == 0
-    assert set(Earning.objects.values_list("state", "because")) == {("VOID", "NHI")}
-
-
-def test_in_taiwan_a_visit_paid_by_the_patient_alone_earns(in_taiwan, log):
-    account = member()
-    in_taiwan(rule(kind="VISIT"), rule(kind="SELF_PAY"))
-    visited(account)
-    billed(account, 1200)
-
-    log.read()
-    settling.settle_due(now=NOW)
-
-    assert points_of(account) == 22
-
-
-def test_in_taiwan_a_visit_of_which_nobody_says_who_paid_waits_and_then_earns_nothing(in_taiwan, log):
-    account = member()
-    in_taiwan(rule(kind="VISIT"))
-    visited(account)
-    log.read()
-
-    settling.settle_due(now=NOW)
-    assert waiting(account) == 10
-    settling.settle_due(now=NOW + 8 * DAY)
-
-    assert Earning.objects.get().because == "PAYER_UNKNOWN"
-
-
-def test_in_taiwan_a_payment_with_a_co_pay_in_it_earns_nothing(in_taiwan, log):
-    account = member()
-    in_taiwan(rule(kind="SELF_PAY"))
-    payments.sandbox()
-    payments.paid(700, copay=200, who=account.patient_id)
-
-    log.read()
-
-    assert Earning.objects.get().because == "NHI"
 
 
 # -- erasing ----------------------------------------------------------------------------------------------------

@@ -6,7 +6,18 @@ import pytest
 
 from careloop.events.models import Event
 from careloop.loyalty.models import Account, TierChange
-from careloop.loyalty.tests.tiers_support import NOW, Log, a_member, a_programme, a_tier, at_noon, bill, visit, work_out
+from careloop.loyalty.tests.make import Log
+from careloop.loyalty.tests.tiers_support import (
+    NOW,
+    a_member,
+    a_programme,
+    a_tier,
+    at_noon,
+    bill,
+    follow,
+    visit,
+    work_out,
+)
 from careloop.loyalty.tier import setup as tier_setup
 from careloop.loyalty.tier import standing, tiers
 from careloop.loyalty.tier.errors import (
@@ -209,7 +220,7 @@ def test_a_visit_lifts_its_patient_at_once_and_an_import_of_old_visits_congratul
     programme = a_programme()
     a_tier(programme, "銀卡", 1, criteria={"VISITS": 1})
     now_here, long_ago = a_member(programme, "陳美玲"), a_member(programme, "林志明")
-    log = Log()
+    log = Log(follow)
     log.read()  # they joined before
     for member, historical in ((now_here, False), (long_ago, True)):
         said = EncounterRecorded(visit(member, TODAY).pk)
@@ -244,7 +255,7 @@ def test_money_points_friends_and_answers_count_too(organization):
         said = MessageReceived(talker.pk, "line", *[""] * 3, None, "", None, "")
         events.publish(said, patient_id=talker.patient_id, now=NOW, occurred_at=NOW - timedelta(hours=hours))
 
-    Log().read()
+    Log(follow).read()
 
     assert tier_names(programme) == {"甲": "PAID", "乙": "POINTS", "丙": "ANSWERS", "丁": None}
 

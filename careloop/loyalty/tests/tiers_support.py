@@ -4,7 +4,6 @@ from datetime import UTC, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from careloop.events.models import Event
 from careloop.events.registry import Published, reading_at
 from careloop.facts import services as facts_services
 from careloop.facts.handlers import WATCHED, keep_facts
@@ -72,19 +71,8 @@ def work_out(account: Account, day: Any, *, due_only: bool = False) -> Account:
     return account
 
 
-class Log:
-    """Hands the events that are new since the last look to what follows members' tiers."""
-
-    def __init__(self) -> None:
-        self.last = 0
-
-    def read(self, *, now: datetime = NOW) -> None:
-        rows = list(Event.objects.filter(id__gt=self.last).order_by("id"))
-        self.last = max((one.id for one in rows), default=self.last)
-        batch = [
-            Published(one.id, one.kind, one.patient_id, one.occurred_at, one.recorded_at, one.source, one.batch_id, one.historical, one.payload)
-            for one in rows
-        ]  # fmt: skip
-        with reading_at(now):
-            keep_facts([one for one in batch if one.kind in WATCHED])
-            tier_handlers.follow([one for one in batch if one.kind in (*tier_handlers.COUNTS, *tier_handlers.BOOKED)])
+def follow(batch: list[Published], *, now: datetime) -> None:
+    """Keep the facts, then follow the tiers, as the two readers do."""
+    with reading_at(now):
+        keep_facts([one for one in batch if one.kind in WATCHED])
+        tier_handlers.follow([one for one in batch if one.kind in (*tier_handlers.COUNTS, *tier_handlers.BOOKED)])

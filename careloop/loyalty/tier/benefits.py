@@ -16,7 +16,7 @@ from careloop.kernel.ids import uuid7
 from careloop.kernel.text import clean
 from careloop.loyalty import guard
 from careloop.loyalty.models import Benefit, BenefitUse, Tier
-from careloop.loyalty.tier import errors as errors
+from careloop.loyalty.tier import errors
 from careloop.loyalty.tier import rules as tier_rules
 from careloop.tenancy.models import Organization
 

@@ -14,8 +14,7 @@ from careloop.kernel.ids import uuid7
 from careloop.kernel.text import clean
 from careloop.loyalty import tasks
 from careloop.loyalty.models import Tier, TierCriterion
-from careloop.loyalty.tier import errors as errors
-from careloop.loyalty.tier import standing
+from careloop.loyalty.tier import errors, standing
 from careloop.loyalty.tier.rules import Rule
 from careloop.loyalty.tier.standing import TierRule
 from careloop.tenancy.context import current_organization_id

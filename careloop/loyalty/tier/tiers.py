@@ -11,8 +11,7 @@ from careloop.audit import services as audit
 from careloop.kernel import sql
 from careloop.kernel.text import clean
 from careloop.loyalty.models import Account, Tier
-from careloop.loyalty.tier import errors as errors
-from careloop.loyalty.tier import standing
+from careloop.loyalty.tier import errors, standing
 from careloop.loyalty.tier.benefits import benefits_of as benefits_of
 from careloop.loyalty.tier.benefits import more_days as more_days
 from careloop.loyalty.tier.benefits import note_offered as note_offered

@@ -14,8 +14,7 @@ from django.views.decorators.http import require_POST
 from careloop.accounts import organization as organizations
 from careloop.accounts.access import requires
 from careloop.kernel.errors import DomainError
-from careloop.loyalty import errors
-from careloop.loyalty.draw import draws
+from careloop.loyalty.draw import draws, errors
 from careloop.loyalty.draw.entries import would_take_part
 from careloop.loyalty.models import Draw
 from careloop.web.http import redirect_to, refuse, respond

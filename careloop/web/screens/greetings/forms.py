@@ -10,10 +10,10 @@ from careloop.loyalty.models import GreetingPlan
 from careloop.loyalty.thanks import ready_texts, wishes
 from careloop.loyalty.thanks.lunar import Occasion
 from careloop.messaging.models import MessageTemplate
-from careloop.web.screens.referrals.forms import coupon_choices
+from careloop.web.screens.referrals.forms import GiftForm, coupon_choices
 
 
-class PlanForm(forms.Form):
+class PlanForm(GiftForm):
     """Whom to greet, when, with which words, and what comes with it."""
 
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
@@ -41,8 +41,6 @@ class PlanForm(forms.Form):
         label=_("What comes with it"), required=False, widget=forms.RadioSelect, choices=GreetingPlan.Gives.choices,
         help_text=_("In Taiwan a greeting alone may go; whatever has a value needs a sign-off or is stopped (rule S1)."),
     )  # fmt: skip
-    points = forms.IntegerField(label=_("Points"), min_value=0, max_value=100_000, required=False)
-    coupon_id = forms.ChoiceField(label=_("Coupon"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -58,12 +56,7 @@ class PlanForm(forms.Form):
         coupon.choices = [("", _("none")), *coupon_choices("BIRTHDAY"), *coupon_choices("FESTIVAL")]
 
     def clean(self) -> dict[str, Any]:
-        given: dict[str, Any] = super().clean() or {}
-        if given.get("gives") == "POINTS" and not given.get("points"):
-            self.add_error("points", _("Say how many points."))
-        if given.get("gives") == "COUPON" and not given.get("coupon_id"):
-            self.add_error("coupon_id", _("Choose a coupon."))
-        given["points"], given["coupon_id"] = given.get("points") or 0, given.get("coupon_id") or None
+        given = super().clean()
         if given.get("occasion") and not given.get("template_key"):
             given["template_key"] = ready_texts.key_for(given["occasion"], window_days=given.get("window_days") or 0)
         return given

@@ -44,7 +44,30 @@ class DecideForm(forms.Form):
     )
 
 
-class ProgrammeForm(forms.Form):
+class GiftForm(forms.Form):
+    """What is given along, in the field `gives`: points, a coupon, or words alone."""
+
+    points = forms.IntegerField(label=_("Points"), min_value=0, max_value=100_000, required=False)
+    coupon_id = forms.ChoiceField(label=_("Coupon"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = [name for name in self.fields if name not in ("points", "coupon_id")]
+        after = names.index("gives") + 1
+        self.order_fields([*names[:after], "points", "coupon_id", *names[after:]])
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        if given.get("gives") == "POINTS" and not given.get("points"):
+            self.add_error("points", _("Say how many points."))
+        if given.get("gives") == "COUPON" and not given.get("coupon_id"):
+            self.add_error("coupon_id", _("Choose a coupon."))
+        given["points"] = given.get("points") or 0
+        given["coupon_id"] = given.get("coupon_id") or None
+        return given
+
+
+class ProgrammeForm(GiftForm):
     """How the clinic thanks for referrals."""
 
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
@@ -53,8 +76,6 @@ class ProgrammeForm(forms.Form):
         label=_("The member gets"), widget=forms.RadioSelect, choices=ReferralProgramme.Gives.choices,
         help_text=_("Words of thanks always go. Points and coupons only where the law lets them; that is asked again each time."),
     )  # fmt: skip
-    points = forms.IntegerField(label=_("Points"), min_value=0, max_value=100_000, required=False)
-    coupon_id = forms.ChoiceField(label=_("Coupon"), required=False)
     monthly_limit = forms.IntegerField(
         label=_("Friends of one member in 30 days before staff look"), min_value=1, max_value=200
     )
@@ -67,16 +88,6 @@ class ProgrammeForm(forms.Form):
         super().__init__(*args, **kwargs)
         field: Any = self.fields["coupon_id"]
         field.choices = [("", _("none")), *coupon_choices("REFERRAL")]
-
-    def clean(self) -> dict[str, Any]:
-        given: dict[str, Any] = super().clean() or {}
-        if given.get("gives") == "POINTS" and not given.get("points"):
-            self.add_error("points", _("Say how many points."))
-        if given.get("gives") == "COUPON" and not given.get("coupon_id"):
-            self.add_error("coupon_id", _("Choose a coupon."))
-        given["points"] = given.get("points") or 0
-        given["coupon_id"] = given.get("coupon_id") or None
-        return given
 
 
 def coupon_choices(given_for: str) -> list[tuple[str, str]]:

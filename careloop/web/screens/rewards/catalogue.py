@@ -18,6 +18,7 @@ from careloop.loyalty.reward import lists as reward_lists
 from careloop.loyalty.reward import rewards
 from careloop.web.addresses import address
 from careloop.web.http import redirect_to, respond
+from careloop.web.screens.rewards.acting import saved
 from careloop.web.screens.rewards.common import GIVES, OFFER_STATES, OFFER_TONES, open_programmes, tabs
 from careloop.web.screens.rewards.forms import RewardForm
 
@@ -81,20 +82,8 @@ def reward(request: HttpRequest, reward_id: UUID) -> HttpResponse:
     form = RewardForm(request.POST or None, organization=member.organization, offer=one, tiers=tier_choices())
     if request.method == "POST" and not may_manage:
         return HttpResponse(status=403)
-    if request.method == "POST" and form.is_valid():
-        try:
-            rewards.save(
-                Reward,
-                id=one.pk,
-                values=form.values(),
-                version=form.cleaned_data["version"],
-                now=now,
-                by=member.user_id,
-            )
-        except DomainError as refused:
-            form.add_error(None, str(refused))
-        else:
-            return redirect_to(request, address("rewards:reward", one.pk), message=_("Saved."))
+    if request.method == "POST" and saved(form, one, by=member.user_id):
+        return redirect_to(request, address("rewards:reward", one.pk), message=_("Saved."))
     return respond(request, "rewards/reward.html", {
         "form": form, "one": one, "may_manage": may_manage, "name": one.name_in(translation.get_language() or ""),
         "state_label": OFFER_STATES[one.state], "tone": OFFER_TONES[one.state], **verdicts_of(one, now=now),

@@ -1,5 +1,6 @@
 """One coupon code: using it at the desk, taking a use back, withdrawing it."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,8 +20,16 @@ from careloop.loyalty.reward.redemptions import local_day
 from careloop.loyalty.reward.taking import may_be_undone
 from careloop.web.addresses import address
 from careloop.web.http import clinic_zone, redirect_to, refuse, respond
-from careloop.web.screens.rewards.common import CODE_STATES, CODE_TONES, branch_id, in_words, stamp
-from careloop.web.screens.rewards.forms import ReasonForm
+from careloop.web.screens.rewards.acting import ask_why, desk_key
+from careloop.web.screens.rewards.common import (
+    CODE_STATES,
+    CODE_TONES,
+    branch_id,
+    in_line,
+    in_words,
+    pairs_shown,
+    stamp,
+)
 
 
 @requires("loyalty.view")
@@ -47,18 +56,14 @@ def page(request: HttpRequest, code_id: UUID) -> HttpResponse:
 
 
 def _pairs(row: dict[str, Any], zone: Any) -> list[dict[str, Any]]:
-    def line(*parts: Any) -> str:
-        return " · ".join(str(part) for part in parts if part)
-
-    pairs = [
+    return pairs_shown(
         (pgettext("coupon", "Partner"), row["partner"]), (pgettext("coupon", "No."), row["number"] or ""),
-        (_("Given"), line(stamp(row["granted_at"], zone), row["granted_by"])), (_("Why it was given"), row["note"]),
-        (_("Good until"), f"{row['good_until']:%Y-%m-%d}"), (_("Used"), line(stamp(row["used_at"], zone), row["place"], row["used_by"])),
+        (_("Given"), in_line(stamp(row["granted_at"], zone), row["granted_by"])), (_("Why it was given"), row["note"]),
+        (_("Good until"), f"{row['good_until']:%Y-%m-%d}"), (_("Used"), in_line(stamp(row["used_at"], zone), row["place"], row["used_by"])),
         (_("Noted without a network"), stamp(row["noted_at"], zone)),
         (_("Settled"), _("yes; it is locked") if row["settlement_id"] else ""),
-        (_("Taken back"), line(stamp(row["ended_at"], zone), row["reason"])),
-    ]  # fmt: skip
-    return [{"label": label, "value": value} for label, value in pairs if value]
+        (_("Taken back"), in_line(stamp(row["ended_at"], zone), row["reason"])),
+    )  # fmt: skip
 
 
 @requires("loyalty.desk")
@@ -70,7 +75,7 @@ def use(request: HttpRequest, code_id: UUID) -> HttpResponse:
     back = address("rewards:code", row["id"])
     try:
         service.use(
-            code_id=row["id"], key=f"desk:{request.POST.get('key', '')[:40] or uuid7().hex}", now=timezone.now(), by=member.user_id,
+            code_id=row["id"], key=desk_key(request), now=timezone.now(), by=member.user_id,
             where=service.Where(location_id=branch_id(request)),
         )  # fmt: skip
     except DomainError as refused:
@@ -107,23 +112,10 @@ def withdraw(request: HttpRequest, code_id: UUID) -> HttpResponse:
 def _ask(
     request: HttpRequest, row: dict[str, Any], do: Any, *, title: str, label: str, text: str, done: str
 ) -> HttpResponse:
-    member: Any = request.member  # type: ignore[attr-defined]
-    back = address("rewards:code", row["id"])
-    form = ReasonForm(request.POST or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            do(code_id=row["id"], now=timezone.now(), by=member.user_id, **form.cleaned_data)
-        except DomainError as refused:
-            form.add_error(None, str(refused))
-        else:
-            return redirect_to(request, back, message=done)
-    context = {
-        "title": title, "text": text, "label": label, "tone": "danger", "form": form, "action": request.path, "cancel_url": back,
-        "may_do": True, "facts": [{"label": _("Coupon"), "value": row["coupon"]}],
-    }  # fmt: skip
-    return respond(
-        request, "rewards/confirm.html", context, fragment="rewards/_ask.html", status=422 if form.errors else 200
-    )
+    return ask_why(
+        request, partial(do, code_id=row["id"]), back=address("rewards:code", row["id"]), title=title, text=text, label=label,
+        done=done, facts=[(_("Coupon"), row["coupon"])],
+    )  # fmt: skip
 
 
 def load(code_id: UUID) -> dict[str, Any]:

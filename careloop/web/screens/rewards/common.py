@@ -72,3 +72,13 @@ def branch_id(request: HttpRequest) -> UUID | None:
 def in_words(row: dict[str, Any], name: str, others: str = "names") -> str:
     """Return a row's name (or text) for the reader's language."""
     return str(row[others].get(translation.get_language() or "") or row[name])
+
+
+def in_line(*parts: Any) -> str:
+    """Return the parts that say something, a dot between them."""
+    return " · ".join(str(part) for part in parts if part)
+
+
+def pairs_shown(*pairs: tuple[Any, Any]) -> list[dict[str, Any]]:
+    """Return (label, value) as facts are shown; what is empty is left out."""
+    return [{"label": label, "value": value} for label, value in pairs if value]

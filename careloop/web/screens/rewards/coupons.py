@@ -22,6 +22,7 @@ from careloop.loyalty.reward import desk, rewards
 from careloop.loyalty.reward import lists as reward_lists
 from careloop.web.addresses import address
 from careloop.web.http import Keyset, clinic_zone, csv_download, redirect_to, respond
+from careloop.web.screens.rewards.acting import saved
 from careloop.web.screens.rewards.catalogue import ORDER, switched, verdicts_of
 from careloop.web.screens.rewards.common import (
     CODE_STATES,
@@ -101,20 +102,8 @@ def coupon(request: HttpRequest, coupon_id: UUID) -> HttpResponse:
     form = CouponForm(request.POST or None, organization=member.organization, offer=one)
     if request.method == "POST" and not may_manage:
         return HttpResponse(status=403)
-    if request.method == "POST" and form.is_valid():
-        try:
-            rewards.save(
-                Coupon,
-                id=one.pk,
-                values=form.values(),
-                version=form.cleaned_data["version"],
-                now=now,
-                by=member.user_id,
-            )
-        except DomainError as refused:
-            form.add_error(None, str(refused))
-        else:
-            return redirect_to(request, address("rewards:coupon", one.pk), message=_("Saved."))
+    if request.method == "POST" and saved(form, one, by=member.user_id):
+        return redirect_to(request, address("rewards:coupon", one.pk), message=_("Saved."))
     figures = reward_lists.coupon_figures().get(one.pk, {"codes": 0, "open": 0, "used": 0})
     context = {
         "form": form, "one": one, "partner": one.partner, "may_manage": may_manage, "may_desk": member.can("loyalty.desk"),

@@ -1,5 +1,6 @@
 """Redemptions: the list, and one with its code's life: handed over, taken back, run out."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +19,18 @@ from careloop.loyalty.reward import redemptions as service
 from careloop.loyalty.reward.taking import may_be_undone
 from careloop.web.addresses import address
 from careloop.web.http import Keyset, clinic_zone, redirect_to, refuse, respond
-from careloop.web.screens.rewards.common import REDEMPTION_STATES, REDEMPTION_TONES, branch_id, in_words, stamp, tabs
-from careloop.web.screens.rewards.forms import FilterForm, ReasonForm
+from careloop.web.screens.rewards.acting import ask_why, desk_key
+from careloop.web.screens.rewards.common import (
+    REDEMPTION_STATES,
+    REDEMPTION_TONES,
+    branch_id,
+    in_line,
+    in_words,
+    pairs_shown,
+    stamp,
+    tabs,
+)
+from careloop.web.screens.rewards.forms import FilterForm
 
 SOURCES = dict(Redemption.Source.choices)
 
@@ -89,18 +100,14 @@ def page(request: HttpRequest, redemption_id: UUID) -> HttpResponse:
 
 
 def _pairs(row: dict[str, Any], zone: Any) -> list[dict[str, Any]]:
-    def line(*parts: Any) -> str:
-        return " · ".join(str(part) for part in parts if part)
-
-    pairs = [
+    return pairs_shown(
         (_("Points spent"), f"{row['points']:,}"),
-        (_("Taken"), line(stamp(row["reserved_at"], zone), SOURCES[row["source"]], row["reserved_by"])),
+        (_("Taken"), in_line(stamp(row["reserved_at"], zone), SOURCES[row["source"]], row["reserved_by"])),
         (_("Code good until"), f"{row['good_until']:%Y-%m-%d}"),
-        (_("Handed over"), line(stamp(row["confirmed_at"], zone), row["location"], row["confirmed_by"])),
+        (_("Handed over"), in_line(stamp(row["confirmed_at"], zone), row["location"], row["confirmed_by"])),
         (_("Noted without a network"), stamp(row["noted_at"], zone)),
-        (_("Ended"), line(stamp(row["ended_at"], zone), row["ended_by"])), (_("Why"), row["reason"]),
-    ]  # fmt: skip
-    return [{"label": label, "value": value} for label, value in pairs if value]
+        (_("Ended"), in_line(stamp(row["ended_at"], zone), row["ended_by"])), (_("Why"), row["reason"]),
+    )  # fmt: skip
 
 
 @requires("loyalty.desk")
@@ -112,7 +119,7 @@ def hand_over(request: HttpRequest, redemption_id: UUID) -> HttpResponse:
     back = address("rewards:redemption", row["id"])
     try:
         service.confirm(
-            redemption_id=row["id"], key=f"desk:{request.POST.get('key', '')[:40] or uuid7().hex}", now=timezone.now(),
+            redemption_id=row["id"], key=desk_key(request), now=timezone.now(),
             by=member.user_id, location_id=branch_id(request),
         )  # fmt: skip
     except DomainError as refused:
@@ -125,27 +132,14 @@ def hand_over(request: HttpRequest, redemption_id: UUID) -> HttpResponse:
 def take_back(request: HttpRequest, redemption_id: UUID) -> HttpResponse:
     """Take it back, with a reason: points and stock come back."""
     row = load(redemption_id)
-    member: Any = request.member  # type: ignore[attr-defined]
-    back = address("rewards:redemption", row["id"])
-    form = ReasonForm(request.POST or None)
     if row["state"] not in ("RESERVED", "CONFIRMED"):
         return refuse(request, _("There is nothing to take back here."))
-    if request.method == "POST" and form.is_valid():
-        try:
-            service.cancel(redemption_id=row["id"], now=timezone.now(), by=member.user_id, **form.cleaned_data)
-        except DomainError as refused:
-            form.add_error(None, str(refused))
-        else:
-            return redirect_to(request, back, message=_("Taken back. The points are with the member again."))
-    context = {
-        "title": _("Take this back?"), "label": _("Take back"), "tone": "danger", "form": form, "action": request.path,
-        "cancel_url": back, "may_do": True,
-        "text": _("The points go back to the member and the piece to the stock. The code counts no longer."),
-        "facts": [{"label": _("Reward"), "value": row["reward"]}, {"label": _("Points"), "value": f"{row['points']:,}"}],
-    }  # fmt: skip
-    return respond(
-        request, "rewards/confirm.html", context, fragment="rewards/_ask.html", status=422 if form.errors else 200
-    )
+    return ask_why(
+        request, partial(service.cancel, redemption_id=row["id"]), back=address("rewards:redemption", row["id"]),
+        title=_("Take this back?"), label=_("Take back"), done=_("Taken back. The points are with the member again."),
+        text=_("The points go back to the member and the piece to the stock. The code counts no longer."),
+        facts=[(_("Reward"), row["reward"]), (_("Points"), f"{row['points']:,}")],
+    )  # fmt: skip
 
 
 def load(redemption_id: UUID) -> dict[str, Any]:

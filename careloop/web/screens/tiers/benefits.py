@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -26,6 +26,7 @@ from careloop.web.screens.tiers.listing import shown_benefit
 
 PERIODS = (30, 90, 365)
 KINDS = dict(Benefit.Kind.choices)
+SHOWN = ("name", "text", "days", "contact", "practitioner", "url", "count", "period", "is_care", "percent", "amount", "and_above", "version")  # fmt: skip
 
 
 @requires("loyalty.manage")
@@ -47,6 +48,11 @@ def new(request: HttpRequest, tier_id: UUID, benefit_kind: str) -> HttpResponse:
     return respond(request, "tiers/benefit_new.html", context, status=422 if form.errors else 200)
 
 
+def _form(request: HttpRequest, one: Benefit, posted: QueryDict | None = None) -> BenefitForm:
+    initial = {name: getattr(one, name) for name in SHOWN}
+    return BenefitForm(posted, kind=one.kind, currency=currency_of(request), initial=initial)
+
+
 def _benefit_or_404(benefit_id: UUID) -> Benefit:
     found = Benefit.objects.select_related("tier", "practitioner").filter(pk=benefit_id).first()
     if found is None:
@@ -61,25 +67,8 @@ def benefit(request: HttpRequest, benefit_id: UUID) -> HttpResponse:
     member: Any = request.member  # type: ignore[attr-defined]
     one = _benefit_or_404(benefit_id)
     may_manage = member.can("loyalty.manage")
-    names = (
-        "name",
-        "text",
-        "days",
-        "contact",
-        "practitioner",
-        "url",
-        "count",
-        "period",
-        "is_care",
-        "percent",
-        "amount",
-        "and_above",
-        "version",
-    )
     posted = request.POST if request.method == "POST" and may_manage else None
-    form = BenefitForm(
-        posted, kind=one.kind, currency=currency_of(request), initial={name: getattr(one, name) for name in names}
-    )
+    form = _form(request, one, posted)
     if posted is not None and form.is_valid():
         try:
             services.save_benefit(
@@ -117,24 +106,7 @@ def switch(request: HttpRequest, benefit_id: UUID) -> HttpResponse:
     try:
         services.switch(benefit_id=benefit_id, on=on, now=timezone.now(), by=request.member.user_id)  # type: ignore[attr-defined]
     except OfferStopped as refusal:
-        names = (
-            "name",
-            "text",
-            "days",
-            "contact",
-            "practitioner",
-            "url",
-            "count",
-            "period",
-            "is_care",
-            "percent",
-            "amount",
-            "and_above",
-            "version",
-        )
-        form = BenefitForm(
-            None, kind=one.kind, currency=currency_of(request), initial={name: getattr(one, name) for name in names}
-        )
+        form = _form(request, one)
         return _page(request, one, form, may_manage=True, sentence=str(refusal))
     said = _("The benefit is switched on.") if on else _("The benefit is switched off.")
     return redirect_to(request, address("tiers:benefit", benefit_id), message=said)
