@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connections
@@ -25,10 +26,16 @@ NOW = datetime(2026, 3, 16, 2, 0, tzinfo=UTC)
 _numbers = itertools.count(1)
 
 
-# Long stories first, on one process; short tests are what an idle process can take over at the end.
+# how long one example takes says more about the machine than about the code
+SLACK = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture]
+hypothesis.settings.register_profile("careloop", deadline=None, suppress_health_check=SLACK)
+hypothesis.settings.load_profile("careloop")
+
+# Long stories first, on one process; short tests are what an idle process can take over at the end. The very first
+# needs no database of the tests, which the other process makes meanwhile.
 LONG = (
-    "tests/browser/",
     "tests/installed/",
+    "tests/browser/",
     "tests/crash/",
     "careloop/messaging/tests/test_crash.py",
 )
@@ -36,7 +43,9 @@ LONG = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run what takes long first: a long test that begins last keeps one core and leaves the others idle."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    items.sort(
+        key=lambda item: next((place for place, path in enumerate(LONG) if item.nodeid.startswith(path)), len(LONG))
+    )
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

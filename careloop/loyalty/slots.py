@@ -5,7 +5,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from careloop.loyalty.join import members
-from careloop.segments.catalogue import COUNT, choices
+from careloop.segments.catalogue.common import COUNT, choices
 from careloop.segments.fields import Ask, Field, Operator, Text, Values, as_ids, register
 
 KINDS = frozenset(

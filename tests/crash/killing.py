@@ -1,5 +1,6 @@
 """Starting real workers by forking this process, which has everything imported, and killing them."""
 
+import logging
 import os
 import random
 import signal
@@ -38,6 +39,7 @@ def start(work: Callable[[], None]) -> int:
     try:
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno() if hasattr(sys.__stdout__, "fileno") else 1)
+        logging.getLogger("psycopg.pool").addHandler(logging.StreamHandler())  # why no connection came
         work()
         code = 0
     except BaseException:

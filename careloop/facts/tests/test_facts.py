@@ -5,7 +5,7 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from careloop.consent.models import Consent
@@ -339,7 +339,7 @@ def play(patient: Patient, step: tuple, now: datetime) -> str:
     return "message.sent"
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(history=st.lists(STEPS, max_size=25))
 def test_step_by_step_comes_to_the_same_as_a_rebuild_and_as_slow_python(organization, monkeypatch, history):
     now = START

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from careloop.journeys import handlers, services
@@ -66,7 +66,7 @@ def people(organization: Any) -> list[Any]:
     return [person("一"), person("二", line="U" + "2" * 32), person("三", line="")]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(steps=paths(), happenings=HAPPENINGS, held_out=st.sampled_from([0, 0, 50]))
 def test_nobody_is_stuck_and_nothing_happens_twice(
     people: list[Any], steps: Any, happenings: Any, held_out: int

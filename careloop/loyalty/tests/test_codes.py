@@ -17,7 +17,7 @@ serials = st.integers(min_value=0, max_value=2**32 - 1)
 
 
 @given(kind=st.sampled_from(codes.KINDS), serial=serials, day=days)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_code_says_what_was_put_into_it(kind, serial, day):
     code = codes.code_of(HERE, kind, serial=serial, good_until=day)
 
@@ -34,7 +34,7 @@ def test_it_is_read_as_people_type_it():
 
 
 @given(serial=serials, place=st.integers(0, 15), other=st.sampled_from(codes.LETTERS))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_one_wrong_letter_is_always_found(serial, place, other):
     plain = codes.code_of(HERE, "COUPON", serial=serial, good_until=DAY).replace("-", "")
     typed = plain[:place] + other + plain[place + 1 :]
@@ -45,7 +45,7 @@ def test_one_wrong_letter_is_always_found(serial, place, other):
 
 
 @given(serial=serials, first=st.integers(0, 15), second=st.integers(0, 15))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_two_letters_that_changed_places_are_always_found(serial, first, second):
     letters = list(codes.code_of(HERE, "COUPON", serial=serial, good_until=DAY).replace("-", ""))
     letters[first], letters[second] = letters[second], letters[first]

@@ -220,6 +220,6 @@ def test_the_books_hold_what_the_model_holds(organization, now):
     run_state_machine_as_test(
         lambda: Books(patients),
         settings=settings(
-            max_examples=EXAMPLES, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES < 100
+            max_examples=EXAMPLES, stateful_step_count=40, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES < 100
         ),
     )  # fmt: skip

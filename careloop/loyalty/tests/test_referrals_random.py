@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from careloop.events.models import Event
@@ -53,7 +53,7 @@ def people(organization):
 
 
 @settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=EXAMPLES
 )  # fmt: skip
 @given(steps=st.lists(STEPS, max_size=14))
 def test_any_order_of_codes_visits_and_decisions(people, member_of, steps):

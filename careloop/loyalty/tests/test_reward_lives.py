@@ -7,7 +7,7 @@ import os
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from careloop.kernel.errors import DomainError
@@ -129,9 +129,7 @@ class Life:
 
 @pytest.mark.parametrize("stock", [1, 4])
 @given(story=steps)
-@settings(
-    max_examples=LIVES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True
-)
+@settings(max_examples=LIVES, derandomize=True)
 def test_any_life_agrees_with_the_model(organization, story, stock):
     anything_goes(organization)
     life = Life(stock)

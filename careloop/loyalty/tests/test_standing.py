@@ -4,7 +4,7 @@ import os
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from careloop.loyalty.models import Account, Tier, TierChange, TierCriterion
@@ -155,7 +155,7 @@ a_history = st.lists(
 )
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES)
 @given(
     rules=st.lists(a_rule, min_size=1, max_size=3),
     history=a_history,

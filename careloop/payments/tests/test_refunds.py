@@ -292,7 +292,7 @@ def test_random_lives_of_payments(organization):
     run_state_machine_as_test(
         LifeOfPayments,
         settings=settings(
-            max_examples=12, stateful_step_count=25, deadline=None, database=None, derandomize=True,
+            max_examples=12, stateful_step_count=25, database=None, derandomize=True,
             suppress_health_check=list(HealthCheck),
         ),
     )  # fmt: skip

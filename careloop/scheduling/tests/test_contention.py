@@ -63,8 +63,7 @@ def rush(organization_id: UUID, tries: list[list[Callable[[], Outcome]]]) -> Cou
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / str(number) for number in range(len(tries))]
         pids = [start(lambda mine=mine, file=file: work(mine, file)) for mine, file in zip(tries, files, strict=True)]  # type: ignore[misc]
-        for pid in pids:
-            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0] * len(pids)
         found: Counter[Outcome] = Counter()
         for file in files:
             found.update((code, others) for code, others in json.loads(file.read_text()))

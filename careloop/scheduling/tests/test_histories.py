@@ -200,9 +200,7 @@ def test_a_random_history_agrees_with_a_simple_model(committed_organization: Any
 
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         History,
-        settings=settings(
-            max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=20, stateful_step_count=25, suppress_health_check=list(HealthCheck)),
     )
 
 

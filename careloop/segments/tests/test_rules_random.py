@@ -158,7 +158,7 @@ def live(patient, what, now):
         HealthNote.objects.create(patient=patient, kind="HABIT", code=rest[0], recorded_at=now)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, suppress_health_check=list(HealthCheck))
 @given(people=PEOPLE, now=NOW, data=st.data())
 def test_sql_selects_whom_slow_python_selects(organization, people, now, data):
     tags = [

@@ -195,7 +195,5 @@ class Day(RuleBasedStateMachine):
 def test_random_days_keep_every_promise(organization):
     run_state_machine_as_test(
         Day,
-        settings=settings(
-            max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=25, stateful_step_count=30, suppress_health_check=list(HealthCheck)),
     )

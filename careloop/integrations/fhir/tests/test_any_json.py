@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 import orjson
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from careloop.integrations.fhir.documents import parse
@@ -91,13 +91,13 @@ def mutate(value: Any, rng: random.Random, odd: Any) -> Any:
         return value
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=600)
 @given(st.sampled_from(RICH), JSON, st.randoms(use_true_random=False))
 def test_one_odd_value_anywhere_is_refused_or_kept(resource, odd, rng):
     check({"resourceType": "Bundle", "entry": [{"resource": mutate(resource, rng, odd)}]})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from([*sorted(PICKERS), "ExplanationOfBenefit", "Goal", "Media"]), st.data())
 def test_any_value_in_any_field_is_refused_or_kept(kind, data):
     fields = [
@@ -116,7 +116,7 @@ def test_any_value_in_any_field_is_refused_or_kept(kind, data):
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(JSON)
 def test_any_json_at_all_is_refused_or_kept(value):
     check(value)
@@ -129,7 +129,7 @@ def test_any_json_at_all_is_refused_or_kept(value):
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=60), st.integers(0, 400))
 def test_any_bytes_are_refused_or_kept(noise, place):
     content = bytearray(orjson.dumps(clinic_bundle(1, 1)))

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core.cache import cache
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from careloop.audit.models import AuditEvent
@@ -311,7 +311,7 @@ appointments = st.fixed_dictionaries({
 })  # fmt: skip
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=60)
 @given(
     rows=st.lists(appointments, max_size=6, unique_by=lambda one: one["id"]), who=names,
     zone=st.sampled_from(["Asia/Taipei", "Europe/Berlin", "America/New_York"]),

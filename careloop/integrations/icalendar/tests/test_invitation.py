@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from icalendar import Calendar
 
@@ -119,7 +119,7 @@ def test_the_organizer_is_the_address_the_clinic_writes_from(booked):
     assert str(only(invitation(appointment))["ORGANIZER"]) == "mailto:hello@clinic.test"
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(data=st.data())
 def test_any_appointment_is_read_back_equal(organization, data):
     text = st.text(max_size=60).map(lambda said: said.replace("\x00", "").encode("utf-8", "ignore").decode())

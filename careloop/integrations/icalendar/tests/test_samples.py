@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from django.utils import translation
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from careloop.integrations.icalendar import apart, parsing, reading
@@ -90,7 +90,7 @@ def test_the_process_answers_what_reading_finds(samples):
     assert found["counts"]["VEVENT"] == int(row["VEVENT"])
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=5000)
+@settings(max_examples=150, deadline=5000)
 @given(data=st.data())
 def test_a_sample_with_bytes_changed_neither_crashes_nor_hangs(samples, data):
     _row, original = data.draw(st.sampled_from([(row, content) for row, content in samples if len(content) < 3000]))
