@@ -119,7 +119,13 @@ PLANNED_AFTER = 5
 DATABASES = {
     # what the program runs as: owns nothing, bound by row-level security
     "default": _DATABASE.app.django(
-        OPTIONS={"pool": _POOL, "prepare_threshold": PLANNED_AFTER, **dict(_DATABASE.app.options)},
+        # the pool opens one connection at a time: one that hangs must not keep everybody waiting
+        OPTIONS={
+            "pool": _POOL,
+            "prepare_threshold": PLANNED_AFTER,
+            "connect_timeout": 10,
+            **dict(_DATABASE.app.options),
+        },
         CONN_HEALTH_CHECKS=False,
     ),
     # migrations only
