@@ -152,6 +152,7 @@ _WORDS: dict[str, dict[str, str | Promise]] = {
         "referral.noted": _("noted who sent a patient"),
         "referral.decided": _("decided about a referral"),
         "referral.completed": _("completed a referral"),
+        "referral.undone": _("took a referral back, whose visit was entered in error"),
         "thanks.wishes_kept": _("kept a patient’s wishes about greetings"),
         "thanks.interests_kept": _("kept a patient’s topics of the newsletter"),
         "loyalty.reward_redeemed": _("took a reward for points"),

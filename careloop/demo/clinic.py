@@ -77,7 +77,7 @@ def ensure(*, patients: int, seed: int, say: Say = lambda _text: None) -> dict[s
                 queue.play(now=now)
                 membership_rewards.play(now=now)
                 membership_thanks.play(now=now)
-                membership_draws.play(now=now)
+                membership_draws.play(now=now, seed=seed)
             _catch_up(organization_id)
             with in_organization(organization_id):
                 record("demo.completed", now=timezone.now())

@@ -1,5 +1,6 @@
 """The demo clinic's lucky draws: one drawn, one open, one that waits for a sign-off, one that the law forbids. All for members only."""
 
+import random
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ SEATS: list[dict[str, Any]] = [
 MEMBERS = 30
 
 
-def play(*, now: datetime) -> None:
+def play(*, now: datetime, seed: int) -> None:
     """Set the draws up and let the first one run its way. Running it again changes nothing."""
     if Draw.objects.exists():
         return
@@ -45,10 +46,11 @@ def play(*, now: datetime) -> None:
     )
     if officer is None:
         return
+    chance = random.Random(seed).randbytes  # the same tickets and winners every time
     for draw, day in ((drawn, 29), (running, 4)):
         _sign(draw, officer, now - timedelta(days=day))
-        draws.open_draw(draw_id=draw.pk, now=now - timedelta(days=day), by=owner)
-    draws.close_draw(draw_id=drawn.pk, now=now - timedelta(days=15), by=owner)
+        draws.open_draw(draw_id=draw.pk, now=now - timedelta(days=day), by=owner, chance=chance)
+    draws.close_draw(draw_id=drawn.pk, now=now - timedelta(days=15), by=owner, chance=chance)
     draws.draw_winners(draw_id=drawn.pk, outside_value="07", now=now - timedelta(days=12), by=owner)
     draws.hand_over(draw_id=drawn.pk, place=1, now=now - timedelta(days=10), by=owner)
     taken_back = _sign(waiting, officer, now - timedelta(days=2))

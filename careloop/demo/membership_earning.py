@@ -30,13 +30,15 @@ RULES: tuple[tuple[str, str, int, bool, dict[str, Any]], ...] = (
 )
 REASON = "只在會員登入後顯示，不對外宣傳，不涉及醫療費用減免；經法務檢視。"
 MEMBERS = 60
+# opened more than a year ago, and people joined all the time, so that reports over half a year have something to compare
+OPEN_DAYS, EARLY, EARLY_DAYS = 420, 220, 395
 
 
 def play(*, now: datetime) -> None:
     """Open the programme and let patients join. Running it again changes nothing."""
     if Programme.objects.exists():
         return
-    opened_at = now - timedelta(days=21)
+    opened_at, began_at = now - timedelta(days=OPEN_DAYS), now - timedelta(days=21)
     made = programme.create(
         name=NAME, terms=TERMS, cap_month=500, allows_pools=True, allows_transfers=True, now=opened_at, by=None
     )
@@ -49,11 +51,14 @@ def play(*, now: datetime) -> None:
     programme.open_programme(programme_id=made.pk, now=opened_at, by=None)
     people = _people()
     for number, patient_id in enumerate(people):
-        joined_at = opened_at + timedelta(hours=7 * (number % 60), minutes=number)
+        joined_at = began_at + timedelta(hours=7 * (number % 60), minutes=number)
         how = "PORTAL" if number % 3 == 0 else "DESK"
         membership.join(
             patient_id=patient_id, programme_id=made.pk, how=how, now=min(joined_at, now - timedelta(hours=1)), by=None
         )
+    for number, patient_id in enumerate(_early(opened_at, besides=people)):
+        joined_at = opened_at + timedelta(days=number * EARLY_DAYS // EARLY, hours=number % 9, minutes=number % 60)
+        membership.join(patient_id=patient_id, programme_id=made.pk, how="DESK", now=joined_at, by=None)
     _lecture(people[::2], now=now)
 
 
@@ -79,6 +84,20 @@ def _people() -> list[UUID]:
                      exists (select 1 from scheduling_appointment a join scheduling_service s on s.id = a.service_id
                               where a.patient_id = p.id and s.payer = 'SELF') desc, p.chart_number, p.id limit %s""",
         [[one.name for one in cast.CAST], MEMBERS],
+    )
+    return [row["id"] for row in rows]
+
+
+def _early(opened_at: datetime, *, besides: list[UUID]) -> list[UUID]:
+    """Who joined since then: grown-ups who had been here in the two years before, whether often or not; the same every time."""
+    rows = sql.rows(
+        """select p.id from patients_patient p
+            where p.active and not p.deceased and p.merged_into_id is null and p.birth_date < current_date - interval '18 years'
+              and p.id <> all(%(besides)s::uuid[])
+              and exists (select 1 from records_encounter e where e.patient_id = p.id and not e.entered_in_error
+                             and e.started_at > %(opened)s - interval '2 years' and e.started_at < %(opened)s)
+            order by md5(p.chart_number), p.id limit %(most)s""",
+        {"besides": besides, "opened": opened_at, "most": EARLY},
     )
     return [row["id"] for row in rows]
 

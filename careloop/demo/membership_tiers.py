@@ -29,6 +29,7 @@ BENEFITS: tuple[tuple[int, str, str, bool, dict[str, Any]], ...] = (
     (3, "HEALTH_ADVISER", "健康管理師", True, {"contact": "個管師 周雅婷"}),
     (3, "PRICE", "自費項目優惠", False, {"percent": 10, "text": "自費項目減 10%。"}),
 )
+HALF_A_YEAR_AGO = 185
 REASON = "僅供會員登入後查看，屬服務性質，不涉及醫療費用減免；經法務檢視。"
 
 
@@ -39,7 +40,8 @@ def play(*, now: datetime) -> None:
         return
     opened_at = programme.opened_at or now
     made = [tier_setup.write(programme.pk, one, tier_id=None, now=opened_at) for one in TIERS]
-    standing.recompute(programme.pk, now=now - timedelta(hours=2))
+    for days in (HALF_A_YEAR_AGO, 0):  # who was a member then stood somewhere then
+        standing.recompute(programme.pk, now=now - timedelta(days=days, hours=2))
     officer = Membership.objects.filter(role="privacy_officer").select_related("user").order_by("created_at").first()
     for rank, kind, name, is_signed, more in BENEFITS:
         one = benefits.save_benefit(

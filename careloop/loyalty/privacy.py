@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from careloop.kernel import sql
+from careloop.loyalty.draw import pages as draw_pages
 from careloop.loyalty.join import members
 from careloop.loyalty.models import Account
 from careloop.loyalty.points import statements
@@ -35,6 +36,7 @@ def export(patient_id: UUID) -> dict[str, Any]:
             }
             for one in found.order_by("joined_at")
         ],
+        "draw_tickets": draw_pages.exported(patient_id),
         **reward_privacy.export(patient_id),
         **thanks_privacy.export(patient_id),
     }  # fmt: skip
@@ -50,6 +52,8 @@ def erase(patient_id: UUID) -> None:
         [patient_id],
     )
     statements.erase_words(patient_id)
+    # the numbers stay in the published list, so that the draw can be computed again; whose they were goes
+    sql.value("select loyalty_forget_tickets(%s)", [patient_id])
     sql.execute(
         """update loyalty_tier_change set note = '' where note <> ''
               and account_id in (select id from loyalty_account where patient_id = %s)""",

@@ -15,7 +15,11 @@ FORMS: tuple[Audience, ...] = ("public", "one")
 
 @dataclass(frozen=True)
 class Labelled:
-    """A text, and what a person wants of the engine: which rules must speak, which may, and the answer of each form."""
+    """A text, and what a person wants of the engine: which rules must speak, which may, and the answer of each form.
+
+    `held_out`: empty for the texts that the rules were mended with; `first` for those kept from the first mending, `later` for those
+    written before the second, which was made with the kinds of mistakes that the first ones had shown.
+    """
 
     text: str
     why: str
@@ -23,7 +27,7 @@ class Labelled:
     also: frozenset[str]
     answers: dict[Audience, Answer]
     message_class: MessageClass
-    held_out: bool = False
+    held_out: str = ""
 
 
 @dataclass
@@ -81,7 +85,7 @@ def labelled_texts() -> Iterator[Labelled]:
             yield Labelled(
                 text, group["why"], frozenset(group.get("rules", ())), frozenset(group.get("also", ())),
                 {form: Answer(group[form]) for form in FORMS}, MessageClass(group.get("class", "MARKETING")),
-                group.get("held_out", False),
+                group.get("held_out", ""),
             )  # fmt: skip
 
 

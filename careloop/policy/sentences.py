@@ -72,6 +72,13 @@ SENTENCES: dict[str, str | Promise] = {
     ),
     "copay": _("“%(text)s”: the co-payment is set by law and may not be given away."),
     "copay_words": _("“%(text)s” gives away the co-payment, which is set by law."),
+    "no_rules_known": _(
+        "“%(text)s”: the program knows no rule of mainland China about this. Somebody who knows the law there "
+        "decides, and signs for it."
+    ),
+    "price_by_program": _(
+        "“%(text)s”: what a program decides about people may not lead to unreasonable differences in price."
+    ),
     "nhi": _("“%(text)s”: care that health insurance pays may earn nothing."),
     "nhi_words": _("“%(text)s” promises something for care that health insurance pays."),
 }

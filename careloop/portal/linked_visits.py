@@ -16,6 +16,7 @@ from careloop.kernel.errors import DomainError
 from careloop.messaging import links
 from careloop.messaging.variables import spoken_date
 from careloop.portal import linked_offers
+from careloop.portal.booking import earlier
 from careloop.portal.doors import Opened, opened
 from careloop.portal.views import BY_WHAT, _gone, _note_opened, _page
 from careloop.reminders import offers, pages, services
@@ -68,10 +69,12 @@ def _act(request: HttpRequest, door: Opened, found: Visit, *, now: datetime) -> 
             services.call_off(appointment_id=found.id, sequence=sequence, now=now)
         elif do == "move":
             assert place is not None
-            services.move(appointment_id=found.id, sequence=sequence, place=place, now=now)
+            more_days = earlier(found.patient_id, now=now)
+            services.move(appointment_id=found.id, sequence=sequence, place=place, now=now, more_days=more_days)
         else:
             assert place is not None
-            services.book_again(appointment_id=found.id, place=place, now=now)
+            more_days = earlier(found.patient_id, now=now)
+            services.book_again(appointment_id=found.id, place=place, now=now, more_days=more_days)
     except ChangedMeanwhile:
         problem = _("The visit was changed in the meantime, so nothing was done. This is how it is now.")
         return _show(request, door, _again(door, found, now=now), step="", now=now, problem=problem, status=409)
@@ -109,7 +112,10 @@ def _show(
     }  # fmt: skip
     if step in ("move", "again"):
         anybody = request.GET.get("who") == "any" or request.POST.get("who") == "any"
-        days, more = pages.free_places(found, now=now, zone=zone, since=_since(request, now), anybody=anybody)
+        more_days = earlier(found.patient_id, now=now)
+        days, more = pages.free_places(
+            found, now=now, zone=zone, since=_since(request, now), anybody=anybody, more_days=more_days
+        )
         context |= {
             "days": [{"on": spoken_date(day.on, language), "places": day.places} for day in days], "anybody": anybody,
             "more": more.isoformat() if more else "", "do": step, "code": step.upper(),

@@ -128,12 +128,19 @@ class Day:
 
 
 def free_places(
-    visit: Visit, *, now: datetime, zone: ZoneInfo, since: datetime | None = None, anybody: bool = False
+    visit: Visit,
+    *,
+    now: datetime,
+    zone: ZoneInfo,
+    since: datetime | None = None,
+    anybody: bool = False,
+    more_days: int = 0,
 ) -> tuple[list[Day], datetime | None]:
     """Return the free places for the same service from `since` on, day by day, and where to look on, if there are more.
 
     Args:
         anybody: with any practitioner who offers it, not only the same one.
+        more_days: how many days earlier than others this patient may book.
     """
     is_move = visit.how in ("booked", "moved")
     rule = rules_of(visit.service_id)
@@ -141,7 +148,7 @@ def free_places(
         service_id=visit.service_id, now=now, since=since or now, practitioner_id=None if anybody else visit.practitioner_id,
         patient_id=visit.patient_id, moving=visit.id if is_move else None, sessions=30, per_session=PER_DAY,
     )  # fmt: skip
-    fitting = [one for one in found if _is_allowed(rule, one, visit, now=now)]
+    fitting = [one for one in found if _is_allowed(rule, one, visit, now=now, more_days=more_days)]
     days = [
         Day(on, [_place(one, zone) for one in group])
         for on, group in groupby(fitting, key=lambda one: one.starts_at.astimezone(zone).date())
@@ -153,7 +160,7 @@ def free_places(
     return days, more
 
 
-def _is_allowed(rule: rules.OnlineRules, one: Free, visit: Visit, *, now: datetime) -> bool:
+def _is_allowed(rule: rules.OnlineRules, one: Free, visit: Visit, *, now: datetime, more_days: int) -> bool:
     if (
         one.starts_at == visit.starts_at
         and one.practitioner_id == visit.practitioner_id
@@ -161,7 +168,9 @@ def _is_allowed(rule: rules.OnlineRules, one: Free, visit: Visit, *, now: dateti
     ):
         return False
     try:
-        rules.check_may_book(rule, starts_at=one.starts_at, now=now, is_first_visit=rule.who == "FIRST")
+        rules.check_may_book(
+            rule, starts_at=one.starts_at, now=now, is_first_visit=rule.who == "FIRST", more_days=more_days
+        )
     except rules.errors.DomainError:
         return False
     return True

@@ -88,8 +88,11 @@ def call_off(*, appointment_id: UUID, sequence: int, now: datetime) -> Appointme
     return scheduling.cancel(appointment_id=appointment_id, reason="patient", now=now, by=None, online=True)
 
 
-def move(*, appointment_id: UUID, sequence: int, place: Place, now: datetime) -> Appointment:
+def move(*, appointment_id: UUID, sequence: int, place: Place, now: datetime, more_days: int = 0) -> Appointment:
     """The patient takes another time instead of the one they were shown.
+
+    Args:
+        more_days: how many days earlier than others this patient may book.
 
     Raises:
         ChangedMeanwhile: it has another time already; a double click on the same place is none.
@@ -107,11 +110,16 @@ def move(*, appointment_id: UUID, sequence: int, place: Place, now: datetime) ->
         if found.sequence != sequence:
             raise errors.ChangedMeanwhile
         version = found.version
-    return scheduling.move(appointment_id=appointment_id, place=place, version=version, now=now, by=None, online=True)
+    return scheduling.move(
+        appointment_id=appointment_id, place=place, version=version, now=now, by=None, online=True, more_days=more_days
+    )
 
 
-def book_again(*, appointment_id: UUID, place: Place, now: datetime) -> Appointment:
+def book_again(*, appointment_id: UUID, place: Place, now: datetime, more_days: int = 0) -> Appointment:
     """The patient takes another time after the clinic, or they themselves, called a visit off; a double click books once.
+
+    Args:
+        more_days: how many days earlier than others this patient may book.
 
     Raises:
         NotInThisState: the visit still stands. And what `scheduling.services.book` raises.
@@ -121,7 +129,7 @@ def book_again(*, appointment_id: UUID, place: Place, now: datetime) -> Appointm
         raise errors.NotInThisState(state=Appointment.State(found.state).label)
     return scheduling.book(
         patient_id=found.patient_id, service_id=found.service_id, place=place, source="link", key=again_key(appointment_id),
-        now=now, by=None, online=True,
+        now=now, by=None, online=True, more_days=more_days,
     )  # fmt: skip
 
 

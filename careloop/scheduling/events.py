@@ -87,6 +87,21 @@ class AppointmentConfirmed:
 
 
 @fact(
+    "appointment.answered",
+    label=_("Questions answered"),
+    group="visits",
+    icon="clipboard-text",
+    sentence=_("Answered the questions before the appointment on %(when)s."),
+)
+@dataclass(frozen=True)
+class AppointmentAnswered:
+    """The patient answered what the service asks before a visit; what they said is with the appointment, sealed."""
+
+    appointment_id: UUID
+    when: str
+
+
+@fact(
     "appointment.arrived",
     label=_("Arrived"),
     group="visits",

@@ -101,6 +101,8 @@ def keep(
     )
     assert changed is not None
     _publish(facts.AppointmentBooked, changed, _words(changed), now=now)
+    if sealed is not None:
+        _publish(facts.AppointmentAnswered, changed, _words(changed), now=now)
     audit.record("appointment.booked", patients=[found["patient_id"]], target=("appointment", appointment_id), now=now)
     return _model(changed)
 

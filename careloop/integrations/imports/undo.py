@@ -23,6 +23,7 @@ from careloop.integrations.imports.models import ImportBatch
 from careloop.integrations.imports.services import get_batch
 from careloop.integrations.imports.targets import TARGETS
 from careloop.kernel import sql
+from careloop.loyalty.thanks import referrals
 from careloop.patients.models import Patient
 from careloop.records.models import Encounter
 
@@ -142,6 +143,7 @@ def undo_batch(*, batch_id: UUID, by: audit.Actor | None, by_user: UUID | None, 
     retract_batch(batch.id, now=now)
     left = sql.rows("select id from patients_patient where id = any(%s)", [touched])
     facts.refresh([row["id"] for row in left], now=now)
+    referrals.visits_gone([row["id"] for row in left], now=now)
     batch.state, batch.undone_at, batch.undone_by_id = ImportBatch.State.UNDONE, now, by_user
     batch.save(update_fields=["state", "undone_at", "undone_by"])
     audit.record(

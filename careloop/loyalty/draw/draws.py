@@ -6,7 +6,7 @@ step: what a rule stops today is neither opened nor closed nor drawn.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -31,6 +31,7 @@ from careloop.policy.selectors import local_date
 from careloop.tenancy.models import Organization
 
 State = Draw.State
+Chance = Callable[[int], bytes]
 ORDER = [State.DRAFT, State.OPEN, State.CLOSED, State.DRAWN]
 FIELDS = ("name", "description", "entry", "tier_id", "least_points", "from_on", "to_on", "outside_source")
 
@@ -68,8 +69,11 @@ def prepare(
 
 
 @transaction.atomic
-def open_draw(*, draw_id: UUID, now: datetime, by: UUID | None) -> Draw:
+def open_draw(*, draw_id: UUID, now: datetime, by: UUID | None, chance: Chance = secrets.token_bytes) -> Draw:
     """Publish the draw and the hash of its seed. From here on nothing about it changes.
+
+    Args:
+        chance: where the seed comes from; only a demo clinic's is the same every time.
 
     Raises:
         UnknownDraw, DrawHasNoPrize. OfferStopped: a rule stops it, and nobody has signed it off.
@@ -79,8 +83,8 @@ def open_draw(*, draw_id: UUID, now: datetime, by: UUID | None) -> Draw:
         return draw
     if not draw.prizes.all():
         raise errors.DrawHasNoPrize
-    _ask_guard(draw, now)
-    seed = secrets.token_hex(32)
+    _check_chance(_ask_guard(draw, now), chance)
+    seed = chance(32).hex()
     draw.seed_hash = draw_rules.hash_of(seed)
     draw.seed_sealed = seal_for_organization(_place(draw.pk), {"seed": seed})
     draw.opened_at, draw.opened_by_id = now, by
@@ -88,8 +92,11 @@ def open_draw(*, draw_id: UUID, now: datetime, by: UUID | None) -> Draw:
 
 
 @transaction.atomic
-def close_draw(*, draw_id: UUID, now: datetime, by: UUID | None) -> Draw:
+def close_draw(*, draw_id: UUID, now: datetime, by: UUID | None, chance: Chance = secrets.token_bytes) -> Draw:
     """Fix the tickets of everybody who takes part by the rule, and publish the hash of their list.
+
+    Args:
+        chance: as in `open_draw`, for the codes of the tickets.
 
     Raises:
         UnknownDraw, DrawMovedOn (not open yet), OfferStopped, NobodyTakesPart. DrawPeriodNotOver: tickets can still be earned.
@@ -101,7 +108,8 @@ def close_draw(*, draw_id: UUID, now: datetime, by: UUID | None) -> Draw:
     organization = _ask_guard(draw, now)
     if draw.to_on is not None and local_date(organization, now) <= draw.to_on:
         raise errors.DrawPeriodNotOver(day=draw.to_on.isoformat())
-    give_tickets(draw, zone=organization.time_zone)
+    _check_chance(organization, chance)
+    give_tickets(draw, zone=organization.time_zone, salt=chance(32))
     tickets = tickets_of(draw.pk)
     if not tickets:
         raise errors.NobodyTakesPart
@@ -146,7 +154,7 @@ def hand_over(*, draw_id: UUID, place: int, now: datetime, by: UUID | None) -> D
     if winner.given_at is None:
         winner.given_at, winner.given_by_id = now, by
         winner.save(update_fields=["given_at", "given_by"])
-        patient = winner.ticket.account.patient_id
+        patient = winner.ticket.account.patient_id if winner.ticket.account else None
         audit.record(
             "draw.prize_given", patients=[patient] if patient else [], target=("draw", winner.draw_id), now=now
         )
@@ -174,30 +182,30 @@ def _write_winners(draw: Draw, now: datetime) -> None:
         for place, (prize, number) in enumerate(found, start=1)
     ]
     DrawWinner.objects.bulk_create(rows)
-    for row in rows:
-        _give(row, now)
+    # whoever was erased since the list was fixed wins nothing, and nobody else wins it: the list and the seed decide
+    known = [(row, row.ticket.account) for row in rows if row.ticket.account is not None]
+    for row, account in known:
+        _give(row, account.pk, now)
     events.publish_many(
         [
             (
-                DrawWon(row.ticket.account_id, draw.pk, row.prize_id, row.ticket.number),
-                row.ticket.account.patient_id, now, f"draw:{draw.pk}:{row.place}",
+                DrawWon(account.pk, draw.pk, row.prize_id, row.ticket.number), account.patient_id, now,
+                f"draw:{draw.pk}:{row.place}",
             )
-            for row in rows
+            for row, account in known
         ],
         now=now,
     )  # fmt: skip
 
 
-def _give(winner: DrawWinner, now: datetime) -> None:
+def _give(winner: DrawWinner, account_id: UUID, now: datetime) -> None:
     """Give what the program itself can give; goods and services wait for the desk."""
     prize, because = winner.prize, ledger.Because("DRAW", ref=str(winner.draw_id), note=winner.draw.name)
     key = f"draw:{winner.draw_id}:{winner.place}"
     if prize.points:
-        ledger.earn(account_id=winner.ticket.account_id, points=prize.points, key=key, because=because, now=now)
+        ledger.earn(account_id=account_id, points=prize.points, key=key, because=because, now=now)
     elif prize.coupon_id:
-        grant_coupon(
-            account_id=winner.ticket.account_id, coupon_id=prize.coupon_id, key=key, because=because, now=now, by=None
-        )
+        grant_coupon(account_id=account_id, coupon_id=prize.coupon_id, key=key, because=because, now=now, by=None)
     else:
         return
     DrawWinner.objects.filter(pk=winner.pk).update(given_at=now)
@@ -226,6 +234,11 @@ def _ask_guard(draw: Draw, now: datetime) -> Organization:
     organization = Organization.objects.get()
     guard.refuse_stopped(draw, organization=organization, now=now)
     return organization
+
+
+def _check_chance(organization: Organization, chance: Chance) -> None:
+    if chance is not secrets.token_bytes and not organization.is_demo:
+        raise ValueError("only a demo clinic's draws may be the same every time")
 
 
 def verdict_of(draw: Draw, *, now: datetime, audience: Audience = "one") -> Verdict:

@@ -1,6 +1,5 @@
 """Who takes part in a draw, by its rule: found as one set, also for the preview before it closes."""
 
-import secrets
 from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -42,15 +41,19 @@ _RULES = {Draw.Entry.TIER: _TIER, Draw.Entry.MEMBERS: _MEMBERS, Draw.Entry.POINT
 _GIVE = """
     insert into loyalty_draw_ticket (draw_id, account_id, number)
     select %(draw)s, t.id,
-           substr(encode(sha256(%(salt)s::bytea || convert_to(t.id::text, 'UTF8')), 'hex'), 1, 12) || '-' || n
-      from ({who}) t cross join lateral generate_series(1, t.tickets) n
+           substr(encode(sha256(%(salt)s::bytea || convert_to(t.place::text, 'UTF8')), 'hex'), 1, 12) || '-' || n
+      from (select w.*, row_number() over (order by w.id) as place from ({who}) w) t cross join lateral generate_series(1, t.tickets) n
 """
 
 
-def give_tickets(draw: Draw, *, zone: str) -> int:
-    """Write the tickets of everybody who takes part; return how many. The caller fixes them by closing the draw."""
+def give_tickets(draw: Draw, *, zone: str, salt: bytes) -> int:
+    """Write the tickets of everybody who takes part; return how many. The caller fixes them by closing the draw.
+
+    Args:
+        salt: 32 bytes by chance, used for this draw and kept nowhere.
+    """
     statement = _GIVE.format(who=_RULES[Draw.Entry(draw.entry)])
-    return sql.execute(statement, {**_given(draw, zone), "draw": draw.pk, "salt": secrets.token_bytes(32)})
+    return sql.execute(statement, {**_given(draw, zone), "draw": draw.pk, "salt": salt})
 
 
 def would_take_part(draw: Draw, *, zone: str) -> dict[str, int]:

@@ -67,7 +67,7 @@ def winners_for_staff(draw_id: UUID) -> list[Row]:
     return sql.rows(
         f"""select w.id, w.place, z.name as prize, z.gives, t.number as ticket, w.given_at, p.id as patient_id, p.name as patient
               from loyalty_draw_winner w join loyalty_draw_prize z on z.id = w.prize_id join loyalty_draw_ticket t on t.id = w.ticket_id
-              join loyalty_account a on a.id = t.account_id left join patients_patient p on p.id = a.patient_id {here}
+              left join loyalty_account a on a.id = t.account_id left join patients_patient p on p.id = a.patient_id {here}
              where w.draw_id = %(draw)s order by w.place""",
         {"draw": draw_id, **limit},
     )
@@ -76,6 +76,17 @@ def winners_for_staff(draw_id: UUID) -> list[Row]:
 def listed(*, limit: int = 100) -> list[Draw]:
     """Return the draws, the newest first, with their prizes: two statements."""
     return list(Draw.objects.prefetch_related("prizes").select_related("programme").order_by("-created_at")[:limit])
+
+
+def exported(patient_id: UUID) -> list[Row]:
+    """Return a patient's tickets with draw, result and what came of them, for the export of their data."""
+    return sql.rows(
+        """select d.name as draw, d.state, t.number as ticket, d.closed_at, d.drawn_at, z.name as won, w.given_at
+             from loyalty_draw_ticket t join loyalty_account a on a.id = t.account_id join loyalty_draw d on d.id = t.draw_id
+             left join loyalty_draw_winner w on w.ticket_id = t.id left join loyalty_draw_prize z on z.id = w.prize_id
+            where a.patient_id = %s order by d.closed_at, t.id""",
+        [patient_id],
+    )
 
 
 def tickets_of_patient(draw_id: UUID, patient_id: UUID) -> list[str]:

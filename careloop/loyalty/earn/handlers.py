@@ -12,20 +12,24 @@ from careloop.kernel import sql
 from careloop.loyalty import guard
 from careloop.loyalty.earn import earning, settling
 from careloop.loyalty.earn.earning import Thing
-from careloop.loyalty.models import EarnRule
+from careloop.loyalty.models import Earning, EarnRule
 from careloop.tenancy.context import in_organization
 from careloop.tenancy.loops import loop
 
+ANSWERED, CALLED_OFF = "appointment.answered", "appointment.cancelled"
 VISIT, SEEN, BILL, PAID = "encounter.recorded", "appointment.fulfilled", "invoice.recorded", "payment.paid"
 REFUNDED, WRONG, WRONG_VISIT = "payment.refunded", "record.entered_in_error", "appointment.entered_in_error"
-JOINED, READ, BROUGHT = "loyalty.joined", "message.link_clicked", "loyalty.referral_completed"
+JOINED, READ = "loyalty.joined", "message.link_clicked"
+BROUGHT, NOT_BROUGHT = "loyalty.referral_completed", "loyalty.referral_undone"
+Why = Earning.Because
 
 
-@reader(
-    "loyalty-earning",
-    kinds=(VISIT, SEEN, BILL, PAID, REFUNDED, WRONG, WRONG_VISIT, JOINED, READ, BROUGHT),
-    batch_size=1000,
-)
+HEARD = (
+    VISIT, SEEN, BILL, PAID, REFUNDED, WRONG, WRONG_VISIT, ANSWERED, CALLED_OFF, JOINED, READ, BROUGHT, NOT_BROUGHT,
+)  # fmt: skip
+
+
+@reader("loyalty-earning", kinds=HEARD, batch_size=1000)
 def follow_events(batch: list[Published]) -> None:
     """Note what members earn, in the order in which it happened. What an import filled in afterwards earns nothing."""
     take([one for one in batch if not one.historical and one.patient_id is not None], now=reading_now())
@@ -49,16 +53,28 @@ def take(batch: Sequence[Published], *, now: datetime) -> None:
                 payment_id=UUID(str(one.payload["payment_id"])), refund_id=UUID(str(one.payload["refund_id"])),
                 self_pay=int(one.payload["self_pay"]), now=now,
             )  # fmt: skip
-    wrong: dict[str, list[str]] = {}
+    gone: dict[tuple[str, str], list[str]] = {}
     for one in batch:
-        if one.kind == WRONG and one.payload["record"] in ("encounter", "invoice"):
-            source = "visit" if one.payload["record"] == "encounter" else "invoice"
-            wrong.setdefault(source, []).append(str(one.payload["record_id"]))
-        elif one.kind == WRONG_VISIT:
-            for source in ("visit", "appointment"):
-                wrong.setdefault(source, []).append(str(one.payload["appointment_id"]))
-    for source, refs in wrong.items():
-        settling.take_back_record(source=source, refs=refs, now=now)
+        for source, ref, why in _gone(one):
+            gone.setdefault((source, why), []).append(ref)
+    for (source, why), refs in gone.items():
+        settling.take_back_record(source=source, refs=refs, now=now, why=why)
+
+
+def _gone(one: Published) -> Iterator[tuple[str, str, str]]:
+    """What an event says never was, or is no more: source and id of what earned, and why nothing is left of it."""
+    match one.kind:
+        case "record.entered_in_error":
+            if source := {"encounter": "visit", "invoice": "invoice"}.get(one.payload["record"]):
+                yield source, str(one.payload["record_id"]), Why.ERROR
+        case "appointment.entered_in_error":
+            for source in ("visit", "appointment", "answers"):
+                yield source, str(one.payload["appointment_id"]), Why.ERROR
+        case "appointment.cancelled":
+            # else whoever books, answers and calls off again and again would earn each time
+            yield "answers", str(one.payload["appointment_id"]), Why.CALLED_OFF
+        case "loyalty.referral_undone":
+            yield "referral", str(one.payload["referral_id"]), Why.UNDONE
 
 
 def _things(batch: Sequence[Published]) -> Iterator[Thing]:
@@ -80,6 +96,9 @@ def _things(batch: Sequence[Published]) -> Iterator[Thing]:
                     yield _thing(
                         one, "KEPT_APPOINTMENT", "appointment", ref, f"appointment:{ref}", where, at=at, is_nhi=is_nhi
                     )
+            case "appointment.answered":
+                ref = str(one.payload["appointment_id"])
+                yield _thing(one, "QUESTIONNAIRE", "answers", ref, f"answers:{ref}")
             case "invoice.recorded":
                 if found := bills.get(_id(one, "record_id")):
                     yield _money(
@@ -106,7 +125,9 @@ def _things(batch: Sequence[Published]) -> Iterator[Thing]:
                     yield _thing(one, "EDUCATION", "education", str(message), f"message:{message}")
             case "loyalty.referral_completed":
                 ref = str(one.payload["referral_id"])
-                yield _thing(one, "REFERRAL", "referral", ref, f"referral:{ref}")
+                # what was undone and came true later earns anew
+                again = f":{times}" if (times := int(one.payload.get("times_undone", 0))) else ""
+                yield _thing(one, "REFERRAL", "referral", ref, f"referral:{ref}{again}")
 
 
 def _id(one: Published, name: str) -> UUID | None:

@@ -164,8 +164,8 @@ def take_back_money(*, payment_id: UUID, refund_id: UUID, self_pay: int, now: da
 
 
 @transaction.atomic
-def take_back_record(*, source: str, refs: Sequence[str], now: datetime) -> int:
-    """Take back everything these things earned, which never were: entered in error."""
+def take_back_record(*, source: str, refs: Sequence[str], now: datetime, why: str = Because_.ERROR) -> int:
+    """Take back everything these things earned, which never were (entered in error), or are no more."""
     found = list(Earning.objects.filter(source=source, source_ref__in=list(refs)))
     _lock({one.account_id for one in found})
     taken = 0
@@ -176,7 +176,7 @@ def take_back_record(*, source: str, refs: Sequence[str], now: datetime) -> int:
             one.save(update_fields=["source_ref"])
             continue
         one.refunded, one.seen_amount = one.amount, 0
-        taken += _shrink(one, one.net, Because_.ERROR, f"earn:{one.pk}:error", now=now)
+        taken += _shrink(one, one.net, why, f"earn:{one.pk}:error", now=now)
     return taken
 
 

@@ -139,13 +139,17 @@ class DrawPrize(TenantModel):
 
 
 class DrawTicket(TenantModel):
-    """One chance. `number` is what everybody may see: a code for the holder in this draw, and which of their tickets it is."""
+    """One chance. `number` is what everybody may see: a code for the holder in this draw, and which of their tickets it is.
+
+    Whose it is (`account`) goes when the patient is erased (`loyalty_forget_tickets`); the number stays, so the draw can be computed
+    again by anybody, as before.
+    """
 
     append_only = True
 
     id = models.BigAutoField(primary_key=True)
     draw = models.ForeignKey(Draw, models.PROTECT, related_name="tickets", db_index=False)
-    account = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False)
+    account = models.ForeignKey(Account, models.PROTECT, null=True, related_name="+", db_index=False)
     number = models.CharField(max_length=24, db_collation="C")
 
     class Meta:

@@ -103,6 +103,8 @@ class Earning(TenantModel):
         )
         REFUNDED = "REFUNDED", pgettext_lazy("earning", "the money went back")
         ERROR = "ERROR", pgettext_lazy("earning", "it was entered in error")
+        CALLED_OFF = "CALLED_OFF", pgettext_lazy("earning", "the visit was called off")
+        UNDONE = "UNDONE", pgettext_lazy("earning", "the friend was not here after all")
         NOT_CLOSED = "NOT_CLOSED", pgettext_lazy("earning", "the visit was never closed")
         LEFT = "LEFT", pgettext_lazy("earning", "the membership ended before")
 

@@ -119,6 +119,9 @@ class Referral(TenantModel):
     decided_at = models.DateTimeField(null=True)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     decision_note = models.CharField(max_length=300, blank=True, default="", db_default="")
+    times_undone = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="how often a visit that completed it turned out never to have been"
+    )
     given = models.CharField(
         max_length=8, blank=True, default="", db_default="",
         help_text="THANKS, POINTS, COUPON; empty while nothing was",

@@ -150,7 +150,7 @@ def undo_use(*, code_id: UUID, reason: str, now: datetime, by: UUID) -> CouponCo
 
 
 @transaction.atomic
-def withdraw(*, code_id: UUID, reason: str, now: datetime, by: UUID) -> CouponCode:
+def withdraw(*, code_id: UUID, reason: str, now: datetime, by: UUID | None) -> CouponCode:
     """End a code that was not used: given by mistake, lost on paper. Twice is once.
 
     Raises:
@@ -166,6 +166,19 @@ def withdraw(*, code_id: UUID, reason: str, now: datetime, by: UUID) -> CouponCo
         "coupon.withdrawn", patients=patients_of(code.account), target=("coupon_code", code.pk), reason=reason, now=now
     )
     return code
+
+
+def withdraw_granted(*, key: str, reason: str, now: datetime) -> bool:
+    """Withdraw the coupon that was given under this key, because its reason never was; return whether it could be: not once used."""
+    code = CouponCode.objects.filter(key=key).values_list("pk", flat=True).first()
+    if code is None:
+        return True
+    try:
+        with transaction.atomic():
+            withdraw(code_id=code, reason=reason, now=now, by=None)
+    except errors.CodeUsed:
+        return False
+    return True
 
 
 def code_text(code: CouponCode) -> str:

@@ -1,6 +1,7 @@
 """A lucky draw from the draft to the prize: everybody can compute it, nobody can bend it."""
 
 import json
+import random
 import subprocess
 import sys
 from datetime import date, timedelta
@@ -10,10 +11,11 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from careloop.events.models import Event
+from careloop.loyalty import privacy
 from careloop.loyalty.draw import draws, errors
 from careloop.loyalty.draw import rules as draw_rules
 from careloop.loyalty.draw.entries import would_take_part
-from careloop.loyalty.draw.pages import published
+from careloop.loyalty.draw.pages import computed_again, published, winners_for_staff
 from careloop.loyalty.models import Draw, DrawPrize, DrawTicket, DrawWinner
 from careloop.loyalty.points import ledger
 from careloop.loyalty.tests.make import member, open_one
@@ -219,6 +221,71 @@ def test_tickets_cannot_be_taken_away_and_winners_not_exchanged(programme, now):
         DrawWinner.objects.filter(draw=draw, place=1).update(ticket=loser)
     with pytest.raises(IntegrityError), transaction.atomic():
         DrawWinner.objects.create(draw=draw, place=9, prize=DrawPrize.objects.first(), ticket=loser)
+
+
+# -- the demo clinic's --------------------------------------------------------------------------------------------
+
+
+def test_only_a_demo_clinics_draws_come_out_the_same_every_time(programme, anywhere, now):
+    for _ in range(5):
+        member(programme)
+
+    def again(seed=7):
+        chance = random.Random(seed).randbytes
+        draw = prepared(programme, now)
+        draws.open_draw(draw_id=draw.pk, now=now, by=None, chance=chance)
+        draws.close_draw(draw_id=draw.pk, now=now, by=None, chance=chance)
+        return published(draws.draw_winners(draw_id=draw.pk, now=now, by=None))
+
+    with pytest.raises(ValueError, match="demo"):
+        again()
+    anywhere.is_demo = True
+    anywhere.save()
+
+    assert again() == again()
+    assert again()["tickets"] != again(8)["tickets"]
+
+
+# -- what a patient is told, and who is erased --------------------------------------------------------------------
+
+
+def test_a_patient_gets_the_own_tickets_and_what_they_won(programme, now):
+    mine = member(programme)
+    draw = drawn(programme, now)
+
+    told = privacy.export(mine.patient_id)["draw_tickets"]
+
+    assert [one["ticket"] for one in told] == draws.tickets_of(draw.pk)
+    assert (told[0]["draw"], told[0]["won"]) == ("新年抽獎", "電子血壓計")
+
+
+def test_erasing_takes_the_owner_off_the_tickets_and_everybody_computes_the_same_winners(programme, now):
+    members = [member(programme) for _ in range(6)]
+    draw = drawn(programme, now)
+    before = published(draw)
+    winner = DrawWinner.objects.select_related("ticket__account").get(draw=draw, place=1)
+
+    privacy.erase(winner.ticket.account.patient_id)
+
+    assert DrawTicket.objects.filter(draw=draw, account=None).count() == 1
+    assert DrawTicket.objects.filter(account__in=members).count() == 5
+    assert published(draw) == before
+    assert computed_again(draw)["all_right"]
+    assert len(winners_for_staff(draw.pk)) == 3
+    assert draws.hand_over(draw_id=draw.pk, place=1, now=now, by=None).given_at == now
+
+
+def test_who_is_erased_before_the_drawing_wins_nothing_and_nobody_else_wins_it(programme, now):
+    members = [member(programme) for _ in range(3)]
+    draw = closed(programme, now)
+    for one in members:
+        privacy.erase(one.patient_id)
+
+    drew = draws.draw_winners(draw_id=draw.pk, now=now, by=None)
+
+    assert computed_again(drew)["all_right"]
+    assert DrawWinner.objects.filter(draw=draw).count() == 3
+    assert not Event.objects.filter(kind="loyalty.draw_won").exists()
 
 
 # -- who takes part -----------------------------------------------------------------------------------------------

@@ -262,3 +262,43 @@ def test_a_patient_gets_what_was_earned_and_erasing_takes_the_words_and_the_numb
     account.refresh_from_db()
     assert (account.state, account.member_number, account.balance) == ("LEFT", "", 20)
     assert Earning.objects.get().note == ""
+
+
+# -- what patients answer and read --------------------------------------------------------------------------------
+
+
+def answered(account, where, session):
+    """An appointment that the patient booked by themselves, answering what the service asks."""
+    held = schedule.book(where, session, account.patient_id, state="pending", held_until=NOW + DAY)
+    return scheduling.keep(appointment_id=held.pk, now=NOW, by=None, answers='{"allergy": "penicillin"}')
+
+
+def test_answering_the_questions_before_a_visit_earns_once_and_calling_it_off_takes_it_back(log):
+    account = member()
+    rule(kind="QUESTIONNAIRE", points=5)
+    where = schedule.clinic(payer="SELF")
+    session = schedule.session(where)
+    first = answered(account, where, session)
+    scheduling.keep(appointment_id=first.pk, now=NOW, by=None, answers='{"allergy": "none"}')
+    log.read()
+    settling.settle_due(now=NOW)
+    assert points_of(account) == 5
+
+    scheduling.cancel(appointment_id=first.pk, reason="patient", now=NOW, by=None)
+    answered(account, where, session)
+    log.read()
+    settling.settle_due(now=NOW)
+
+    assert points_of(account) == 5
+    assert list(Earning.objects.order_by("id").values_list("because", flat=True)) == ["CALLED_OFF", ""]
+
+
+def test_a_visit_booked_without_questions_answers_none(log):
+    account = member()
+    rule(kind="QUESTIONNAIRE", points=5)
+    where = schedule.clinic(payer="SELF")
+    schedule.book(where, schedule.session(where), account.patient_id)
+
+    log.read()
+
+    assert not Earning.objects.exists()

@@ -27,7 +27,19 @@ class ReferralMade:
 )  # fmt: skip
 @dataclass(frozen=True)
 class ReferralCompleted:
-    """The friend of a member had their first visit. There is one for each friend, ever."""
+    """The friend of a member had their first visit. There is one for each friend, unless it was undone in between."""
+
+    referral_id: UUID
+    times_undone: int = 0
+
+
+@fact(
+    "loyalty.referral_undone", label=_("A friend had not come"), group="profile", icon="affiliate",
+    sentence=_("The first visit of a friend who came with this member’s code was entered in error: it does not count any more."),
+)  # fmt: skip
+@dataclass(frozen=True)
+class ReferralUndone:
+    """The visit that completed a referral never was. It happened when the visit was said to be, so that sums cancel out."""
 
     referral_id: UUID
 

@@ -200,6 +200,42 @@ def note_visits(visits: Mapping[UUID, datetime], *, now: datetime) -> int:
     return done
 
 
+# the earliest visit that is still there and that completes it: none when what completed it was entered in error
+_STILL_THERE = """
+select r.id, (select min(v.at) from (
+           select e.started_at as at from records_encounter e where e.patient_id = r.friend_id and not e.entered_in_error
+           union all
+           select a.starts_at from scheduling_appointment a where a.patient_id = r.friend_id and a.state = 'fulfilled') v
+        where v.at >= least(r.visited_at, r.made_at) - %(early)s
+          and v.at <= greatest(r.visited_at, r.made_at + make_interval(days => %(days)s))) as visited_at
+  from loyalty_referral r where r.id = any(%(ids)s::uuid[])
+"""
+
+
+@transaction.atomic
+def visits_gone(friend_ids: Sequence[UUID], *, now: datetime) -> int:
+    """Undo the referrals that a visit of these friends had completed and that no visit completes any more; return how many.
+
+    Called when visits were entered in error, or their import was taken back; a friend who was here another time stays counted.
+    """
+    if not friend_ids:
+        return 0
+    known = Referral.objects.select_for_update().filter(friend_id__in=list(friend_ids), visited_at__isnull=False)
+    found = {one.pk: one for one in known.order_by("id")}
+    settings = programme() if found else None
+    params = {"ids": list(found), "early": EARLY, "days": settings.visit_days if settings else 0}
+    undone = 0
+    for row in sql.rows(_STILL_THERE, params) if found else ():
+        one = found[row["id"]]
+        if row["visited_at"] is None and one.state == Referral.State.COMPLETED:
+            thanking.undo(one, now=now)
+            undone += 1
+        elif row["visited_at"] is None and one.state in (Referral.State.HELD, Referral.State.WAITING):
+            one.visited_at = None
+            _save(one, "visited_at")
+    return undone
+
+
 def expire(*, now: datetime) -> int:
     """Close referrals whose friend did not come in time; return how many."""
     settings = programme()

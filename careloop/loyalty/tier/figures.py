@@ -31,7 +31,10 @@ SOURCES: dict[str, str] = {
           join loyalty_account a on a.id = o.to_member_id and a.programme_id = %(programme)s
          where n.kind = 'REVERSE'""",
     Metric.REFERRALS: """select v.patient_id, (v.occurred_at at time zone %(zone)s)::date as day, 1::bigint as amount from events_event v
-        where v.kind = 'loyalty.referral_completed' and v.occurred_at >= %(earliest)s""",
+        where v.kind = 'loyalty.referral_completed' and v.occurred_at >= %(earliest)s
+        union all
+        select v.patient_id, (v.occurred_at at time zone %(zone)s)::date, -1::bigint from events_event v
+        where v.kind = 'loyalty.referral_undone' and v.occurred_at >= %(earliest)s""",
     Metric.KEPT: f"""select p.patient_id, (p.starts_at at time zone %(zone)s)::date as day, 1::bigint as amount from scheduling_appointment p
         where p.state = any(array{list(KEPT)!r}) and p.patient_id is not null and p.starts_at >= %(earliest)s""",
     Metric.ANSWERS: """select v.patient_id, (v.occurred_at at time zone %(zone)s)::date as day, 1::bigint as amount from events_event v

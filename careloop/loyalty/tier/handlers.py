@@ -13,7 +13,8 @@ from careloop.tenancy.loops import daily
 COUNTS = (
     "encounter.recorded", "invoice.recorded", "record.entered_in_error", "payment.paid", "payment.refunded",
     "appointment.arrived", "appointment.fulfilled", "appointment.noshow", "appointment.entered_in_error", "message.received",
-    "loyalty.joined", "loyalty.points_earned", "loyalty.points_reversed", "loyalty.referral_completed", "patient.merged", "patient.unmerged", "import.undone",
+    "loyalty.joined", "loyalty.points_earned", "loyalty.points_reversed", "loyalty.referral_completed", "loyalty.referral_undone",
+    "patient.merged", "patient.unmerged", "import.undone",
 )  # fmt: skip
 BOOKED = ("appointment.booked", "appointment.moved")
 

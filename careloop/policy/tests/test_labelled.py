@@ -33,14 +33,33 @@ def test_a_lawful_near_miss_passes(one):
 
 
 def test_the_engine_reads_as_well_as_it_is_said_to():
-    """`careloop bench policy` lists each mistake. The held-out texts were never used for mending the rules."""
-    known, held_out = (measure([one for one in TEXTS if one.held_out is held], on=TODAY) for held in (False, True))
+    """`careloop bench policy` lists each mistake. The later texts were never used for mending, of the first ones the kinds of mistakes."""
+    known, first, later = (
+        measure([one for one in TEXTS if one.held_out == held], on=TODAY) for held in ("", "first", "later")
+    )
 
     assert known.texts >= 200
     assert known.stops.precision > 0.98
-    assert known.stops.recall > 0.96
-    assert held_out.stops.precision > 0.95
-    assert held_out.stops.recall > 0.7
+    assert known.stops.recall > 0.97
+    assert first.stops.precision > 0.95
+    assert first.stops.recall > 0.97
+    assert later.texts >= 40
+    assert later.stops.precision > 0.95
+    assert later.stops.recall > 0.6
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "請於一樓領取報告一份。", "護理師會送您一張衛教單張。", "體重再減三公斤就達標了。", "每餐少吃一百大卡，一個月省下三千大卡。", "只要500公克，寶寶就能出院了。",
+        "原訂0900看診，改為1000。", "只收1200人次的門診量，敬請見諒。", "The nurse will give you a free flu leaflet.", "年終大掃除，本所休診一天。", "來院請取一個號碼牌。",
+    ],
+)  # fmt: skip
+def test_amounts_and_papers_that_are_no_offer_pass(text):
+    """What the wider patterns for amounts, and for one of something, must leave alone."""
+    assert judge_message(
+        Message(text, MessageClass.MARKETING, "portal", opt_out=True), rules_on("TW", TODAY)
+    ).may_be_sent
 
 
 @pytest.mark.parametrize("where", ["messaging/data/library.toml", "journeys/data/library.toml"])

@@ -79,6 +79,27 @@ def test_the_two_forms_of_an_offer_are_judged_apart(offer, answers):
     assert judged(*offer, profile="INTL") == ("ALLOW", "ALLOW")
 
 
+@pytest.mark.parametrize(
+    ("offer", "answers"),
+    [
+        (("EARN_RULE", "VISIT", "POINTS"), ("SIGN_OFF", "SIGN_OFF")),
+        (("TIER_BENEFIT", "TIER", "CARE_DISCOUNT"), ("SIGN_OFF", "SIGN_OFF")),
+        (("DRAW", "POINTS", "GOODS"), ("SIGN_OFF", "SIGN_OFF")),
+        (("EARN_RULE", "REVIEW", "POINTS"), ("BLOCK", "BLOCK")),
+        (("REFERRAL", "REFERRAL", "THANKS"), ("ALLOW", "ALLOW")),
+        (("NEWSLETTER", "", "CONTENT"), ("ALLOW", "ALLOW")),
+    ],
+)
+def test_in_mainland_china_nothing_of_value_runs_without_a_person_who_signs(offer, answers):
+    assert judged(*offer, profile="CN") == answers
+
+
+def test_where_no_rules_are_known_the_guard_says_so():
+    verdict = judge_offer(Offer("DRAW", "POINTS", "GOODS"), rules_on("CN", TODAY), audience="one")
+
+    assert "knows no rule of mainland China" in str(verdict.matches[0].message)
+
+
 def test_the_words_that_show_an_offer_count_as_well():
     plain = Offer("TIER_BENEFIT", "TIER", "PRIORITY", "提早三天預約")
     loud = Offer("TIER_BENEFIT", "TIER", "PRIORITY", "全國第一的金卡：提早三天預約")

@@ -26,7 +26,7 @@ PAGE = 30
 def points(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     """My points in plain words."""
     audit.record("portal.viewed", patients=[visitor.patient_id], details={"page": "points"}, now=visitor.now)
-    one = _account(visitor)
+    one = account_of(visitor)
     if one is None:
         return show(request, visitor, "portal/points.html", {"one": None}, tab="me")
     zone = zone_of(visitor)
@@ -37,6 +37,7 @@ def points(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     context = {
         "one": one, "rows": rows, "more": rows[-1]["id"] if len(found) > PAGE else 0, "is_first": not before, "is_active": is_active,
         "expiring": statements.expiring(one["id"], visitor.now)[:12], "family": _family(visitor, one) if is_active else None,
+        "may_give": bool(takers(visitor, one)),
     }  # fmt: skip
     return show(request, visitor, "portal/points.html", context, tab="me")
 
@@ -63,7 +64,7 @@ def _family(visitor: Visitor, one: dict[str, Any]) -> dict[str, Any] | None:
 @require_POST
 def family(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     """Begin to share, ask somebody, say yes or no, or leave; what is not mine to decide is refused with the reason."""
-    one = _account(visitor)
+    one = account_of(visitor)
     if one is None:
         raise Http404
     consent, now = Consent(visitor.own_id), visitor.now
@@ -81,8 +82,26 @@ def family(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     return HttpResponseRedirect(reverse("portal:points", args=[visitor.clinic.slug]), status=303)
 
 
-def _account(visitor: Visitor) -> dict[str, Any] | None:
+def account_of(visitor: Visitor) -> dict[str, Any] | None:
+    """Return the account whose points the pages show: a running one before one that ended."""
     return next(iter(statements.accounts_of_patient(visitor.patient_id)), None)
+
+
+def takers(visitor: Visitor, one: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Return to whom of the family points can be handed from this account, by whoever is signed in; empty where it cannot be.
+
+    A family that shares its points need not hand them over. A child's go with the guardian's word only, an adult's with the
+    adult's own, so a helper finds nobody here.
+    """
+    if one is None or one["state"] != "ACTIVE" or not one["allows_transfers"] or one["pool_id"] or one["balance"] <= 0:
+        return []
+    giver = families.person(one["id"])
+    is_child = giver.is_child(families.today_of(visitor.now))
+    if is_child and (visitor.own_id is None or not families.is_guardian(visitor.own_id, of=giver.patient_id)):
+        return []
+    if not is_child and visitor.own_id != giver.patient_id:
+        return []
+    return pools.relatives_to_ask(one["patient_id"], one["programme_id"], both_ways=False)
 
 
 def _asked(request: HttpRequest, one: dict[str, Any]) -> UUID:

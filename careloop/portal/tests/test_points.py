@@ -4,11 +4,14 @@ from datetime import date, timedelta
 
 import pytest
 
+from careloop.audit.models import AuditEvent
+from careloop.audit.services import write_notes
 from careloop.kernel.ids import uuid7
-from careloop.loyalty.models import Account, PoolMember
+from careloop.loyalty.models import Account, PoolMember, Programme
 from careloop.loyalty.points.ledger import Because
 from careloop.loyalty.tests.support import balance, earn, open_programme, spend
 from careloop.patients import services as patients
+from careloop.patients.models import RelatedPerson
 from careloop.portal.tests.support import Phone, now, open_clinic, somebody
 
 
@@ -100,3 +103,92 @@ def test_that_somebody_is_a_patient_here_is_not_told_to_others(phone):
 
     assert "王大同" not in phone.sees("member/points/")
     assert phone.post("member/points/family/", {"do": "ask", "who": str(account)}).status_code == 404
+
+
+# -- handing points over ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def giving(phone):
+    """A phone whose programme lets families hand points over, with 50 points and a spouse who is a member too."""
+    Programme.objects.filter(pk=phone.programme.pk).update(allows_transfers=True)
+    earn(phone.account, 50, now())
+    phone.spouse, phone.spouses = relative(phone, "王大同", date(1985, 5, 1))
+    patients.save_related_person(
+        patient_id=phone.who, related_person_id=uuid7(), name="", relative_id=phone.spouse, now=now(), by=None
+    )
+    return phone
+
+
+def given(phone, account, points, *, do="give", key="a" * 32):
+    return phone.post("member/points/give/", {"do": do, "who": str(account), "points": str(points), "key": key})
+
+
+def test_points_are_handed_over_after_showing_what_will_be_and_once(giving):
+    assert "Give points to the family" in giving.sees("member/points/")
+    assert "王大同" in giving.sees("member/points/give/")
+
+    shown = given(giving, giving.spouses, 20, do="look").content.decode()
+
+    for words in ("王大同", "20 points", "30 points", "keeps its last day"):
+        assert words in shown
+    assert balance(giving.account) == 50  # looking does nothing
+    for _click in range(2):
+        assert given(giving, giving.spouses, 20).status_code == 303
+    assert (balance(giving.account), balance(giving.spouses)) == (30, 20)
+    write_notes()
+    noted = AuditEvent.objects.get(action="loyalty.points_handed_over")
+    assert (noted.actor_kind, noted.details["points"]) == ("patient", 20)
+    assert "-20" in giving.sees("member/points/")
+
+
+@pytest.mark.parametrize("points", ["0", "51", "-5", "many"])
+def test_more_than_there_is_or_nothing_is_not_handed_over(giving, points):
+    assert given(giving, giving.spouses, points, do="look").status_code == 422
+    assert given(giving, giving.spouses, points).status_code in (404, 409, 422)
+    assert balance(giving.account) == 50
+
+
+def test_only_family_whom_the_own_page_knows_and_only_where_the_programme_lets(giving):
+    _stranger, account = relative(giving, "陳先生", date(1980, 1, 1))
+
+    assert given(giving, account, 5).status_code == 404
+    Programme.objects.filter(pk=giving.programme.pk).update(allows_transfers=False)
+    assert giving.get("member/points/give/").status_code == 302
+    assert "Give points" not in giving.sees("member/points/")
+    assert given(giving, giving.spouses, 5).status_code == 409
+    assert balance(giving.account) == 50
+
+
+def test_a_childs_points_go_only_by_the_guardian_and_an_adults_only_by_the_adult(giving):
+    child, account = relative(giving, "王小安", date(2020, 5, 1), is_guardian=True)
+    earn(account, 10, now())
+    patients.save_related_person(
+        patient_id=child,
+        related_person_id=uuid7(),
+        name="",
+        relative_id=giving.spouse,
+        may_act=True,
+        now=now(),
+        by=None,
+    )
+    giving.post("family/", {"person": str(child)})
+    assert given(giving, giving.account, 4).status_code == 303
+    assert (balance(account), balance(giving.account)) == (6, 54)
+
+    earn(giving.spouses, 10, now())
+    for one in RelatedPerson.objects.filter(patient_id=giving.spouse):
+        patients.save_related_person(
+            patient_id=giving.spouse,
+            related_person_id=one.pk,
+            name="",
+            relative_id=giving.who,
+            may_act=True,
+            now=now(),
+            by=None,
+        )
+    giving.post("family/", {"person": str(giving.spouse)})
+    assert "王大同" in giving.sees("member/")
+    assert giving.get("member/points/give/").status_code == 302
+    assert given(giving, giving.account, 4).status_code in (404, 409)
+    assert balance(giving.spouses) == 10

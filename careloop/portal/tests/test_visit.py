@@ -6,12 +6,14 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
+from careloop.loyalty.tests.make import Log
 from careloop.messaging import links
 from careloop.messaging.models import Message
 from careloop.messaging.tests.support import patient
 from careloop.reminders.tests.support import Story
+from careloop.scheduling import services as scheduling
 from careloop.scheduling import sessions
-from careloop.scheduling.models import Appointment
+from careloop.scheduling.models import Appointment, Service
 
 
 @pytest.fixture
@@ -195,3 +197,41 @@ def test_it_speaks_the_patients_language(story, browser, language):
     story.turn(minutes=1)
     shown = Page(story, browser, booked).get().content.decode()
     assert {"zh-TW": "我會到", "zh-CN": "我会到", "en": "I am coming"}[language] in shown
+
+
+def an_early_bird(story, patient_id):
+    """Make this patient a member whose tier opens booking a week earlier."""
+    from careloop.loyalty.tests import tiers_support
+    from careloop.loyalty.tests.test_benefits import an_early_bird as make
+
+    with story.inside():
+        make(patient_id)
+        Log(tiers_support.follow).read(now=story.now)
+
+
+@pytest.mark.parametrize("is_member", [True, False])
+def test_a_link_in_a_message_opens_the_days_that_the_tier_opens(story, browser, is_member):
+    """A member moves by the link to a day beyond everybody's window, and books it again when it was called off."""
+    with story.inside():
+        story.organization.legal_profile = "INTL"
+        story.organization.save()
+        Service.objects.update(days_ahead=10)
+    someone = story.patient(phone=True)
+    booked = story.book(story.session(days=5), someone)
+    far = story.session(days=14)
+    story.turn(minutes=1)
+    page = Page(story, browser, booked)
+    if is_member:
+        an_early_bird(story, someone)
+    place = f"{far.pk}|{far.starts_at.isoformat()}"
+
+    assert (f"{far.pk}|" in page.get(a="MOVE").content.decode()) is is_member
+    moved = page.post("move", place=place)
+    assert moved.status_code == (200 if is_member else 409)
+    assert (page.now().session_id == far.pk) is is_member
+    if is_member:
+        with story.inside():
+            scheduling.cancel(appointment_id=booked.pk, reason="patient", now=story.now, by=None)
+        assert page.post("again", place=place, sequence=1).status_code == 200
+        with story.inside():
+            assert Appointment.objects.filter(session=far, state="booked").count() == 1

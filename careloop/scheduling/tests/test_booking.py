@@ -224,7 +224,7 @@ def test_a_held_place_is_kept_and_becomes_an_appointment(organization):
     kept = services.keep(appointment_id=hold.pk, now=NOW, by=None, answers='{"allergy": "無"}')
 
     assert (kept.state, kept.held_until, bytes(kept.answers_sealed)[:1] != b"{") == ("booked", None, True)
-    assert told(who) == [("appointment.booked", "2026-03-17 09:00")]
+    assert told(who) == [(f"appointment.{what}", "2026-03-17 09:00") for what in ("booked", "answered")]
 
 
 def test_a_hold_that_ran_out_is_anybodys(organization):

@@ -18,6 +18,7 @@ from careloop.integrations.imports.errors import UndoRefused
 from careloop.integrations.imports.models import ImportBatch, ImportChange, ImportFinding
 from careloop.integrations.tabular.loader import FIRST_PATIENT_ROWS, PATIENT_ROWS
 from careloop.kernel import sql
+from careloop.loyalty.thanks import referrals
 from careloop.patients.models import Patient
 from careloop.records.selectors import counts
 from careloop.tenancy.context import in_organization
@@ -128,6 +129,26 @@ def test_undo_takes_back_what_was_made_and_puts_back_what_was_changed(
         assert set(Patient.objects.values_list("name", flat=True)) == {"王小明", "陳怡君"}
         assert sql.value("select count(*) from patients_key") == 2
         assert ImportBatch.objects.get(id=changed["batch"]).state == "UNDONE"
+
+
+def test_a_referral_that_an_imported_visit_completed_waits_again_when_the_import_is_undone(
+    committed_organization: Any, tmp_path: Path
+) -> None:
+    bring_in(committed_organization, write(tmp_path, PATIENTS))
+    now = timezone.now()
+    visits = write(tmp_path, f"就診號,病歷號,就診日期\nV9,0002,{timezone.localdate(now)} 00:05\n", "visits.csv")
+    came = bring_in(committed_organization, visits)
+    with in_organization(committed_organization.id):
+        member, friend = (Patient.objects.get(chart_number=number) for number in ("0001", "0002"))
+        referrals.set_up(given={"is_on": True}, version=None, now=now, by=None)
+        made = referrals.claim(friend_id=friend.pk, code=referrals.code_of(member.pk, now=now), how="DESK", now=now)
+        assert made.state == "COMPLETED"
+
+    commands.run_undo(came["batch"], organization=committed_organization.id)
+
+    with in_organization(committed_organization.id):
+        made.refresh_from_db()
+        assert (made.state, made.visited_at, made.given) == ("WAITING", None, "")
 
 
 def test_undo_is_refused_when_later_work_builds_on_the_import(committed_organization: Any, tmp_path: Path) -> None:

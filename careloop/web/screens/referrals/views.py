@@ -136,6 +136,7 @@ def _withheld(why: str) -> str:
         "LAW": _("The legal rules of that day let only words of thanks go."),
         "NO_MEMBER": _("The one who brought the friend was no member any more."),
         "NO_TEXT": _("There was no text of thanks."),
+        "USED": _("What was given the first time was used already; nothing is given twice."),
         "NOT_HAD": _("What was to be given could not be had any more, so only words of thanks went."),
     }.get(why, "")
 
