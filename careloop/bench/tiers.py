@@ -124,7 +124,8 @@ def _explain(organization: UUID, programme: UUID, now: datetime, say: Say) -> No
         rules = standing.rules_of(programme)
         params = {**standing.parameters(programme, rules, now=now)}
         for row in sql.rows(
-            f"explain (analyze, buffers) {standing.statement(rules, standing.EVERYBODY, writes=False)}", params
+            f"explain (analyze, buffers) {standing.statement(rules, standing.EVERYBODY, writes=False, reviews=params['reviews'])}",
+            params,
         ):
             say(row["QUERY PLAN"])
 

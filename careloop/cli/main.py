@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 COMMANDS = (
-    "up", "down", "demo", "organization", "user", "migrate", "import_", "count", "worker", "audit", "keys", "facts", "doctor",
+    "up", "down", "demo", "organization", "user", "migrate", "import_", "count", "worker", "audit", "loyalty", "keys", "facts", "doctor",
     "bench", "catch_up",
 )  # fmt: skip
 

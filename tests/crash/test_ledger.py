@@ -1,8 +1,9 @@
-"""Eight processes post points at random and are killed in the midst of it: nothing lost, nothing twice, and it adds up.
+"""Eight processes post, share and hand over points at random and are killed in the midst of it: nothing lost or twice, and it adds up.
 
 The whole measure (8 × 10,000 operations, 400 kills): CARELOOP_TEST_POSTINGS=10000. An ordinary run does a small part of it.
 """
 
+import itertools
 import json
 import os
 import random
@@ -18,18 +19,56 @@ import pytest
 
 from careloop.kernel import sql
 from careloop.kernel.errors import DomainError
+from careloop.kernel.ids import uuid7
 from careloop.loyalty.models import Account
-from careloop.loyalty.points import ledger, verify
+from careloop.loyalty.points import ledger, pools, verify
+from careloop.loyalty.points.pools import Consent
 from careloop.loyalty.tests.support import member, open_programme
+from careloop.patients import services as patients
 from careloop.tenancy.context import in_organization
 from tests.crash.killing import start
 
-WORKERS, MEMBERS = 8, 12
+WORKERS, MEMBERS, FAMILY = 8, 12, 4
 EACH = int(os.environ.get("CARELOOP_TEST_POSTINGS", "60"))
 KILLS = max(10, EACH // 25)
 START = datetime(2026, 3, 16, 2, 0, tzinfo=UTC)
 EARNED, BOUGHT, UNDONE = ledger.Because("EARN_RULE"), ledger.Because("REWARD"), ledger.Because("REFUND")
-COUNTED = ledger.Because("MANUAL", note="counted again")
+COUNTED, HANDED = ledger.Because("MANUAL", note="counted again"), ledger.Because("TRANSFER")
+KINDS = {
+    "earn": 40,
+    "many": 5,
+    "spend": 30,
+    "reverse": 20,
+    "adjust": 10,
+    "expire": 5,
+    "hand": 15,
+    "share": 15,
+    "leave": 5,
+}
+
+
+def kind_of(worker: int, turn: int) -> str:
+    return random.Random(f"kind {worker}:{turn}").choices(list(KINDS), list(KINDS.values()))[0]
+
+
+def family_of(accounts: list[Any], account: Any) -> list[Any]:
+    first = accounts.index(account) // FAMILY * FAMILY
+    return accounts[first : first + FAMILY]
+
+
+def patient_of(account: Any) -> Any:
+    return Account.objects.get(pk=account).patient_id
+
+
+def share(account: Any, family: list[Any], now: datetime) -> None:
+    """Join the points that somebody of the family shares already, or begin to share."""
+    sharing = Account.objects.filter(pk__in=family, pool_id__isnull=False).order_by("id").first()
+    consent = Consent(patient_of(account))
+    if sharing is None:
+        pools.found(account_id=account, consent=consent, now=now, by=None)
+    elif sharing.pool_id is not None:
+        pools.invite(pool_id=sharing.pool_id, account_id=account, asked_by=sharing.patient_id, now=now, by=None)
+        pools.answer(account_id=account, agrees=True, consent=consent, now=now, by=None)
 
 
 def operate(worker: int, turn: int, accounts: list[Any]) -> list[tuple[str, Any, int]]:
@@ -39,7 +78,8 @@ def operate(worker: int, turn: int, accounts: list[Any]) -> list[tuple[str, Any,
     now = START + timedelta(hours=turn)
     days = dice.choice([None, 0, 3, 20])
     ends = None if days is None else (now + timedelta(days=days)).date()
-    kind = dice.choices(("earn", "many", "spend", "reverse", "adjust", "expire"), (30, 5, 30, 20, 10, 5))[0]
+    kind = kind_of(worker, turn)
+    family = family_of(accounts, account)
     if kind == "earn":
         posted = ledger.earn(account_id=account, points=points, key=key, because=EARNED, now=now, expires_on=ends)
     elif kind == "many":
@@ -60,8 +100,18 @@ def operate(worker: int, turn: int, accounts: list[Any]) -> list[tuple[str, Any,
         account = posted.account_id
     elif kind == "adjust":
         posted = ledger.adjust(account_id=account, points=points - 25 or 1, key=key, because=COUNTED, now=now, by=None)
+    elif kind == "hand":
+        other = dice.choice([one for one in family if one != account])
+        posted = ledger.transfer(
+            from_account_id=account, to_account_id=other, points=points, key=key, because=HANDED, now=now, by=None
+        )
     else:
-        ledger.expire(now=now)
+        if kind == "share":
+            share(account, family, now)
+        elif kind == "leave":
+            pools.leave(account_id=account, consent=Consent(patient_of(account)), now=now, by=None)
+        else:
+            ledger.expire(now=now)
         return []
     return [(key, posted.account_id, posted.points)]
 
@@ -92,8 +142,13 @@ def test_killed_while_posting_the_points_add_up(
     """What was acknowledged is there, once; what was not is tried again under its key, and is there once, too."""
     organization, dice = committed_organization.id, random.Random(7)
     with in_organization(organization):
-        programme = open_programme(START)
+        programme = open_programme(START, allows_pools=True, allows_transfers=True)
         accounts = [member(programme, START, f"會員{n}") for n in range(MEMBERS)]
+        for one, other in itertools.combinations(accounts, 2):
+            if other in family_of(accounts, one):
+                patients.save_related_person(
+                    patient_id=patient_of(one), related_person_id=uuid7(), name="", relative_id=patient_of(other), now=START, by=None
+                )  # fmt: skip
     logs = [tmp_path / str(worker) for worker in range(WORKERS)]
 
     def begin(worker: int) -> int:
@@ -120,28 +175,36 @@ def test_killed_while_posting_the_points_add_up(
     assert failed == []
 
     told = [tuple(one) for log in logs for line in log.read_text().splitlines() for one in json.loads(line)]
-    sums: Counter[str] = Counter()
-    for _key, account, points in told:
-        sums[account] += points
     with in_organization(organization):
         books = verify.check_books()
-        kept = {
-            row["key"]: row["points"]
-            for row in sql.rows("select key, points from loyalty_entry where kind <> 'EXPIRE'")
-        }
-        gone = {
-            row["from_member_id"]: row["sum"]
-            for row in sql.rows(
-                "select from_member_id::text, sum(points) from loyalty_entry where kind = 'EXPIRE' group by 1"
-            )
-        }
-        balances = {str(one.pk): one.balance for one in Account.objects.filter(kind="PATIENT")}
+        kept = sql.rows(
+            """select key, kind, because, coalesce(from_member_id, to_member_id)::text as member,
+                      case when from_member_id is null then points else -points end as points from loyalty_entry"""
+        )
+        held = sql.rows(
+            """select balance, coalesce(a.patient_id, (select m.patient_id from loyalty_pool_member p join loyalty_account m on m.id = p.account_id
+                                                        where p.pool_id = a.id limit 1)) as patient_id
+                 from loyalty_account a where a.kind in ('PATIENT', 'POOL')"""
+        )
+        family = {patient_of(one): accounts.index(one) // FAMILY for one in accounts}
         published = sql.value("select count(*) from events_event where kind like 'loyalty.points%%'", [])
+    posted = [one for one in kept if one["kind"] != "EXPIRE" and one["because"] != "POOL"]
+    handed, moved = sum(one["kind"] == "TRANSFER" for one in posted), sum(one["because"] == "POOL" for one in kept)
     assert books.differences == []
-    assert len(told) == len({key for key, *_ in told}) == len(kept)
-    assert {key: abs(points) for key, _account, points in told} == kept
-    assert {account: balances[account] + int(gone.get(account, 0)) for account in balances} == {
-        account: sums[account] for account in balances
-    }
-    assert published == books.entries
-    print(f"{kills} kills, {len(told)} postings of {WORKERS * EACH} operations, {books.entries} entries")
+    assert len(told) == len({key for key, *_ in told}) == len(posted)
+    assert {key: (account, points) for key, account, points in told} == {one["key"]: (one["member"], one["points"]) for one in posted}  # fmt: skip
+    # what a family has is what came and went by its members; what they share or hand over stays in it
+    has: Counter[int] = Counter()
+    for one in held:
+        has[family[one["patient_id"]]] += one["balance"]
+    came: Counter[int] = Counter()
+    for one in kept:
+        if one["kind"] != "TRANSFER":
+            came[[str(account) for account in accounts].index(one["member"]) // FAMILY] += one["points"]
+    assert has == came
+    # giver and taker are both told; moving into a family's account and out of it is told as sharing
+    assert published == books.entries + handed - moved
+    assert EACH < 60 or (handed and moved)
+    print(
+        f"{kills} kills, {len(told)} postings of {WORKERS * EACH} operations, {books.entries} entries, {handed} handed over, {moved} shared"
+    )

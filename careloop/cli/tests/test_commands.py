@@ -12,6 +12,7 @@ from careloop.audit.models import AuditEvent
 from careloop.audit.services import record
 from careloop.cli.output import in_own_words
 from careloop.config.database import database
+from careloop.loyalty.tests.support import earn, member, open_programme
 from careloop.tenancy.context import in_organization
 from careloop.tenancy.services import find_organization
 
@@ -278,3 +279,37 @@ def test_a_whole_chain_is_code_0_and_a_changed_one_code_1(command, slug, admin):
     assert "entry 2 was changed" in broken.json["organizations"][slug]["faults"][0]
     assert f"{slug}: " in command("audit", "verify", "--organization", slug).out
     assert "BROKEN" in command("audit", "verify", "--organization", slug).out
+
+
+# -- the books of points ---------------------------------------------------------------------------------------
+
+
+def test_books_that_add_up_are_code_0_and_a_balance_that_somebody_wrote_is_code_1(command, slug, admin, monkeypatch):
+    organization = find_organization(slug)
+    with in_organization(organization):
+        account = member(open_programme(NOW), NOW)
+        earn(account, 120, NOW)
+
+    whole = command("loyalty", "verify", "--organization", slug, "--json")
+    assert (whole.code, whole.json["add_up"]) == (0, True)
+    assert whole.json["organizations"] == {
+        slug: {"entries": 1, "accounts": 1, "lots": 1, "differences": [], "add_up": True}
+    }
+
+    admin.execute("update loyalty_account set balance = 999 where id = %s", [account])
+    wrong = command("loyalty", "verify", "--json")
+    assert (wrong.code, wrong.json["add_up"]) == (1, False)
+    assert wrong.json["organizations"][slug]["differences"] == [
+        {"what": "balance", "id": str(account), "written": 999, "recomputed": 120},
+        {"what": "lots_of_account", "id": str(account), "written": 120, "recomputed": 999},
+    ]
+    monkeypatch.setenv("LANG", "en_US.UTF-8")
+    said = command("loyalty", "verify", "--organization", slug).out.splitlines()
+    assert said[0] == f"{slug}: THE BOOKS DO NOT ADD UP (1 entries, 1 accounts, 1 lots)"
+    assert (
+        said[1] == f"{slug}: “A balance is the sum of its entries” is not so for {account}: written 999, recomputed 120"
+    )
+    monkeypatch.setenv("LANG", "zh_TW.UTF-8")
+    assert "帳目不符" in command("loyalty", "verify", "--organization", slug).out
+    admin.execute("update loyalty_account set balance = 120 where id = %s", [account])
+    assert command("loyalty", "verify", "--organization", slug).code == 0

@@ -22,6 +22,7 @@ def code_of(*arguments: str) -> int:
         (),
         ("frobnicate",),
         ("audit",),
+        ("loyalty",),
         ("import", "pdf", "x"),
         ("organization", "create"),
         ("organization", "create", "x"),

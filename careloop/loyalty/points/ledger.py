@@ -1,7 +1,7 @@
 """Posting points: one statement each, repeated under the same key as often as anybody likes.
 
 Everything runs inside the caller's transaction and organization. The database function locks the account, writes the entry, its
-lots and their uses, the balance and the event; what is decided there is told in migration 0003.
+lots and their uses, the balance and the event; what is decided there is told in migrations 0002, 0003 and 0007.
 """
 
 from collections.abc import Sequence
@@ -87,7 +87,7 @@ def earn(
 
 def spend(
     *, account_id: UUID, points: int, key: str, because: Because, now: datetime, by: UUID | None = None
-) -> Posted:
+) -> Posted:  # fmt: skip
     """Take points, those that end first before others; a family's points where the account shares them.
 
     Raises:
@@ -228,7 +228,7 @@ def _earn(
 
 def _spend(
     kind: str, account_id: UUID, points: int, key: str, because: Because, now: datetime, by: UUID | None
-) -> Posted:
+) -> Posted:  # fmt: skip
     _check(points)
     found = _call(
         "loyalty_spend(%(account)s, %(points)s, %(key)s, %(why)s, %(why_ref)s, %(words)s, %(kind)s, %(now)s, %(by)s, %(by_kind)s, "
@@ -264,7 +264,7 @@ def _who(now: datetime, by: UUID | None) -> dict[str, Any]:
     return {"now": now, "by": by, "by_kind": actor.kind, "by_id": actor.id}
 
 
-def _call(call: str, **given: Any) -> dict[str, Any]:
+def _call(call: str, /, **given: Any) -> dict[str, Any]:
     return sql.row(f"select * from {call}", given) or {}
 
 

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from careloop.kernel import sql
 
 MOST = 50
@@ -70,6 +74,18 @@ CHECKS: dict[str, str] = {
          where not exists (select from loyalty_lot l where l.id = u.lot_id) or not exists (select from loyalty_entry e where e.id = u.entry_id)""",
 }  # fmt: skip
 
+# the same names → what is so when nothing is found
+MEANS: dict[str, str | Promise] = {
+    "balance": gettext_lazy("A balance is the sum of its entries"),
+    "lots_of_account": gettext_lazy("What is left in an account’s lots is its balance"),
+    "lot": gettext_lazy("What is left in a lot is what came in less what was used"),
+    "balance_after": gettext_lazy("The balance noted with each entry is right"),
+    "reversed_twice": gettext_lazy("Nothing is reversed twice"),
+    "entry_of_nobody": gettext_lazy("Every entry has two accounts"),
+    "lot_of_nothing": gettext_lazy("Every lot has its entry"),
+    "use_of_nothing": gettext_lazy("Everything that was used came from a lot"),
+}
+
 
 def check_books() -> Books:
     """Recompute balances, lots and running balances of the organization from its entries; at most 50 differences of each kind."""
@@ -83,3 +99,15 @@ def check_books() -> Books:
         for row in sql.rows(f"{statement} limit {MOST}")
     ]
     return Books(counted["entries"], counted["accounts"], counted["lots"], found)
+
+
+def sentences(books: Books) -> list[str]:
+    """Say what was looked at and each difference in words, a line each."""
+    counted = {"entries": f"{books.entries:,}", "accounts": f"{books.accounts:,}", "lots": f"{books.lots:,}"}
+    if books.add_up:
+        return [_("the books add up (%(entries)s entries, %(accounts)s accounts, %(lots)s lots)") % counted]
+    return [_("THE BOOKS DO NOT ADD UP (%(entries)s entries, %(accounts)s accounts, %(lots)s lots)") % counted] + [
+        _("“%(rule)s” is not so for %(id)s: written %(written)s, recomputed %(recomputed)s")
+        % {"rule": MEANS[one.what], "id": one.id, "written": f"{one.written:,}", "recomputed": f"{one.recomputed:,}"}
+        for one in books.differences
+    ]

@@ -83,8 +83,14 @@ def starts(windows: Iterable[Window]) -> str:
     return "".join(f", {said} as {start_column(window)}" for window, said in given.items())
 
 
-def joins(figures: Iterable[Figure]) -> tuple[str, str]:
-    """SQL: what to join to `subject s` for these figures, and the columns that come of it (each with a leading comma)."""
+def joins(figures: Iterable[Figure], *, reviews: bool, in_range: bool) -> tuple[str, str]:
+    """SQL: what to join to `subject s` for these figures, and the columns that come of it (each with a leading comma).
+
+    Args:
+        reviews: whether anybody's review can be due: only then the records are read for what stands in the wide rows.
+        in_range: subjects are the patients after %(after)s through %(last)s; records of others are not read then.
+    """
+    only_range = " and x.patient_id > %(after)s and x.patient_id <= %(last)s" if in_range else ""
     by_metric: dict[str, list[Figure]] = {}
     for figure in figures:
         by_metric.setdefault(figure.metric, []).append(figure)
@@ -92,6 +98,9 @@ def joins(figures: Iterable[Figure]) -> tuple[str, str]:
     for metric, those in by_metric.items():
         name = f"of_{metric.lower()}"
         known = IN_FACTS.get((metric, those[0].window)) if len(those) == 1 else None
+        if known and not reviews:
+            columns.append(f", coalesce(f.{known}, 0)::bigint as {those[0].column}")
+            continue
         added = ADDED.get(metric, "sum(x.amount)")
         sums = ", ".join(
             f"coalesce({added} filter (where x.day > s.{start_column(one.window)}), 0)::bigint as {one.column}" for one in those
@@ -99,7 +108,7 @@ def joins(figures: Iterable[Figure]) -> tuple[str, str]:
         only = " where s.reviewing" if known else ""
         joined.append(
             f"""left join (select s.account_id, {sums} from subject s
-                  join ({SOURCES[metric]}) as x on x.patient_id = s.patient_id and x.day <= %(today)s{only} group by 1) as {name}
+                  join ({SOURCES[metric]}) as x on x.patient_id = s.patient_id and x.day <= %(today)s{only_range}{only} group by 1) as {name}
                on {name}.account_id = s.account_id"""
         )
         for one in those:

@@ -12,9 +12,8 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from careloop.events import services as events
+from careloop.audit.services import current_actor
 from careloop.kernel import sql
-from careloop.loyalty import events as facts
 from careloop.loyalty.tier import figures as tier_figures
 from careloop.loyalty.tier.figures import Figure, window_of
 from careloop.loyalty.tier.rules import ALL, HAND, YEAR, Rule, window_start
@@ -23,7 +22,7 @@ from careloop.tenancy.context import current_organization_id, in_organization
 CHUNK = 50_000
 EVERYBODY = "true"
 OF_PATIENTS = "a.patient_id = any(%(patients)s::uuid[])"
-OF_ACCOUNTS = "a.id > %(after)s and a.id <= %(last)s"
+IN_RANGE = "a.patient_id > %(after)s and a.patient_id <= %(last)s"
 # whose tier can change by the calendar alone
 DUE = "(a.review_on <= %(today)s or a.hand_until < %(today)s)"
 
@@ -56,22 +55,12 @@ def rules_of(programme_id: UUID) -> list[TierRule]:
     ]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Moved:
-    """A member whose tier went up or down."""
-
-    account_id: UUID
-    patient_id: UUID
-    from_tier: UUID | None
-    to_tier: UUID | None
-    rose: bool
-    why: str
-
-
 def evaluate(
     programme_id: UUID, *, now: datetime, patient_ids: Iterable[UUID] | None = None, due_only: bool = False, announce: bool = True
-) -> list[Moved]:  # fmt: skip
+) -> int:  # fmt: skip
     """Work out the tiers of these patients' accounts (None: of all in the programme) again, in the running transaction.
+
+    Returns how many members' tiers went up or down.
 
     Args:
         due_only: only those whose review is due or whose hand-given tier has ended.
@@ -79,14 +68,14 @@ def evaluate(
     """
     wanted = None if patient_ids is None else sorted(set(patient_ids))
     if wanted == []:
-        return []
+        return 0
     which = OF_PATIENTS if wanted is not None else DUE if due_only else EVERYBODY
     return _write(programme_id, which, {"patients": wanted}, now=now, announce=announce)
 
 
 def evaluate_after_hand(
     programme_id: UUID, *, patient_id: UUID, given: bool, note: str, by: UUID | None, now: datetime
-) -> list[Moved]:  # fmt: skip
+) -> int:  # fmt: skip
     """Work one member's tier out again after staff gave one or took it back, and note who and why."""
     extra = {"patients": [patient_id], "hand": "HAND" if given else "HAND_ENDED", "note": note, "by": by}
     return _write(programme_id, OF_PATIENTS, extra, now=now, announce=True)
@@ -99,44 +88,38 @@ def recompute(
 
     Called inside an organization it is part of that transaction.
     """
-    organization_id = organization_id or current_organization_id()
+    if organization_id is None:
+        # one transaction: the locks are taken in everybody's order before the patients' order is followed
+        sql.execute(
+            "select from loyalty_account where programme_id = %s and kind = 'PATIENT' order by id for no key update",
+            [programme_id],
+        )
+        organization_id = current_organization_id()
     moved = 0
     after = UUID(int=0)
     while True:
         with in_organization(organization_id):
             last = sql.value(
-                """select (array_agg(id order by id desc))[1] from (select id from loyalty_account
-                    where programme_id = %s and kind = 'PATIENT' and id > %s order by id limit %s) as next""",
+                """select (array_agg(patient_id order by patient_id desc))[1] from (select patient_id from loyalty_account
+                    where programme_id = %s and kind = 'PATIENT' and patient_id > %s order by patient_id limit %s) as next""",
                 [programme_id, after, chunk],
             )
             if last is None:
                 return moved
-            moved += len(_write(programme_id, OF_ACCOUNTS, {"after": after, "last": last}, now=now, announce=announce))
+            moved += _write(programme_id, IN_RANGE, {"after": after, "last": last}, now=now, announce=announce)
         after = last
 
 
-def _write(programme_id: UUID, which: str, extra: dict[str, Any], *, now: datetime, announce: bool) -> list[Moved]:
+def _write(programme_id: UUID, which: str, extra: dict[str, Any], *, now: datetime, announce: bool) -> int:
     rules = rules_of(programme_id)
     if not rules:
-        return []
-    params = {**parameters(programme_id, rules, now=now), "now": now, "note": "", "by": None, **extra}
-    rows = sql.rows(statement(rules, which, writes=True), params)
-    moved = [Moved(**{name: row[name] for name in Moved.__dataclass_fields__}) for row in rows]
-    names = {tier.id: tier.name for tier in rules}
-    events.publish_many(
-        (
-            (
-                (facts.TierRaised if one.rose else facts.TierLowered)(
-                    account_id=one.account_id, programme_id=programme_id, tier_id=one.to_tier, from_tier_id=one.from_tier,
-                    tier=names.get(one.to_tier, "") if one.to_tier else "", why=one.why,
-                ),
-                one.patient_id, now, None,
-            )
-            for one in moved
-        ),
-        now=now, historical=not announce,
-    )  # fmt: skip
-    return moved
+        return 0
+    actor = current_actor()
+    params = {
+        **parameters(programme_id, rules, now=now), "now": now, "note": "", "by": None, "historical": not announce,
+        "actor_kind": actor.kind, "actor_id": actor.id, **extra,
+    }  # fmt: skip
+    return int(sql.value(statement(rules, which, writes=True, reviews=params["reviews"]), params))
 
 
 def figures_of(programme_id: UUID, *, patient_id: UUID, now: datetime) -> dict[str, int]:
@@ -146,7 +129,8 @@ def figures_of(programme_id: UUID, *, patient_id: UUID, now: datetime) -> dict[s
         return {}
     params = {**parameters(programme_id, rules, now=now), "patients": [patient_id]}
     figures = tier_figures.needed(one.rule for one in _active(rules))
-    row = sql.row(f"{_judged(rules, OF_PATIENTS, figures=figures)} select * from judged", params)
+    judged = _judged(rules, OF_PATIENTS, figures=figures, reviews=params["reviews"])
+    row = sql.row(f"{judged} select * from judged", params)
     return {one.column: row[one.column] for one in figures} if row is not None else {}
 
 
@@ -175,16 +159,16 @@ def dry_run(programme_id: UUID, proposed: Sequence[TierRule], *, now: datetime, 
     Counts come from the statement that does it; the list shows members with their figures, those who fall first.
     """
     params = {**parameters(programme_id, proposed, now=now), "most": most}
-    row = sql.row(_would(rules_of(programme_id), proposed), params)
+    row = sql.row(_would(rules_of(programme_id), proposed, reviews=params["reviews"]), params)
     assert row is not None
     return DryRun(**row)
 
 
-def _would(present: Sequence[TierRule], proposed: Sequence[TierRule]) -> str:
+def _would(present: Sequence[TierRule], proposed: Sequence[TierRule], *, reviews: bool) -> str:
     old = _met([one for one in present if one.is_active])
     figures = tier_figures.needed(one.rule for one in [*_active(present), *_active(proposed)])
     told = _figures_json(figures)
-    return f"""{_judged(proposed, EVERYBODY, figures=figures, also=f", {old} as met_before")}
+    return f"""{_judged(proposed, EVERYBODY, figures=figures, reviews=reviews, also=f", {old} as met_before")}
 , moves as materialized (
     select j.*, {told} as told, j.new_rank > j.old_rank as rises, j.new_rank < j.old_rank as falls_now,
            j.new_rank >= j.old_rank and j.earned_rank > j.met and not j.reviewing as falls_later,
@@ -215,10 +199,14 @@ def _active(rules: Sequence[TierRule]) -> Iterator[TierRule]:
     return (one for one in rules if one.is_active)
 
 
-def statement(rules: Sequence[TierRule], which: str, *, writes: bool) -> str:
-    """SQL: judge the accounts that `which` names, write what changed, and return those whose tier moved."""
+def statement(rules: Sequence[TierRule], which: str, *, writes: bool, reviews: bool = True) -> str:
+    """SQL: judge the accounts that `which` names, write and announce what changed, and return how many tiers moved.
+
+    Args:
+        reviews: whether anybody's review can be due; `parameters` knows.
+    """
     figures = tier_figures.needed(one.rule for one in _active(rules))
-    judged = _judged(rules, which, figures=figures, locks=writes)
+    judged = _judged(rules, which, figures=figures, reviews=reviews, locks=writes)
     if not writes:
         return f"{judged} select * from judged"
     return f"""{judged}
@@ -238,18 +226,28 @@ def statement(rules: Sequence[TierRule], which: str, *, writes: bool) -> str:
     select n.account_id, n.tier_id, n.new_tier, n.said, n.told, n.counted_from, n.new_review_on,
            case when n.said = 'HAND' then n.hand_until else n.new_grace_until end, %(note)s, %(now)s, %(by)s
       from news n
+), announced as (
+    insert into events_event (kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source, historical, payload)
+    select case when n.new_rank > n.old_rank then 'loyalty.tier_raised' else 'loyalty.tier_lowered' end, n.patient_id, %(now)s, %(now)s,
+           %(actor_kind)s, %(actor_id)s, '', %(historical)s,
+           jsonb_build_object('account_id', n.account_id, 'programme_id', %(programme)s::uuid, 'tier_id', n.new_tier,
+               'from_tier_id', n.tier_id, 'tier', coalesce(r.name, ''), 'why', n.said)
+      from news n left join rules r on r.id = n.new_tier where n.new_tier is distinct from n.tier_id order by n.account_id
 )
-select n.account_id, n.patient_id, n.tier_id as from_tier, n.new_tier as to_tier, n.new_rank > n.old_rank as rose, n.said as why
-  from news n where n.new_tier is distinct from n.tier_id order by n.account_id"""
+select count(*) from news n where n.new_tier is distinct from n.tier_id"""
 
 
 def _judged(
-    rules: Sequence[TierRule], which: str, *, figures: Sequence[Figure], locks: bool = False, also: str = ""
-) -> str:
+    rules: Sequence[TierRule], which: str, *, figures: Sequence[Figure], reviews: bool, locks: bool = False, also: str = ""
+) -> str:  # fmt: skip
     windows = list(dict.fromkeys([window_of(one.rule) for one in _active(rules)] + [one.window for one in figures]))
-    joined, columns = tier_figures.joins(figures)
+    joined, columns = tier_figures.joins(figures, reviews=reviews, in_range=which == IN_RANGE)
     lock = " order by a.id for no key update of a" if locks else ""
-    reads_facts = "left join facts_patient f on f.patient_id = s.patient_id" if "(f." in columns else ""
+    reads_facts = ""
+    if "(f." in columns:
+        reads_facts = "left join facts_patient f on f.patient_id = s.patient_id"
+        if which == IN_RANGE:  # said once more, so that only this range is read
+            reads_facts += " and f.patient_id > %(after)s and f.patient_id <= %(last)s"
     shown = "".join(f", s.{tier_figures.start_column(one)}" for one in windows)
     from_of = " ".join(
         f"when {one.rule.rank} then g.{tier_figures.start_column(window_of(one.rule))}" for one in _active(rules)
@@ -258,7 +256,7 @@ def _judged(
     counted = f"case {looked_at} {from_of} end" if from_of else "null::date"
     return f"""with rules as materialized (
     select * from json_to_recordset(%(rules)s::json)
-        as r(id uuid, rank int, is_active bool, grace_days int, months int, by_year bool, for_everybody bool)
+        as r(id uuid, name text, rank int, is_active bool, grace_days int, months int, by_year bool, for_everybody bool)
 ), account as (
     select a.id as account_id, a.patient_id, a.tier_id, a.earned_tier_id, a.review_on, a.grace_until, a.hand_tier_id, a.hand_until
       from loyalty_account a
@@ -272,7 +270,7 @@ def _judged(
            s.reviewing{shown}{columns}
       from subject s {reads_facts}
       {joined}
-), met as (
+), met as materialized (
     select g.*, {_met(_active(rules))} as met{also},
            case when e.is_active then e.rank else 0 end as earned_rank, not coalesce(e.is_active, true) as is_ended,
            e.grace_days, coalesce(t.rank, 0) as old_rank,
@@ -281,7 +279,7 @@ def _judged(
       left join rules e on e.id = g.earned_tier_id
       left join rules t on t.id = g.tier_id
       left join rules h on h.id = g.hand_tier_id
-), verdict as (
+), verdict as materialized (
     select m.*, case when m.is_ended then 'RULES' when m.met > m.earned_rank then 'QUALIFIED' when not m.reviewing then ''
                      when m.met = m.earned_rank then 'KEPT'
                      when %(today)s < m.review_on + m.grace_days then case when m.grace_until is null then 'GRACE' else '' end
@@ -339,12 +337,12 @@ def parameters(programme_id: UUID, rules: Sequence[TierRule], *, now: datetime) 
     asked = [one.rule for one in [*rules, *rules_of(programme_id)]]
     earliest = min((window_start(rule, eve) for rule in asked), default=today)
     return {
-        "programme": programme_id, "hand": None, "zone": known["time_zone"], "currency": known["currency"], "today": today,
+        "programme": programme_id, "hand": None, "reviews": known["first_review"] is not None and known["first_review"] <= today, "zone": known["time_zone"], "currency": known["currency"], "today": today,
         # the day's own midnight lies in another day of UTC
         "earliest": earliest - timedelta(days=1),
         "rules": orjson.dumps([
             {
-                "id": str(one.id), "rank": one.rule.rank, "is_active": one.is_active, "grace_days": one.rule.grace_days,
+                "id": str(one.id), "name": one.name, "rank": one.rule.rank, "is_active": one.is_active, "grace_days": one.rule.grace_days,
                 "months": one.rule.months, "by_year": one.rule.window == YEAR, "for_everybody": one.rule.is_for_everybody,
             } for one in rules
         ]).decode(),

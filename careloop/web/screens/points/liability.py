@@ -65,25 +65,12 @@ def books(request: HttpRequest) -> HttpResponse:
     """Recompute everything from the entries and name each difference."""
     found = verify.check_books()
     return respond(request, "points/books.html", {
-        "books": found, "checks": [{"what": label, "found": sum(one.what == name for one in found.differences)} for name, label in _checks().items()],
-        "differences": [{"what": _checks()[one.what], "id": one.id, "written": f"{one.written:,}", "recomputed": f"{one.recomputed:,}"}
+        "books": found, "checks": [{"what": label, "found": sum(one.what == name for one in found.differences)} for name, label in verify.MEANS.items()],
+        "differences": [{"what": verify.MEANS[one.what], "id": one.id, "written": f"{one.written:,}", "recomputed": f"{one.recomputed:,}"}
                         for one in found.differences],
         "numbers": [{"label": pgettext("points", "Entries"), "value": f"{found.entries:,}"}, {"label": pgettext("points", "Accounts"), "value": f"{found.accounts:,}"},
                     {"label": pgettext("points", "Lots"), "value": f"{found.lots:,}"}],
     })  # fmt: skip
-
-
-def _checks() -> dict[str, str]:
-    return {
-        "balance": _("A balance is the sum of its entries"),
-        "lots_of_account": _("What is left in an account’s lots is its balance"),
-        "lot": _("What is left in a lot is what came in less what was used"),
-        "balance_after": _("The balance noted with each entry is right"),
-        "reversed_twice": _("Nothing is reversed twice"),
-        "entry_of_nobody": _("Every entry has two accounts"),
-        "lot_of_nothing": _("Every lot has its entry"),
-        "use_of_nothing": _("Everything that was used came from a lot"),
-    }
 
 
 def _currency(request: HttpRequest) -> str:
