@@ -24,6 +24,11 @@ class Node:
     def middle(self) -> float:
         return self.y + self.height / 2
 
+    @property
+    def inner_x(self) -> float:
+        """Where the name stands when there is no room beside the bar: over the bands."""
+        return self.x + NODE + 6 if self.is_left else self.x - 6
+
 
 @dataclass(frozen=True)
 class Band:

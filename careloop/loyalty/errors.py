@@ -107,6 +107,18 @@ class TooMuchToReverse(DomainError):
     message = _("At most %(left)d points of this entry can still be reversed.")
 
 
+class ReversedAlready(DomainError):
+    code: ClassVar[str] = "loyalty.reversed_already"
+    message = _("Everything of this entry has been reversed already.")
+
+
+class BelongsToRedemption(DomainError):
+    code: ClassVar[str] = "loyalty.belongs_to_redemption"
+    message = _(
+        "These points paid for a reward. Take the reward back on its own page: then the piece and its code come back too."
+    )
+
+
 class ReasonMissing(DomainError):
     code: ClassVar[str] = "loyalty.reason_missing"
     status: ClassVar[int] = 422

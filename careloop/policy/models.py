@@ -81,6 +81,11 @@ class PolicySignOff(TenantModel):
         ]
         indexes = [models.Index(fields=["organization", "text_hash"], name="policy_sign_off_text")]
 
+    @property
+    def document_sha256(self) -> str:
+        """The hash of the document's file in hexadecimal; empty when no file was given."""
+        return bytes(self.document_hash).hex()
+
 
 class PolicyWithdrawal(TenantModel):
     """A sign-off that no longer counts from a moment on, and who says so, and why."""

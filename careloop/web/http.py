@@ -70,10 +70,14 @@ def with_toast(response: HttpResponse, text: str, tone: str = "success") -> Http
     return response
 
 
-def refuse(request: HttpRequest, sentence: str, *, status: int = 422) -> HttpResponse:
+def refuse(
+    request: HttpRequest, sentence: str, *, status: int = 422, back_url: str = "", back_label: str = ""
+) -> HttpResponse:
     """Say why something was not done: a message for htmx, a page with a way back for everybody else."""
     template = "errors/_sentence.html" if is_htmx(request) else "errors/refused.html"
-    return render(request, template, {"sentence": sentence}, status=status)
+    return render(
+        request, template, {"sentence": sentence, "back_url": back_url, "back_label": back_label}, status=status
+    )
 
 
 def next_url(request: HttpRequest, otherwise: str) -> str:

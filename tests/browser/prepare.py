@@ -269,6 +269,7 @@ def _places(organization_id: Any, journey_id: Any) -> dict[str, Any]:
     from careloop.journeys.models import Enrollment, Journey
     from careloop.kernel import sql
     from careloop.kernel.dates import format_roc
+    from careloop.loyalty.models import Entry
     from careloop.messaging import links
     from careloop.messaging.models import ChannelAccount, MessageTemplate
     from careloop.patients.models import Patient
@@ -287,7 +288,9 @@ def _places(organization_id: Any, journey_id: Any) -> dict[str, Any]:
     lin, liu = Patient.objects.get(name="林淑芬"), Patient.objects.get(name="劉秀英")
     phones = {pk: next(one.value for one in found) for pk, found in contact_values([lin.pk, liu.pk], "phone").items()}
     phone = phones[lin.pk]
+    entry = Entry.objects.filter(kind="EARN", reversals__isnull=True, to_member__isnull=False).latest("pk")
     return {
+        "points_account": entry.to_member_id, "points_entry": entry.pk,
         "line_id": contact_values([lin.pk], "line")[lin.pk][0].value,
         "patient": lin.pk, "chart_number": lin.chart_number, "last_three": phone[-3:],
         # two people who sign in on their phones; each may ask for a code once in thirty seconds

@@ -74,9 +74,21 @@ def _gives(rule: EarnRule, currency: str) -> str:
     if rule.kind == EarnRule.Kind.SELF_PAY:
         amount = format_money(rule.per_amount, currency)
         sentence = {
-            "DOWN": _("%(points)s points for every full %(amount)s that the patient pays out of pocket."),
-            "NEAREST": _("%(points)s points for every %(amount)s that the patient pays out of pocket, to the nearest."),
-            "UP": _("%(points)s points for every begun %(amount)s that the patient pays out of pocket."),
+            "DOWN": ngettext(
+                "%(points)s point for every full %(amount)s that the patient pays out of pocket.",
+                "%(points)s points for every full %(amount)s that the patient pays out of pocket.",
+                rule.points,
+            ),
+            "NEAREST": ngettext(
+                "%(points)s point for every %(amount)s that the patient pays out of pocket, to the nearest.",
+                "%(points)s points for every %(amount)s that the patient pays out of pocket, to the nearest.",
+                rule.points,
+            ),
+            "UP": ngettext(
+                "%(points)s point for every begun %(amount)s that the patient pays out of pocket.",
+                "%(points)s points for every begun %(amount)s that the patient pays out of pocket.",
+                rule.points,
+            ),
         }[rule.rounding]
         return sentence % {"points": rule.points, "amount": amount}
     return str(EACH[rule.kind]) % {"points": rule.points}
@@ -125,9 +137,16 @@ def why(row: Mapping[str, Any]) -> list[str]:
         said.append(_("Cut to %(points)s by %(limit)s.") % {"points": row["points"], "limit": CAPS[row["capped_by"]]})
     if row["state"] == "VOID":
         said.append(_("Nothing is given: %(reason)s.") % {"reason": REASONS[row["because"]]})
-    elif row["taken_back"]:
+    elif row["taken_back"] and row["because"]:
         said.append(
             _("%(points)s points went again: %(reason)s.") % {"points": row["taken_back"], "reason": REASONS.get(row["because"], "")}
+        )  # fmt: skip
+    elif row["taken_back"]:
+        said.append(
+            ngettext(
+                "%(points)s point of it was reversed by hand.", "%(points)s points of it were reversed by hand.", row["taken_back"]
+            )
+            % {"points": row["taken_back"]}
         )  # fmt: skip
     if row["state"] == "PENDING":
         said.append(

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from careloop.audit import services as audit
 from careloop.kernel.errors import DomainError
 from careloop.loyalty.earn import sentences
+from careloop.loyalty.figures import in_groups
 from careloop.loyalty.join import members, membership
 from careloop.loyalty.points import statements
 from careloop.portal.entering import for_patients, show
@@ -40,7 +41,7 @@ def card(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     audit.record("portal.viewed", patients=[visitor.patient_id], details={"page": "member"}, now=visitor.now)
     context = {
         "one": one, "code": qr.svg(membership.card_code(one["member_number"]), title=_("Code of the membership card")),
-        "number": " ".join(one["member_number"][at : at + 3] for at in range(0, len(one["member_number"]), 3)),
+        "number": in_groups(one["member_number"]),
         "waiting": [
             {**row, "why": sentences.why(row)} for row in members.earnings_of(one["id"], limit=SHOWN, pending_only=True)
         ],

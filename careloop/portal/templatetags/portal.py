@@ -5,9 +5,13 @@ from datetime import date, datetime
 from django import template
 from django.utils import dates, translation
 
+from careloop.loyalty.figures import in_groups, named_points, signed
 from careloop.messaging.variables import spoken_date
 
 register = template.Library()
+register.filter("signed", signed)
+register.filter("in_groups", in_groups)
+register.filter("named_points", named_points)
 
 
 @register.filter

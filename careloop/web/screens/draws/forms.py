@@ -30,7 +30,7 @@ class DrawForm(forms.Form):
         label=_("What members read about it"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3})
     )
     entry = forms.ChoiceField(label=_("Who takes part"), choices=Draw.Entry.choices, widget=forms.RadioSelect)
-    tier = NamedChoiceField(label=_("Tier"), queryset=Tier.objects.none(), required=False)
+    tier = NamedChoiceField(label=_("Tier"), queryset=Tier.objects.none(), required=False, empty_label="–")
     least_points = forms.IntegerField(
         label=_("Points earned, at least"), required=False, min_value=1, max_value=1_000_000
     )

@@ -17,7 +17,7 @@ from careloop.loyalty import guard
 from careloop.loyalty.draw import draws
 from careloop.loyalty.draw import pages as draw_pages
 from careloop.loyalty.draw.entries import would_take_part
-from careloop.loyalty.models import Draw
+from careloop.loyalty.models import Draw, Programme
 from careloop.policy.answers import Answer
 from careloop.web.http import redirect_to, respond
 from careloop.web.screens.draws.forms import DrawForm
@@ -65,6 +65,11 @@ def edit(request: HttpRequest, draw_id: UUID) -> HttpResponse:
 
 
 def _write(request: HttpRequest, draw: Draw | None) -> HttpResponse:
+    if not Programme.objects.exists():
+        return redirect_to(
+            request, reverse("membership:programmes"), tone="warning",
+            message=_("A draw belongs to a programme. Set one up first: what it is called and how points are earned."),
+        )  # fmt: skip
     form = DrawForm(request.POST or None, draw=draw)
     if request.method == "POST" and form.is_valid():
         try:

@@ -12,6 +12,7 @@ from careloop.accounts import organization as organizations
 from careloop.accounts.access import requires
 from careloop.kernel.errors import DomainError
 from careloop.loyalty.guard_report import FORMS, Watched, watched
+from careloop.policy.answers import Answer
 from careloop.policy.models import PolicySignOff
 from careloop.policy.services import sign_off_offer, withdraw_sign_off
 from careloop.web.http import next_url, redirect_to, respond
@@ -44,8 +45,10 @@ def sign(request: HttpRequest, model: str, item_id: UUID, audience: str) -> Http
                 form.add_error(None, str(error))
             else:
                 return redirect_to(request, here, message=_("Signed off with your name. It counts from now on."))
+    asks = any(match.answer == Answer.SIGN_OFF for match in verdict.matches)
     context = {
         "one": one, "verdict": verdict, "tone": TONES[verdict.answer], "form": form, "label": FORM_LABELS[form_of], "back": here,
+        "is_forbidden": verdict.answer == Answer.BLOCK, "is_open": asks and verdict.answer != Answer.BLOCK,
     }  # fmt: skip
     return respond(request, "guard/sign.html", context, status=422 if request.method == "POST" else 200)
 

@@ -8,6 +8,7 @@ from django.http import Http404
 from django.urls import NoReverseMatch, reverse
 
 from careloop.loyalty.earn import sentences
+from careloop.loyalty.figures import in_groups, named_points
 from careloop.loyalty.join import members
 from careloop.loyalty.models import Account, Earning, EarnRule, Programme
 from careloop.policy.answers import Answer, Verdict
@@ -40,18 +41,9 @@ def guard_url(rule: EarnRule) -> str:
 def shown_member(row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     """Return a row of `members` with its words."""
     return {
-        **row, "number": number(row["member_number"]), "joined_on": f"{row['joined_at'].astimezone(zone):%Y-%m-%d}",
+        **row, "balance_said": named_points(row["balance"], row.get("point_name", "")), "number": in_groups(row["member_number"]), "joined_on": f"{row['joined_at'].astimezone(zone):%Y-%m-%d}",
         "state_label": MEMBER_STATES[row["state"]], "patient_url": f"{address('patients:page', row['patient_id'])}membership/",
     }  # fmt: skip
-
-
-def number(text: str) -> str:
-    """Return a member number in groups of three.
-
-    >>> number("123456784")
-    '123 456 784'
-    """
-    return " ".join(text[at : at + 3] for at in range(0, len(text), 3))
 
 
 def shown_earning(row: dict[str, Any]) -> dict[str, Any]:

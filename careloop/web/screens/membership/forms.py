@@ -77,10 +77,13 @@ class ProgrammeForm(forms.Form):
         label=_("When points are taken back that are spent already"), choices=Programme.WhenSpent.choices, widget=forms.RadioSelect,
         initial=Programme.WhenSpent.NEGATIVE,
     )  # fmt: skip
-    cap_day = forms.IntegerField(label=_("A member earns at most, in a day"), required=False, min_value=1)
-    cap_month = forms.IntegerField(label=_("in a month"), required=False, min_value=1)
+    cap_day = forms.IntegerField(label=_("At most in a day"), required=False, min_value=1)
+    cap_month = forms.IntegerField(label=_("At most in a month"), required=False, min_value=1)
     cap_year = forms.IntegerField(
-        label=_("in a year"), required=False, min_value=1, help_text=_("Points by all rules together; empty: no limit.")
+        label=_("At most in a year"),
+        required=False,
+        min_value=1,
+        help_text=_("What one member earns by all rules together; empty: no limit."),
     )
     allows_pools = forms.BooleanField(label=_("Families may share points"), required=False)
     allows_transfers = forms.BooleanField(label=_("Members may hand over points in the family"), required=False)

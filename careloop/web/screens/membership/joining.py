@@ -14,10 +14,10 @@ from careloop.accounts.scope import at_home
 from careloop.audit import services as audit
 from careloop.kernel import sql
 from careloop.kernel.errors import DomainError
+from careloop.loyalty.figures import in_groups
 from careloop.loyalty.join import members, membership
 from careloop.web.addresses import address
 from careloop.web.http import redirect_to, respond
-from careloop.web.screens.membership.common import number
 from careloop.web.screens.membership.forms import JoinForm, LeaveForm
 
 
@@ -31,7 +31,7 @@ def join(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     if programme is None:
         if mine := membership.account_of(patient_id):
             return redirect_to(
-                request, url, message=_("Already a member: %(number)s.") % {"number": number(mine["member_number"])}
+                request, url, message=_("Already a member: %(number)s.") % {"number": in_groups(mine["member_number"])}
             )
         return redirect_to(request, url, message=_("No programme is open that this patient could join."), tone="warning")  # fmt: skip
     form = JoinForm(request.POST if request.method == "POST" else None)
@@ -43,7 +43,7 @@ def join(request: HttpRequest, patient_id: UUID) -> HttpResponse:
         except DomainError as refusal:
             form.add_error(None, str(refusal))
         else:
-            said = _("Welcome. The member number is %(number)s.") % {"number": number(account.member_number)}
+            said = _("Welcome. The member number is %(number)s.") % {"number": in_groups(account.member_number)}
             return redirect_to(request, url, message=said)
     audit.record("patient.viewed", patients=[patient_id])
     context = {"patient": patient, "programme": programme, "form": form, "back_url": url}
@@ -67,7 +67,7 @@ def leave(request: HttpRequest, account_id: UUID) -> HttpResponse:
         return redirect_to(request, url, message=_("The membership has ended."))
     audit.record("patient.viewed", patients=[one["patient_id"]])
     facts = [
-        {"label": _("Patient"), "value": one["name"]}, {"label": _("Member number"), "value": number(one["member_number"])},
+        {"label": _("Patient"), "value": one["name"]}, {"label": _("Member number"), "value": in_groups(one["member_number"])},
         {"label": pgettext("member", "Points"), "value": f"{one['balance']:,}"},
         {"label": pgettext("member", "Waiting"), "value": f"{one['pending']:,}"},
     ]  # fmt: skip

@@ -45,7 +45,7 @@ def members(request: HttpRequest) -> HttpResponse:
             {"label": pgettext("members", "Points held"), "value": f"{sums['balance']:,}"},
             {"label": pgettext("members", "Points waiting"), "value": f"{sums['pending']:,}"},
         ],
-        "may_manage": member.can("loyalty.manage"), "may_award": member.can("loyalty.desk"),
+        "may_manage": member.can("loyalty.manage"), "may_award": member.can("loyalty.desk"), "may_desk": member.can("loyalty.desk"), "may_report": member.can("reports.view"),
     }  # fmt: skip
     return respond(request, "membership/home.html", context)
 

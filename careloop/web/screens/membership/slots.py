@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from careloop.loyalty.figures import signed
 from careloop.loyalty.join import members, membership
 from careloop.loyalty.points import statements
 from careloop.patients import panels
@@ -35,7 +36,7 @@ def tab(request: HttpRequest, patient: PatientHead) -> tuple[str, dict[str, Any]
     if one:
         context |= {
             "earnings": [shown_earning(row) for row in members.earnings_of(one["id"], limit=20)],
-            "entries": statements.entries_of(one["id"], limit=LAST),
+            "entries": [{**row, "signed": signed(row["points"])} for row in statements.entries_of(one["id"], limit=LAST)],
             "expiring": statements.expiring(one["id"], timezone.now())[:3], "links": _links(one),
         }  # fmt: skip
     return "membership/_patient_tab.html", context

@@ -11,7 +11,9 @@ from django.utils.translation import gettext as _
 
 from careloop.audit import services as audit
 from careloop.kernel import sql
+from careloop.loyalty.figures import in_groups, signed
 from careloop.loyalty.points import statements
+from careloop.loyalty.points.reversing import REVERSIBLE
 from careloop.loyalty.points.words import KINDS
 from careloop.web.addresses import address
 from careloop.web.http import respond
@@ -38,6 +40,7 @@ def load(account_id: UUID, *, now: datetime) -> dict[str, Any]:
         **found,
         "patient_url": address("patients:page", found["patient_id"]),
         "is_active": found["state"] == "ACTIVE",
+        "number": in_groups(found["member_number"] or ""),
     }
 
 
@@ -46,17 +49,19 @@ def shown(row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     return {
         **row, "at": row["occurred_at"].astimezone(zone), "kind_label": KINDS[row["kind"]], "tone": TONES[row["kind"]],
         "signed": signed(row["points"]), "of_at": row["of_at"].astimezone(zone) if row["of_at"] else None,
+        "can_reverse": row["kind"] in REVERSIBLE and row["moved"] > row["undone"] and not _redemption(row), "redemption_url": _redemption(row),
         "is_late": (row["recorded_at"] - row["occurred_at"]).total_seconds() > 86_400, "recorded": row["recorded_at"].astimezone(zone),
     }  # fmt: skip
 
 
-def signed(points: int) -> str:
-    """Return points with their sign.
-
-    >>> signed(1200), signed(-30), signed(0)
-    ('+1,200', '−30', '0')
-    """
-    return f"+{points:,}" if points > 0 else f"−{-points:,}" if points else "0"
+def _redemption(row: dict[str, Any]) -> str:
+    """Return the page of the redemption that a spending paid for: there it is taken back, with the piece."""
+    if row["kind"] != "SPEND" or row["because"] != "REWARD" or not row["because_ref"]:
+        return ""
+    try:
+        return address("rewards:redemption", UUID(row["because_ref"]))
+    except ValueError:
+        return ""
 
 
 def agreeing(one: dict[str, Any]) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 from careloop.accounts.access import requires
 from careloop.audit import services as audit
 from careloop.kernel.errors import DomainError
+from careloop.loyalty import errors
 from careloop.loyalty.models import PoolMember
 from careloop.loyalty.points import ledger, pools, statements
 from careloop.loyalty.points.pools import Consent
@@ -139,12 +140,7 @@ def invite(request: HttpRequest, account_id: UUID) -> HttpResponse:
         for row in pools.relatives_to_ask(one["patient_id"], one["programme_id"], both_ways=True)
     ]
     if not relatives:
-        return refuse(
-            request,
-            _(
-                "Nobody else of this family is a member. Write who belongs to whom on the patient’s page, and let them join first."
-            ),
-        )
+        return refuse(request, _nobody(), back_url=back, back_label=_("Family points"))
     form = InviteForm(request.POST or None, relatives=relatives)
     if request.method == "POST" and form.is_valid():
         try:
@@ -170,6 +166,12 @@ def invite(request: HttpRequest, account_id: UUID) -> HttpResponse:
     )  # fmt: skip
 
 
+def _nobody() -> str:
+    return _(
+        "Nobody else of this family is a member. Write who belongs to whom on the patient’s page, and let them join first."
+    )
+
+
 @requires("loyalty.view", "loyalty.desk")
 @require_http_methods(["GET", "POST"])
 def hand_over(request: HttpRequest, account_id: UUID) -> HttpResponse:
@@ -182,10 +184,10 @@ def hand_over(request: HttpRequest, account_id: UUID) -> HttpResponse:
         (str(row["account_id"]), row["name"])
         for row in pools.relatives_to_ask(one["patient_id"], one["programme_id"], both_ways=True)
     ]
-    if not one["allows_transfers"] or not takers:
-        return refuse(
-            request, _("Points can be handed over within a family only, and only where the programme allows it.")
-        )
+    if not one["allows_transfers"]:
+        return refuse(request, str(errors.NoTransfers()), back_url=back, back_label=_("Points"))
+    if not takers:
+        return refuse(request, _nobody(), back_url=back, back_label=_("Points"))
     form = HandOverForm(request.POST or None, takers=takers, agreeing=agreeing(one))
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import ngettext, pgettext_lazy
 
 from careloop.kernel.ids import uuid7
 from careloop.loyalty.points.ledger import MOST
@@ -38,6 +38,25 @@ class AdjustForm(KeyForm):
         """Return the points as they change the balance."""
         points: int = self.cleaned_data["points"]
         return points if self.cleaned_data["direction"] == "give" else -points
+
+
+class ReverseForm(KeyForm):
+    """How many points of an entry are reversed, and why."""
+
+    points = forms.IntegerField(label=pgettext_lazy("points", "How many to reverse"), min_value=1)
+    note = forms.CharField(
+        label=pgettext_lazy("points", "Why"), max_length=200, help_text=_("The patient reads it on the statement, and the auditor.")
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, left: int, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "initial": {"points": left}})
+        # what is too many the ledger says, with the number that is left by then
+        self.fields["points"].widget.attrs["max"] = left
+        self.fields["points"].help_text = ngettext(
+            "%(count)s point of this entry can be reversed.",
+            "All %(count)s points of this entry, or a part of them.",
+            left,
+        ) % {"count": f"{left:,}"}
 
 
 class HandOverForm(KeyForm):

@@ -11,10 +11,11 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from careloop.accounts.access import requires
 from careloop.kernel.errors import DomainError
+from careloop.loyalty.figures import signed
 from careloop.loyalty.points import ledger, pools, statements
 from careloop.web.addresses import address
 from careloop.web.http import clinic_zone, redirect_to, respond
-from careloop.web.screens.points.common import ask, load, shown, signed
+from careloop.web.screens.points.common import ask, load, shown
 from careloop.web.screens.points.forms import AdjustForm
 
 PAGE = 50
@@ -37,6 +38,7 @@ def statement(request: HttpRequest, account_id: UUID) -> HttpResponse:
         "more_url": f"?before={entries[-1]['id']}" if len(found) > PAGE else "",
         "expiring": statements.expiring(account_id, now), "question": pools.open_question(account_id),
         "may_adjust": one["is_active"] and member.can("loyalty.adjust"),
+        "may_reverse": member.can("loyalty.adjust"),
         "may_hand_over": one["is_active"] and one["allows_transfers"] and one["balance"] > 0 and member.can("loyalty.desk"),
         "has_family": one["pool_id"] or one["allows_pools"],
     }  # fmt: skip

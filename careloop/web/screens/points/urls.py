@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from careloop.web.screens.points import families, liability, statement
+from careloop.web.screens.points import families, liability, reversing, statement
 
 app_name = "points"
 urlpatterns = [
     path("membership/points/<uuid:account_id>/", statement.statement, name="statement"),
     path("membership/points/<uuid:account_id>/adjust/", statement.adjust, name="adjust"),
+    path("membership/points/<uuid:account_id>/reverse/", reversing.reverse, name="reverse"),
     path("membership/points/<uuid:account_id>/hand-over/", families.hand_over, name="hand_over"),
     path("membership/points/<uuid:account_id>/family/", families.family, name="family"),
     path("membership/points/<uuid:account_id>/family/begin/", families.begin, name="family_begin"),

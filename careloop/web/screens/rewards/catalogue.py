@@ -19,7 +19,14 @@ from careloop.loyalty.reward import rewards
 from careloop.web.addresses import address
 from careloop.web.http import redirect_to, respond
 from careloop.web.screens.rewards.acting import saved
-from careloop.web.screens.rewards.common import GIVES, OFFER_STATES, OFFER_TONES, open_programmes, tabs
+from careloop.web.screens.rewards.common import (
+    GIVES,
+    OFFER_STATES,
+    OFFER_TONES,
+    first_a_programme,
+    open_programmes,
+    tabs,
+)
 from careloop.web.screens.rewards.forms import RewardForm
 
 LATELY = timedelta(days=30)
@@ -61,6 +68,8 @@ def _shown(one: Reward, verdict: Any, figures: dict[str, Any], language: str) ->
 def new(request: HttpRequest) -> HttpResponse:
     """Write down a new reward; it is switched on afterwards."""
     member: Any = request.member  # type: ignore[attr-defined]
+    if not open_programmes():
+        return first_a_programme(request)
     form = RewardForm(request.POST or None, organization=member.organization, tiers=tier_choices())
     if request.method == "POST" and form.is_valid():
         made = rewards.save(Reward, values=form.values(), now=timezone.now(), by=member.user_id)

@@ -4,8 +4,9 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import translation
+from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from careloop.accounts import scope
@@ -13,6 +14,7 @@ from careloop.loyalty.models import Coupon, CouponCode, Programme, Redemption
 from careloop.loyalty.models.offered import Gives, OfferState
 from careloop.tenancy.models import Location
 from careloop.web.addresses import address
+from careloop.web.http import redirect_to
 
 OFFER_STATES = dict(OfferState.choices)
 OFFER_TONES = {"DRAFT": "neutral", "ON": "success", "OFF": "neutral"}
@@ -41,6 +43,12 @@ def tabs(request: HttpRequest, here: str) -> dict[str, Any]:
 def stamp(moment: Any, zone: ZoneInfo) -> str:
     """Return a moment as the clock on the wall shows it; nothing for none."""
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}" if moment else ""
+
+
+def first_a_programme(request: HttpRequest) -> HttpResponse:
+    """Go to where a programme is set up: there is none yet, and what is offered belongs to one."""
+    text = _("Rewards belong to a programme. Set one up first: what it is called and how points are earned.")
+    return redirect_to(request, address("membership:programmes"), message=text, tone="warning")
 
 
 def open_programmes() -> list[Programme]:

@@ -31,6 +31,7 @@ from careloop.web.screens.rewards.common import (
     GIVES,
     OFFER_STATES,
     OFFER_TONES,
+    first_a_programme,
     open_programmes,
     tabs,
 )
@@ -68,6 +69,8 @@ def shown_offers(found: list[Coupon], *, organization: Any) -> list[dict[str, An
 def new(request: HttpRequest) -> HttpResponse:
     """Write down a new coupon."""
     member: Any = request.member  # type: ignore[attr-defined]
+    if not open_programmes():
+        return first_a_programme(request)
     partner = partner_of(request.GET.get("partner", ""))
     form = CouponForm(request.POST or None, organization=member.organization, partner=partner)
     if request.method == "POST" and form.is_valid():

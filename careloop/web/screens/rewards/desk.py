@@ -13,6 +13,7 @@ from careloop.accounts.access import requires
 from careloop.audit import services as audit
 from careloop.kernel.errors import DomainError
 from careloop.kernel.ids import uuid7
+from careloop.loyalty.figures import in_groups
 from careloop.loyalty.models import Account
 from careloop.loyalty.points import statements
 from careloop.loyalty.reward import codes
@@ -101,7 +102,7 @@ def member(request: HttpRequest, account_id: UUID) -> HttpResponse:
         for row in reward_lists.coupons_of(account.pk, day=day, only_open=True)
     ]
     context = {
-        "account": account, "patient": account.patient, "balance": statements.balance_of(account.pk), "choices": choices,
+        "account": account, "number": in_groups(account.member_number or ""), "patient": account.patient, "balance": statements.balance_of(account.pk), "choices": choices,
         "waiting": waiting, "coupons": own, "patient_url": address("patients:page", account.patient.pk) if account.patient else "",
     }  # fmt: skip
     return respond(request, "rewards/desk_member.html", context)

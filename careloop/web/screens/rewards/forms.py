@@ -133,7 +133,7 @@ class RewardForm(OfferForm):
         label=_("How often a member can have it"), min_value=1, max_value=1000, required=False, help_text=_("Empty: as often as the points last."),
     )  # fmt: skip
     per_days = forms.IntegerField(
-        label=_("… within so many days"), min_value=0, max_value=3650, required=False, help_text=_("Empty or 0: ever.")
+        label=_("Within how many days"), min_value=0, max_value=3650, required=False, help_text=_("Empty or 0: ever.")
     )  # fmt: skip
     hold_days = forms.IntegerField(
         label=_("Days the code can be used"), min_value=1, max_value=365, initial=14,
@@ -251,6 +251,7 @@ class FindForm(forms.Form):
 
     code = forms.CharField(
         label=_("Member’s card or code"), max_length=200,
+        help_text=_("The card, the member’s number, or the code of a reward or coupon. Without any: find the patient by name above, and choose Redeem on the page’s Membership."),
         widget=forms.TextInput(attrs={"autofocus": True, "autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}),
     )  # fmt: skip
 

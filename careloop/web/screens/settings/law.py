@@ -112,8 +112,8 @@ def withdraw_contact(request: HttpRequest, contact_id: UUID) -> HttpResponse:
 @requires("policy.sign_off")
 @require_GET
 def sign_offs(request: HttpRequest) -> HttpResponse:
-    """Who took responsibility for which wording."""
+    """Who took responsibility for which wording, on which document, and whether it still counts."""
     page = Keyset(request, order=("-approved_at", "-id"), size=30).page_of(
-        PolicySignOff.objects.select_related("approver")
+        PolicySignOff.objects.select_related("approver").prefetch_related("withdrawals__withdrawn_by")
     )
     return respond(request, "settings/sign_offs.html", {"page": page})

@@ -57,6 +57,18 @@ def test_an_approver_signs_with_reason_and_document_and_takes_it_back(client_for
     assert client.post(reverse("guard:withdraw", args=[row.pk]), {"reason": "再一次收回"}).status_code == 422
 
 
+def test_what_nobody_can_sign_offers_no_form(client_for, organization, now):
+    care = draws.prepare(
+        programme_id=open_one().pk, values={"name": "全身健檢"},
+        prizes=[{"name": "健檢一次", "count": 1, "gives": "CARE", "value": 9000}], now=now,
+    )  # fmt: skip
+
+    page = client_for("privacy_officer").get(reverse("guard:sign", args=["draw", care.pk, "one"])).content.decode()
+
+    assert "Nobody can sign this off." in page
+    assert 'name="reason"' not in page
+
+
 def test_what_was_changed_meanwhile_is_not_signed(client_for, draw, now):
     client = client_for("privacy_officer")
     where = reverse("guard:sign", args=["draw", draw.pk, "one"])

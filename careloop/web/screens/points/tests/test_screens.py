@@ -85,6 +85,70 @@ def test_a_change_by_hand_is_previewed_and_done_once(client_for, mother):
     assert "Missing from the old cards" in shown
 
 
+def reversing_url(account, of):
+    return f"{reverse('points:reverse', args=[account])}?entry={of.entry_id}"
+
+
+def reversing(client, account, of):
+    url = reversing_url(account, of)
+    return url, re.search(r'name="key" value="(\w+)"', client.get(url).content.decode()).group(1)
+
+
+def test_an_entry_is_reversed_in_part_and_then_wholly_and_a_double_click_does_it_once(client_for, mother, now):
+    card = earn(mother, 50, now, because=Because("MANUAL", note="Old card"))
+    client = client_for("owner")
+    assert reversing_url(mother, card) in page(client, "statement", mother)
+    url, key = reversing(client, mother, card)
+
+    assert client.post(url, {"key": key, "points": "20", "note": ""}).status_code == 422
+    for _twice in range(2):
+        assert client.post(url, {"key": key, "points": "20", "note": "Counted twice"}).status_code == 303
+    assert balance(mother) == 30
+    too_much = client.post(url, {"key": "another", "points": "31", "note": "Counted twice"})
+    assert too_much.status_code == 422
+    assert "At most 30 points of this entry can still be reversed." in too_much.content.decode()
+    for _twice in range(2):
+        assert client.post(url, {"key": "the rest", "points": "30", "note": "Wrong card"}).status_code == 303
+
+    assert balance(mother) == 0
+    assert Entry.objects.count() == 3
+    assert "Everything of this entry has been reversed already." in client.get(url).content.decode()
+    statement = page(client, "statement", mother)
+    assert url not in statement
+    assert "Taken back: Wrong card" in statement
+    assert verify.check_books().add_up
+
+
+def test_only_who_may_adjust_reverses_and_only_what_stands_on_this_statement(client_for, mother, child, now):
+    card = earn(mother, 50, now)
+    url = reversing_url(mother, card)
+    desk = client_for("front_desk")
+
+    assert url not in page(desk, "statement", mother)
+    assert desk.get(url).status_code == 403
+    assert desk.post(url, {"key": "k", "points": "1", "note": "why"}).status_code == 403
+    assert client_for("owner").get(reversing_url(child, card)).status_code == 404
+    assert balance(mother) == 50
+
+
+def test_points_that_are_spent_already_warn_before_they_are_taken(client_for, mother, now):
+    card = earn(mother, 50, now)
+    spend(mother, 40, now)
+    url = reversing_url(mother, card)
+
+    assert "the balance goes below zero" in client_for("owner").get(url).content.decode()
+
+
+def test_handing_over_without_a_family_says_what_to_do_and_leads_back(client_for, mother, now):
+    earn(mother, 50, now)
+
+    answer = client_for("front_desk").get(reverse("points:hand_over", args=[mother]))
+
+    assert answer.status_code == 422
+    assert "Nobody else of this family is a member." in answer.content.decode()
+    assert reverse("points:statement", args=[mother]) in answer.content.decode()
+
+
 def test_more_is_not_taken_than_there_is_where_nobody_owes_points(client_for, mother, programme):
     programme.when_spent = "BLOCK"
     programme.save()

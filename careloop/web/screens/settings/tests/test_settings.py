@@ -322,6 +322,37 @@ def test_sign_offs_are_listed_with_who_and_why(client_for, organization, now):
     assert "會員專屬衛教講座" in text
 
 
+def test_a_sign_off_shows_its_document_and_is_taken_back_at_once_with_a_reason(client_for, organization, now):
+    from careloop.policy.models import PolicySignOff
+    from careloop.policy.services import check_text, record_sign_off
+
+    client = client_for("privacy_officer")
+    words = "會員專屬優惠，診察費折扣"
+    asks = {"message_class": "MARKETING", "channel": "line", "organization": organization, "opt_out": True}
+    verdict = check_text(words, **asks)
+    by = Membership.objects.get(user=client.user)
+    row = record_sign_off(text=words, rule_ids=verdict.reasons, reason="checked with counsel", by=by, now=now)
+    PolicySignOff.objects.create(
+        rule_ids=["S1"], text_hash=b"x" * 32, text="offer", subject="OFFER", reason="r", document="法字第12號", document_hash=b"h" * 32,
+        approver=client.user, approved_at=now,
+    )  # fmt: skip
+    shown = client.get("/settings/sign-offs/").content.decode()
+    assert "法字第12號" in shown
+    assert f"SHA-256 {(b'h' * 6).hex()}…" in shown
+    url = f"/membership/guard/sign-offs/{row.pk}/withdraw/?next=/settings/sign-offs/"
+    assert url in shown
+
+    assert client.post(url, {"reason": ""}).status_code == 422
+    answer = client.post(url, {"reason": "the health bureau asked us to stop"})
+
+    assert (answer.status_code, answer["Location"]) == (303, "/settings/sign-offs/")
+    assert last_action() == "policy.sign_off_withdrawn"
+    shown = client.get("/settings/sign-offs/").content.decode()
+    assert "the health bureau asked us to stop" in shown
+    assert url not in shown
+    assert not any(match.signed_off for match in check_text(words, **asks).matches)
+
+
 # -- tags, system ------------------------------------------------------------------------------------------------
 
 
