@@ -33,7 +33,7 @@ class Environment(BaseSettings):
     home: Path = Field(default_factory=default_home, description="the data folder: database, keys, files, backups")
     database_url: str = Field("", validation_alias="DATABASE_URL", description="a PostgreSQL server of one's own")
     database_name: str = Field("careloop", description="name of the database on our own server")
-    database_pool: int = Field(12, description="connections a process may hold")
+    database_pool: int = Field(12, ge=4, description="connections a process may hold; an import takes three")
     postgres_bin: str = Field("", description="bin folder of another PostgreSQL installation")
     host: str = Field("127.0.0.1", description="address the web server listens on")
     port: int = Field(8400, description="port the web server listens on; 0 asks for a free one")

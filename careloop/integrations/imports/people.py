@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from careloop.integrations.imports.attached import Found, new_contacts, write_contacts, write_identifiers, write_tags
+from careloop.integrations.imports.pairs import WriteAlone
 from careloop.integrations.imports.preparing import (
     STAGED,
     STAGED_AT,
@@ -29,7 +30,6 @@ from careloop.integrations.imports.staging import (
     drop,
     fetch,
     limits,
-    note_growth,
     refused,
     stage_rendered,
 )
@@ -54,6 +54,8 @@ def write_patients(chunk: RowChunk, run: Run) -> Outcome:
         if staged is None:
             staged, contacts = ready.rendered(), ready.contacts.rendered()
     else:
+        if not run.alone:
+            raise WriteAlone
         found = _find(rows, ready, run, outcome, by_name, by_chart)
         if not found:
             return outcome
@@ -68,7 +70,7 @@ def write_patients(chunk: RowChunk, run: Run) -> Outcome:
     write_tags(found, run)
     drop("stage")
     for table in (TABLE, sealing.CONTACT_TABLE):
-        note_growth(run, table, outcome.created)
+        outcome.grown[table] = outcome.created
     outcome.patients.update(one.patient for one in found)
     return outcome
 

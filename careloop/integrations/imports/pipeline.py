@@ -10,8 +10,8 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,33 +19,31 @@ from zoneinfo import ZoneInfo
 
 import orjson
 import structlog
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from careloop.audit import services as audit
 from careloop.events.models import Event  # noqa: F401  (the table every chunk publishes to)
 from careloop.integrations.imports.directory import write_directory, write_practitioners
 from careloop.integrations.imports.errors import BatchBusy
+from careloop.integrations.imports.findings import keep_findings
 from careloop.integrations.imports.models import ImportBatch
+from careloop.integrations.imports.pairs import PATIENCE, Pairs, Turns, WriteAlone
 from careloop.integrations.imports.people import write_patients
 from careloop.integrations.imports.related import write_related
-from careloop.integrations.imports.rendering import bytea
 from careloop.integrations.imports.rows import Refused, RowChunk, Warned
-from careloop.integrations.imports.staging import Outcome, Run, stage
+from careloop.integrations.imports.staging import Outcome, Run, note_growth
 from careloop.integrations.imports.writing import is_record, write_records
-from careloop.kernel import sql, vault
+from careloop.kernel import sql
 from careloop.tenancy.context import in_organization
 from careloop.tenancy.models import Organization
 
 log = structlog.get_logger(__name__)
 
-#: Warnings kept row by row; beyond that they are counted only.
-MOST_WARNINGS_KEPT = 2_000
-
 #: new objects after which the garbage collector looks while an import runs: many chunks
 SELDOM = 1_000_000
 
 #: seconds the reading thread may keep Python while the writing thread wants it
-SWITCH = 0.000_02
+SWITCH = 0.000_2
 
 Progress = Callable[["Tally"], None]
 
@@ -108,28 +106,95 @@ def run(
     Called outside any transaction. The batch must be RUNNING (see `services.start`).
     """
     actor = actor or audit.current_actor()
-    tally = Tally.of(batch)
     if batch.dry_run:
         return _dry_run(batch, chunks, organization_id=organization_id, now=now, actor=actor, progress=progress)
-    learnt: Run | None = None
-    with _tuned_for_sets():
-        for number, chunk in enumerate(chunks):
-            if number < batch.chunks_done:
-                continue
-            with in_organization(organization_id), audit.acting_as(actor):
-                # a chunk lost in a power cut is written again: its number is lost with it. The planner needs a rough idea of
-                # what grows; autovacuum gives it a better one soon after.
-                sql.execute("set local synchronous_commit = off; set local default_statistics_target = 10")
-                _lock(batch, number)
-                learnt = _context(batch, organization_id, actor, now(), learnt)
-                after = _copy(tally)
-                _write(chunk, learnt, after, batch)
-                after.chunks, after.position = number + 1, chunk.position
-                _note_progress(batch, after)
-            # only now is it true
-            tally = after
-            progress(tally)
-    return tally
+    with in_organization(organization_id):
+        known = _context(batch, organization_id, actor, now())
+    writing = _Writing(batch, known, actor, now, progress, Tally.of(batch))
+    with _tuned_for_sets(), closing(Pairs(writing.beside, writing.turns, not_for=writing.met)) as pairs:
+        try:
+            for number, chunk in enumerate(chunks):
+                if number >= batch.chunks_done and not pairs.take(number, chunk):
+                    pairs.finish()
+                    writing.alone(number, chunk)
+        finally:
+            pairs.finish()
+    return writing.tally
+
+
+@dataclass(slots=True)
+class _Writing:
+    """One import while it is written: chunk after chunk alone, or two beside each other that end in their order."""
+
+    batch: ImportBatch
+    known: Run
+    actor: audit.Actor
+    now: Callable[[], datetime]
+    progress: Progress
+    tally: Tally
+    turns: Turns = field(default_factory=Turns)
+    #: kinds that met what was here already, and are written alone from then on
+    met: set[str] = field(default_factory=set)
+    _runs: dict[int, Run] = field(default_factory=dict)
+
+    def alone(self, number: int, chunk: RowChunk) -> None:
+        """Write a chunk while no other is written."""
+        with self._transaction() as run:
+            _lock(self.batch, number)
+            after = self._settled(number, chunk, _written(chunk, run), run)
+        self._done(after)
+
+    def beside(self, number: int, chunk: RowChunk) -> None:
+        """Write a chunk while the one before it may still be written; nobody sees it before its turn."""
+        try:
+            try:
+                with self._transaction() as run:
+                    run.alone = False
+                    others = _others(self.batch)
+                    outcomes = _written(chunk, run)
+                    if not self.turns.wait(number, PATIENCE):
+                        raise WriteAlone
+                    _lock(self.batch, number)
+                    if _others(self.batch) != others:
+                        raise WriteAlone
+                    after = self._settled(number, chunk, outcomes, run)
+            except (WriteAlone, IntegrityError):
+                self.turns.wait(number)
+                self.met.add(chunk.kind.name)
+                self.alone(number, chunk)
+            else:
+                self._done(after)
+        except BaseException:
+            self.turns.give_up()
+            raise
+        self.turns.done()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[Run]:
+        with in_organization(self.known.organization_id), audit.acting_as(self.actor):
+            # a chunk lost in a power cut is written again: its number is lost with it. The planner needs a rough idea of
+            # what grows; autovacuum gives it a better one soon after.
+            sql.execute("set local synchronous_commit = off; set local default_statistics_target = 10")
+            yield self._run()
+
+    def _run(self) -> Run:
+        """Return what this thread knows: references it has seen; what is known of tables is shared."""
+        run = self._runs.setdefault(threading.get_ident(), replace(self.known, patients={}, encounters={}))
+        run.now, run.alone = self.now(), True
+        return run
+
+    def _settled(self, number: int, chunk: RowChunk, outcomes: list[Outcome], run: Run) -> Tally:
+        """Count, audit and note a chunk that is written; whose turn it is, and holds the batch."""
+        after = _copy(self.tally)
+        _settle(outcomes, chunk, run, after, self.batch)
+        after.chunks, after.position = number + 1, chunk.position
+        _note_progress(self.batch, after)
+        return after
+
+    def _done(self, after: Tally) -> None:
+        # only now is it true
+        self.tally = after
+        self.progress(after)
 
 
 @contextmanager
@@ -168,10 +233,16 @@ def _lock(batch: ImportBatch, number: int) -> None:
         raise _Stopped
 
 
-def _context(batch: ImportBatch, organization_id: UUID, actor: audit.Actor, now: datetime, before: Run | None) -> Run:
-    if before is not None:
-        before.now = now
-        return before
+def _others(batch: ImportBatch) -> int:
+    """Return how much other imports of the organization have done."""
+    return int(
+        sql.value(
+            "select coalesce(sum(chunks_done), 0) + count(undone_at) from imports_batch where id <> %s", [batch.id]
+        )
+    )
+
+
+def _context(batch: ImportBatch, organization_id: UUID, actor: audit.Actor, now: datetime) -> Run:
     organization = Organization.objects.get(id=organization_id)
     return Run(
         organization_id=organization_id,
@@ -185,12 +256,17 @@ def _context(batch: ImportBatch, organization_id: UUID, actor: audit.Actor, now:
     )
 
 
-def _write(chunk: RowChunk, learnt: Run, tally: Tally, batch: ImportBatch) -> None:
+def _written(chunk: RowChunk, run: Run) -> list[Outcome]:
     outcomes = []
     for part in _by_writer(chunk):
-        outcome = _writer(part)(part, learnt)
+        outcome = _writer(part)(part, run)
         _show_originals(outcome.refused, chunk)
         outcomes.append(outcome)
+    return outcomes
+
+
+def _settle(outcomes: list[Outcome], chunk: RowChunk, run: Run, tally: Tally, batch: ImportBatch) -> None:
+    """Count and audit what was written, keep its findings, and let the planner see what has grown."""
     first = outcomes[0]
     first.refused[:0] = chunk.refused
     first.warned[:0] = chunk.warned
@@ -198,7 +274,9 @@ def _write(chunk: RowChunk, learnt: Run, tally: Tally, batch: ImportBatch) -> No
     for place, outcome in enumerate(outcomes):
         tally.add(outcome, chunk if place == 0 else RowChunk(chunk.kind, []))
         patients.update(outcome.patients)
-    _keep_findings(outcomes, batch, tally)
+        for table, rows in outcome.grown.items():
+            note_growth(run, table, rows)
+    keep_findings(outcomes, batch, warned_before=tally.warnings - sum(len(one.warned) for one in outcomes))
     audit.record(
         "import.chunk_written",
         target=("import", batch.id),
@@ -208,7 +286,7 @@ def _write(chunk: RowChunk, learnt: Run, tally: Tally, batch: ImportBatch) -> No
             "created": sum(one.created for one in outcomes), "updated": sum(one.updated for one in outcomes),
             "refused": sum(len(one.refused) for one in outcomes),
         },
-        now=learnt.now,
+        now=run.now,
     )  # fmt: skip
 
 
@@ -249,58 +327,6 @@ def _show_originals(refused: list[Refused], chunk: RowChunk) -> None:
         refusal.raw = originals.get((refusal.part, refusal.line), refusal.raw)
 
 
-# --- findings -------------------------------------------------------------------------------------------------------
-
-
-def _keep_findings(outcomes: list[Outcome], batch: ImportBatch, tally: Tally) -> None:
-    """Keep refused rows, sealed, and the first warnings."""
-    refused = [one for outcome in outcomes for one in outcome.refused]
-    warned = [one for outcome in outcomes for one in outcome.warned]
-    room = max(0, MOST_WARNINGS_KEPT - (tally.warnings - len(warned)))
-    rows = [_finding("REFUSED", one, seal_row(batch, one.raw)) for one in refused]
-    rows += [_finding("WARNED", one, None) for one in warned[:room]]
-    if not rows:
-        return
-    names = ("kind", "part", "line", "field", "code", "values", "raw_sealed")
-    kinds = ("text", "text", "bigint", "text", "text", "jsonb", "bytea")
-    stage("stage_findings", list(zip(names, kinds, strict=True)), rows)
-    sql.execute(
-        """insert into imports_finding (batch_id, kind, part, line, field, code, values, raw_sealed)
-           select %s, kind, coalesce(part, ''), coalesce(line, 0), coalesce(field, ''), code, coalesce(values, '{}'), raw_sealed
-             from stage_findings""",
-        [batch.id],
-    )
-    sql.execute("drop table stage_findings")
-
-
-def _finding(kind: str, one: Refused | Warned, sealed: str | None) -> tuple[Any, ...]:
-    values = orjson.dumps(one.values).decode()
-    return (kind, one.part[:255], one.line, one.field[:60], one.code, values, sealed)
-
-
-def batch_key(batch: ImportBatch) -> bytes:
-    """Return the batch's data key."""
-    assert batch.key_wrapped is not None
-    return vault.keyring().unwrap(bytes(batch.key_wrapped), owner=batch.id.bytes)
-
-
-def seal_row(batch: ImportBatch, raw: Any) -> str | None:
-    """Return a refused row sealed under the batch's key, as bytea text."""
-    if not raw:
-        return None
-    text = orjson.dumps(raw if isinstance(raw, str) else [str(cell) for cell in raw]).decode()
-    return bytea(vault.seal(batch_key(batch), text, place=f"imports_finding.raw_sealed.{batch.id}"))
-
-
-def open_row(batch: ImportBatch, sealed: bytes | memoryview | None) -> list[str] | str:
-    """Return a refused row as it stood in the file."""
-    if not sealed:
-        return ""
-    text = vault.open_sealed(batch_key(batch), bytes(sealed), place=f"imports_finding.raw_sealed.{batch.id}")
-    found: list[str] | str = orjson.loads(text)
-    return found
-
-
 def _note_progress(batch: ImportBatch, tally: Tally) -> None:
     sql.execute(
         """update imports_batch set chunks_done = %s, position = %s, rows_read = %s, counts = %s::jsonb, refused = %s,
@@ -329,10 +355,12 @@ def _dry_run(
     findings: list[tuple[list[Refused], list[Warned]]] = []
     try:
         with in_organization(organization_id) as scope, transaction.atomic():
-            learnt = _context(batch, organization_id, actor, now(), None)
+            learnt = _context(batch, organization_id, actor, now())
             for chunk in chunks:
                 for part in _by_writer(chunk):
                     outcome = _writer(part)(part, learnt)
+                    for table, rows in outcome.grown.items():
+                        note_growth(learnt, table, rows)
                     _show_originals(outcome.refused, chunk)
                     if part is chunk or part.rows == [] or part.rows[0] in chunk.rows[:1]:
                         outcome.refused[:0] = chunk.refused
@@ -357,7 +385,7 @@ def _dry_run(
         for refused, warned in findings:
             outcome.refused += refused
             outcome.warned += warned
-        _keep_findings([outcome], batch, tally)
+        keep_findings([outcome], batch, warned_before=tally.warnings - len(outcome.warned))
         _note_progress(batch, tally)
     return tally
 

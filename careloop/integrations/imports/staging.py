@@ -26,6 +26,8 @@ class Run:
     now: datetime
     actor_kind: str = "system"
     actor_id: UUID | None = None
+    #: whether no other chunk is being written: one that is written beside another may only bring new records (see `pairs`)
+    alone: bool = True
     #: reference → id, for patients and encounters seen lately; emptied when it grows
     patients: dict[str, str] = field(default_factory=dict)
     encounters: dict[str, str] = field(default_factory=dict)
@@ -50,6 +52,8 @@ class Outcome:
     patients: set[str] = field(default_factory=set)
     #: for kinds whose rows are of several resource types
     created_by: dict[str, int] = field(default_factory=dict)
+    #: table → rows that were added, for the planner
+    grown: dict[str, int] = field(default_factory=dict)
 
 
 @cache

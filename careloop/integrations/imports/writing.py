@@ -12,6 +12,7 @@ from django.db import connection
 
 from careloop.integrations.imports.columns import PreparedRecords, prepare_records
 from careloop.integrations.imports.natural_keys import CALENDAR_KINDS
+from careloop.integrations.imports.pairs import WriteAlone
 from careloop.integrations.imports.references import find_encounters, find_patients, find_practitioners
 from careloop.integrations.imports.rendering import NULL, joined, texts_of
 from careloop.integrations.imports.rows import Kind, Row, RowChunk, Warned
@@ -21,7 +22,6 @@ from careloop.integrations.imports.staging import (
     drop,
     fetch,
     limits,
-    note_growth,
     refused,
     stage_rendered,
     warned,
@@ -131,7 +131,9 @@ def _match(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
             "on r.source = %(source)s and r.external_id = s.external_id where s.external_id is not null",
             parameters,
         )
-        if run.had_rows.setdefault(table, _had_rows(table, run)):
+        if _had_rows(table, run):
+            if not run.alone:
+                raise WriteAlone
             cursor.execute(
                 "insert into match select s.n, m.record_id, 'name' from stage s join imports_name m "
                 "on m.kind = %(kind)s and m.source = %(source)s and m.external_id = s.external_id "
@@ -146,13 +148,13 @@ def _match(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
                 "where m.how = 'alias' on conflict do nothing",
                 parameters,
             )
-            note_growth(run, "imports_name", cursor.rowcount)
+            outcome.grown["imports_name"] = cursor.rowcount
             cursor.execute(
                 "insert into imports_claim (batch_id, record_id) select %(batch)s, id from match where how = 'claim' "
                 "on conflict do nothing",
                 parameters,
             )
-            note_growth(run, "imports_claim", cursor.rowcount)
+            outcome.grown["imports_claim"] = cursor.rowcount
         cursor.execute("analyze match")
 
 
@@ -215,9 +217,12 @@ def _pair(target: Target, *, has_id: bool, by_day: bool, parameters: dict[str, A
 
 
 def _had_rows(table: str, run: Run) -> bool:
-    return bool(
-        fetch(f"select exists (select 1 from {table} where batch_id is distinct from %s)", [run.batch_id])[0][0]
-    )
+    """Return whether the table held rows of other batches when the import came to it."""
+    if table not in run.had_rows:
+        run.had_rows[table] = fetch(
+            f"select exists (select 1 from {table} where batch_id is distinct from %s)", [run.batch_id]
+        )[0][0]
+    return run.had_rows[table]
 
 
 def _staged(name: str, held: set[str]) -> str:
@@ -289,7 +294,7 @@ def _insert(kind: Kind, target: Target, run: Run, outcome: Outcome, held: set[st
         outcome.created += count
         if resource_type:
             outcome.created_by[resource_type] = count
-    note_growth(run, table, outcome.created)
+    outcome.grown[table] = outcome.created
 
 
 def _update(kind: Kind, target: Target, run: Run, outcome: Outcome, held: set[str]) -> None:

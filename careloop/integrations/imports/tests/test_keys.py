@@ -1,6 +1,6 @@
 """Refused rows stay readable when the master key is replaced, and lie under the new one."""
 
-from careloop.integrations.imports import keys, pipeline
+from careloop.integrations.imports import findings, keys
 from careloop.integrations.imports.models import ImportBatch, ImportFinding
 from careloop.integrations.imports.tests.test_imports import PATIENTS, bring_in, write
 from careloop.kernel import vault
@@ -20,7 +20,7 @@ def test_a_batchs_key_is_wrapped_anew_and_its_refused_rows_still_open(committed_
         batch = ImportBatch.objects.get(id=answer["batch"])
         only_new = vault.Keyring(new.current, {new.current: new.masters[new.current]}, new.index_secret)
         monkeypatch.setattr(vault, "keyring", lambda: only_new)
-        row = pipeline.open_row(batch, batch.findings.get(kind=ImportFinding.Kind.REFUSED).raw_sealed)
+        row = findings.open_row(batch, batch.findings.get(kind=ImportFinding.Kind.REFUSED).raw_sealed)
 
     assert row[1] == "林志豪"
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from careloop.accounts.access import requires
 from careloop.audit import services as audit
-from careloop.integrations.imports import pipeline, reasons, services, tasks, uploads
+from careloop.integrations.imports import findings, reasons, services, tasks, uploads
 from careloop.integrations.imports import undo as undoing
 from careloop.integrations.imports.errors import BatchUnknown
 from careloop.integrations.imports.models import ImportBatch, ImportFinding
@@ -21,6 +21,7 @@ from careloop.integrations.tabular import loader
 from careloop.integrations.tabular import mapping as mappings
 from careloop.integrations.tabular.fields import OWN_COLUMN
 from careloop.integrations.tabular.findings import Question
+from careloop.kernel import vault
 from careloop.kernel.errors import DomainError
 from careloop.kernel.ids import uuid7
 from careloop.patients.models import Patient
@@ -263,7 +264,7 @@ def _start(request: HttpRequest, batch: ImportBatch, *, dry_run: bool) -> HttpRe
         target.pk = target.id = uuid7()
         target.dry_run, target.created_at, target._state.adding = True, timezone.now(), True
         target.mapping = {**(batch.mapping or {}), "of": str(batch.id)}
-        target.key_wrapped = pipeline.vault.keyring().wrap(pipeline.vault.new_data_key(), owner=target.id.bytes)
+        target.key_wrapped = vault.keyring().wrap(vault.new_data_key(), owner=target.id.bytes)
     if "suggest" in (target.mapping or {}) and "document" not in target.mapping:
         target.mapping = {**target.mapping, "document": _only_options(target.mapping["suggest"])}
     target.state, target.created_by_id = State.QUEUED, request.user.pk
@@ -441,7 +442,7 @@ def refused(request: HttpRequest, batch_id: UUID) -> FileResponse:
 
     def rows() -> Any:
         for finding in found.iterator(2_000):
-            raw = pipeline.open_row(one, finding.raw_sealed)
+            raw = findings.open_row(one, finding.raw_sealed)
             cells = [raw] if isinstance(raw, str) else list(raw)
             cells += [""] * (len(headers) - len(cells))
             yield [
