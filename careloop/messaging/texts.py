@@ -129,24 +129,30 @@ def check_texts(
     verdicts: list[tuple[str, str, Verdict]] = []
     for language, entry in texts.items():
         for channel in CHANNEL_ORDER:
-            source = next((str(entry[name]) for name in rendering.CHANNEL_TEXTS[channel] if entry.get(name)), "")
-            if not source:
-                continue
-            labels = [item["label"] for item in (*entry.get("quick_replies", ()), *entry.get("buttons", ()))]
-            whole = "\n".join([str(entry.get("subject", "")) if channel == "email" else "", source, *labels]).strip()
-            verdicts.append((language, channel, _ask(whole, message_class, channel, organization, checker)))
+            if whole := whole_text(entry, channel):
+                verdicts.append((language, channel, ask(whole, message_class, channel, organization, checker)))
     return _joined(verdicts, message_class)
+
+
+def whole_text(entry: Mapping[str, Any], channel: str) -> str:
+    """Return what one language says on one channel, with subject and taps, as the rules read it; nothing if it says nothing."""
+    source = next((str(entry[name]) for name in rendering.CHANNEL_TEXTS[channel] if entry.get(name)), "")
+    if not source:
+        return ""
+    labels = [item["label"] for item in (*entry.get("quick_replies", ()), *entry.get("buttons", ()))]
+    return "\n".join([str(entry.get("subject", "")) if channel == "email" else "", source, *labels]).strip()
 
 
 def check_words(text: str, *, message_class: str, channel: str, now: datetime) -> TextVerdict:
     """Ask the legal rules about words that somebody wrote by hand."""
-    verdict = _ask(text, message_class, channel, _organization())
+    verdict = ask(text, message_class, channel, _organization())
     return _joined([("", channel, verdict)], message_class)
 
 
-def _ask(
+def ask(
     text: str, message_class: str, channel: str, organization: Organization, checker: policy.Checker | None = None
 ) -> Verdict:
+    """Ask the legal rules about a text with its refusal line; a sign-off of exactly this text counts."""
     marketing = message_class == MessageClass.MARKETING
     return policy.check_text(
         text, message_class=message_class, channel=channel, organization=organization,

@@ -13,7 +13,7 @@ from careloop.kernel import sql
 from careloop.kernel.ids import token_hash
 from careloop.kernel.masking import mask_name
 from careloop.kernel.vault import VaultError
-from careloop.messaging import links, rendering, sealing
+from careloop.messaging import links, rendering, sealing, texts
 from careloop.messaging.ports import (
     Outgoing,
     QuickReply,
@@ -22,7 +22,7 @@ from careloop.messaging.ports import (
 from careloop.messaging.preview import given_by_clinic, given_by_person
 from careloop.messaging.ready import Account, Ready
 from careloop.patients.sealing import CONTACT_TABLE, RELATED_TABLE, open_key, unseal
-from careloop.policy.answers import MessageClass
+from careloop.policy.answers import MessageClass, Verdict
 from careloop.policy.selectors import quiet_window
 from careloop.policy.services import Checker, checker_for
 from careloop.policy.timing import next_allowed_at, waits_in_quiet_hours
@@ -45,6 +45,7 @@ class Workshop:
         self.window = quiet_window(self.organization)
         self._quiet_until = next_allowed_at(now, zone=self.zone, window=self.window)
         self._checker: Checker | None = None
+        self._verdicts: dict[tuple[UUID, str, str], Verdict] = {}
         self._links: list[tuple[bytes, UUID]] = []
         self._keeper = links.Doorkeeper(self.organization.pk)
         self._base = links.base_url()
@@ -79,6 +80,7 @@ class Workshop:
             subject = written.get("subject", "")
         compiled = rendering.compiled(row["template_version_id"])
         language = compiled.language(row["language"], self.organization.language)
+        self._judge_template(row["template_version_id"], language, row["message_class"])
         # LINE has taps of its own: a message there needs a token only when its text shows an address
         needs_token = channel != "line" or compiled.opens_page
         token, tap = self._keeper.token(message_id) if needs_token else "", self._keeper.tap(message_id)
@@ -142,6 +144,7 @@ class Workshop:
             **rendering.context_of({}, params, language=language, zone=self.zone), "visits": "\n".join(lines),
         }  # fmt: skip
         try:
+            self._judge_template(version, language, row["message_class"])
             words = compiled.words(channel=channel, language=language, context=context)
         except rendering.RenderProblem:
             return False
@@ -208,15 +211,31 @@ class Workshop:
         column = "email_sealed" if self.account.channel == "email" else "phone_sealed"
         return unseal(key, row["related_sealed"], table=RELATED_TABLE, column=column, row_id=row["related_person_id"])
 
+    def _judge_template(self, version_id: UUID, language: str, message_class: str) -> None:
+        """Ask policy again about a template's words: rules, profile and sign-offs change after it was published. Once a batch."""
+        what = version_id, language, message_class
+        if what not in self._verdicts:
+            channel = self.account.channel
+            whole = texts.whole_text(rendering.compiled(version_id).texts[language], channel)
+            self._verdicts[what] = texts.ask(whole, message_class, channel, self.organization, self._rules())
+        self._stop_unless_allowed(self._verdicts[what])
+
     def _judge(self, text: str, message_class: str) -> None:
-        """Ask policy about words that somebody wrote by hand: the template was asked when it was published."""
+        """Ask policy about words that somebody wrote by hand."""
+        marketing = message_class == "MARKETING"
+        self._stop_unless_allowed(
+            self._rules().check(
+                text, message_class=message_class, channel=self.account.channel, opt_out=marketing,
+                one_click=self.account.channel == "email",
+            )
+        )  # fmt: skip
+
+    def _rules(self) -> Checker:
         if self._checker is None:
             self._checker = checker_for(self.organization, on=self.today)
-        marketing = message_class == "MARKETING"
-        verdict = self._checker.check(
-            text, message_class=message_class, channel=self.account.channel, opt_out=marketing,
-            one_click=self.account.channel == "email",
-        )  # fmt: skip
+        return self._checker
+
+    def _stop_unless_allowed(self, verdict: Verdict) -> None:
         if not verdict.may_be_sent:
             raise rendering.RenderProblem("policy", rules=verdict.reasons)
 

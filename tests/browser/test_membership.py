@@ -74,7 +74,7 @@ def test_a_membership_from_joining_to_the_draw_and_what_profile_tw_says_of_it(
     desk.locator("main input[name=reason]").last.check()
     desk.fill("main [name=note]", "療程減半")
     send(desk, desk.locator("main form button.btn-danger, main form button.btn-primary").last)
-    until(desk, own_page, r"-30")
+    until(desk, own_page, r"−30")
 
     # the family shares points: the spouse signs too
     family = desk.locator("main a[href*='/membership/points/'][href$='/family/']").first.get_attribute("href") or ""

@@ -37,7 +37,9 @@ def found(*, account_id: UUID, consent: Consent, now: datetime, by: UUID | None)
         NoPools, AdultMustAgree, GuardianMustAgree, AlreadyShares, OwesPoints, UnknownAccount.
     """
     founder = families.person(account_id)
-    account = Account.objects.select_for_update().select_related("programme").get(pk=account_id)
+    account = (
+        Account.objects.select_for_update(of=("self",), no_key=True).select_related("programme").get(pk=account_id)
+    )
     if account.pool_id:
         return account.pool_id
     if not account.programme.allows_pools:
@@ -75,7 +77,7 @@ def invite(*, pool_id: UUID, account_id: UUID, asked_by: UUID, now: datetime, by
     )
     if asked_by not in inside or not any(families.are_family(invited.patient_id, one) for one in inside):
         raise errors.NotFamily
-    Account.objects.select_for_update().get(pk=account_id)
+    Account.objects.select_for_update(no_key=True).get(pk=account_id)
     if PoolMember.objects.filter(account_id=account_id, state__in=["INVITED", "IN"]).exists():
         raise errors.AlreadyShares
     member = _row(pool_id, account_id, is_founder=False, now=now)
@@ -94,7 +96,7 @@ def answer(*, account_id: UUID, agrees: bool, consent: Consent, now: datetime, b
         NotAsked, AdultMustAgree, GuardianMustAgree, OwesPoints, AlreadyShares.
     """
     asked = families.person(account_id)
-    member = PoolMember.objects.select_for_update().filter(account_id=account_id, state="INVITED").first()
+    member = _locked(account_id, "INVITED")
     if member is None:
         raise errors.NotAsked
     if agrees:
@@ -117,7 +119,7 @@ def leave(*, account_id: UUID, consent: Consent, now: datetime, by: UUID | None)
     """
     leaving = families.person(account_id)
     families.check_agreed(leaving, by=consent.patient_id, today=families.today_of(now))
-    member = PoolMember.objects.select_for_update().filter(account_id=account_id, state="IN").first()
+    member = _locked(account_id, "IN")
     if member is None:
         return
     _move(member, None, now=now, by=by)
@@ -178,6 +180,17 @@ def relatives_to_ask(patient_id: UUID, programme_id: UUID, *, both_ways: bool) -
             order by p.name, a.id""",
         {"patient": patient_id, "programme": programme_id, "both_ways": both_ways},
     )
+
+
+def _locked(account_id: UUID, state: str) -> PoolMember | None:
+    """Return the member's row once account and pool are locked, in the order of postings: the last to leave also ends others' rows."""
+    found = PoolMember.objects.filter(account_id=account_id, state=state)
+    pool_id = found.values_list("pool_id", flat=True).first()
+    if pool_id is None:
+        return None
+    for one in (account_id, pool_id):
+        Account.objects.select_for_update(no_key=True).get(pk=one)
+    return found.select_for_update().filter(pool_id=pool_id).first()
 
 
 def _row(pool_id: UUID, account_id: UUID, *, is_founder: bool, now: datetime) -> PoolMember:

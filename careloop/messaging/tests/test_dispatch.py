@@ -288,3 +288,25 @@ def test_words_written_by_staff_are_sealed_until_and_after_they_leave(clinic, no
 
     with in_organization(clinic.id):
         assert "您的收據已備好。" in phone_of(someone)[0]["text"]
+
+
+def test_words_that_the_law_stops_after_they_were_published_do_not_leave(clinic, now, member_of):
+    with in_organization(clinic.id):
+        clinic.legal_profile = "INTL"
+        clinic.save()
+        user, someone = member_of("owner"), patient(line=True, now=now)
+        consent.give(patient_id=someone, purpose="MARKETING", source="desk", now=now, by=None)
+        made = texts.create_template(key="gift", name="禮券", message_class="MARKETING", by=user, now=now)
+        words = {"zh-hant": {"subject": "回診好禮", "text": "看診就送禮券 500 元"}}
+        draft = texts.save_draft(template=made, texts=words, by=user, now=now)
+        texts.publish(version_id=draft.pk, by=user, now=now)
+        plan([someone], now, template="gift")
+        clinic.legal_profile = "TW"
+        clinic.save()
+
+    send_due(clinic.id, now=now)
+
+    with in_organization(clinic.id):
+        message = Message.objects.get()
+        assert (message.state, message.reason) == ("blocked", "policy")
+        assert phone_of(someone) == []

@@ -48,7 +48,7 @@ def test_points_are_told_in_plain_words(phone):
 
     page = phone.sees("member/points/")
 
-    for words in ("30 points", "Thank you for coming", "+50", "A mug", "-20", "What ends when"):
+    for words in ("30 points", "Thank you for coming", "+50", "A mug", "−20", "What ends when"):
         assert words in page
 
 
@@ -139,7 +139,7 @@ def test_points_are_handed_over_after_showing_what_will_be_and_once(giving):
     write_notes()
     noted = AuditEvent.objects.get(action="loyalty.points_handed_over")
     assert (noted.actor_kind, noted.details["points"]) == ("patient", 20)
-    assert "-20" in giving.sees("member/points/")
+    assert "−20" in giving.sees("member/points/")
 
 
 @pytest.mark.parametrize("points", ["0", "51", "-5", "many"])

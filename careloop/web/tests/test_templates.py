@@ -25,7 +25,7 @@ SAME_EVERYWHERE = {
     "CareLoop", "LINE", "SMS", "CSV", "FHIR", "API", "NPS", "Ctrl", "K", "Esc", "HbA1c", "TOTP", "SMTP",
     # programs by their own names, and languages in their own words
     "Google", "Calendar", "Outlook", "iPhone", "iPad", "繁體中文", "简体中文", "繁體中文简体中文", "English",
-    "URL", "ID", "JSON", "XLSX", "zip", "tar",
+    "URL", "ID", "JSON", "XLSX", "zip", "tar", "SHA",
 }  # fmt: skip
 
 COMMENT = re.compile(r"{%\s*comment.*?endcomment\s*%}|{#.*?#}|<!--.*?-->", re.S)
