@@ -1,9 +1,11 @@
-"""Where members earn, and what reads the events they earn by."""
+"""Where members earn and bring friends, and what reads the events they earn by."""
 
 import pytest
 
 from careloop.loyalty.earn import handlers
-from careloop.loyalty.tests.make import Log
+from careloop.loyalty.tests.make import NOW, Log
+from careloop.loyalty.thanks import referrals
+from careloop.messaging.tests.support import account as channel
 
 
 @pytest.fixture
@@ -21,3 +23,11 @@ def log():
             [one for one in batch if not one.historical and one.patient_id is not None], now=now
         )
     )
+
+
+@pytest.fixture
+def referring(organization):
+    """A clinic whose members have referral codes, and a channel to thank them on."""
+    channel("sms", now=NOW)
+    referrals.set_up(given={"is_on": True}, version=None, now=NOW, by=None)
+    return organization

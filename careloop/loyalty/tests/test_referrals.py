@@ -5,62 +5,23 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.utils.translation import override
 
-from careloop.events.models import Event
 from careloop.kernel import sql
 from careloop.kernel.ids import uuid7
-from careloop.loyalty.earn import handlers as earning
-from careloop.loyalty.earn import settling
-from careloop.loyalty.join import membership
-from careloop.loyalty.models import CouponCode, Referral
-from careloop.loyalty.points import ledger
-from careloop.loyalty.reward import coupons
-from careloop.loyalty.tests import reward_support as offered
-from careloop.loyalty.tests.make import NOW, Log, member, rule
+from careloop.loyalty.models import Referral
+from careloop.loyalty.tests.make import NOW, member
+from careloop.loyalty.tests.referral_support import SOON, a_member, balance, completed, friend_of, seen, visit
 from careloop.loyalty.thanks import errors as thanks_errors
-from careloop.loyalty.thanks import handlers, referral_checks, referral_codes, referrals
+from careloop.loyalty.thanks import referral_checks, referral_codes, referrals
 from careloop.messaging import texts
 from careloop.messaging.models import Message
-from careloop.messaging.tests.support import account as channel
 from careloop.patients import services as patients
 from careloop.patients.tests.make import patient
 from careloop.policy.errors import OfferStopped
-from careloop.records import services as records
-
-SOON = NOW + timedelta(days=3)
-LATER = SOON + timedelta(days=3)
-
-
-@pytest.fixture
-def clinic(organization):
-    channel("sms", now=NOW)
-    referrals.set_up(given={"is_on": True}, version=None, now=NOW, by=None)
-    return organization
-
-
-def friend_of(code, *, name="陳怡君", now=NOW, how="LINK", **details):
-    """Somebody new who registers with a code."""
-    someone = patient(name, now=now, registered_on=now.date(), **{"birth_date": date(1985, 1, 2), **details})
-    return someone, referrals.claim(friend_id=someone, code=code, how=how, now=now)
-
-
-def a_member(**details):
-    """A member with a code to give away."""
-    account = member(phone="0912000111", **details)
-    return account.patient_id, referrals.code_of(account.patient_id, now=NOW)
-
-
-def seen(patient_id, at=SOON):
-    return referrals.note_visits({patient_id: at}, now=at)
-
-
-def completed(referrer_id):
-    return Event.objects.filter(kind="loyalty.referral_completed", patient_id=referrer_id).count()
-
 
 # -- codes -------------------------------------------------------------------------------------------------------
 
 
-def test_a_member_has_one_code_for_ever(clinic):
+def test_a_member_has_one_code_for_ever(referring):
     someone, code = a_member()
 
     assert referrals.code_of(someone, now=SOON) == code
@@ -78,7 +39,7 @@ def test_codes_hold_no_signs_that_look_alike():
     assert not set("01OILBSZ") & set(referral_codes.ALPHABET)
 
 
-def test_the_code_of_somebody_who_has_died_brings_nobody(clinic):
+def test_the_code_of_somebody_who_has_died_brings_nobody(referring):
     someone, code = a_member()
     patients.update(patient_id=someone, changes={"deceased": True}, version=None, now=NOW, by=None)
 
@@ -88,7 +49,7 @@ def test_the_code_of_somebody_who_has_died_brings_nobody(clinic):
 # -- the ordinary way --------------------------------------------------------------------------------------------
 
 
-def test_a_friend_registers_comes_and_the_member_is_thanked_in_words(clinic):
+def test_a_friend_registers_comes_and_the_member_is_thanked_in_words(referring):
     referrer, code = a_member()
     friend, made = friend_of(code)
 
@@ -106,14 +67,14 @@ def test_a_friend_registers_comes_and_the_member_is_thanked_in_words(clinic):
     assert completed(referrer) == 1
 
 
-def test_the_thanks_name_nobody_and_say_nothing_of_health(clinic):
+def test_the_thanks_name_nobody_and_say_nothing_of_health(referring):
     version = texts.published_version("referral-thanks")
 
     assert version.required == []
     assert set(version.variables) <= {"greeting", "clinic.name"}
 
 
-def test_a_second_visit_a_replayed_event_and_a_second_reader_change_nothing(clinic):
+def test_a_second_visit_a_replayed_event_and_a_second_reader_change_nothing(referring):
     referrer, code = a_member()
     friend, _made = friend_of(code)
 
@@ -122,7 +83,7 @@ def test_a_second_visit_a_replayed_event_and_a_second_reader_change_nothing(clin
     assert Message.objects.filter(patient_id=referrer).count() == 1
 
 
-def test_a_visit_from_before_the_code_completes_nothing(clinic):
+def test_a_visit_from_before_the_code_completes_nothing(referring):
     _referrer, code = a_member()
     friend, made = friend_of(code)
 
@@ -139,7 +100,7 @@ def test_what_an_import_fills_in_afterwards_is_no_visit():
     assert referrals.first_visits([row]) == {}
 
 
-def test_the_first_code_counts(clinic):
+def test_the_first_code_counts(referring):
     first, code = a_member()
     second = member(name="林美玲", phone="0912000222", birth_date=date(1970, 5, 5)).patient_id
     friend, made = friend_of(code)
@@ -150,7 +111,7 @@ def test_the_first_code_counts(clinic):
     assert Referral.objects.get(friend_id=friend).referrer_id == first
 
 
-def test_told_at_the_desk_after_the_first_visit_completes_at_once(clinic):
+def test_told_at_the_desk_after_the_first_visit_completes_at_once(referring):
     referrer, code = a_member()
     friend = patient("陳怡君", now=NOW, registered_on=NOW.date(), birth_date=date(1985, 1, 2))
     visit(friend, NOW + timedelta(hours=1))
@@ -161,15 +122,7 @@ def test_told_at_the_desk_after_the_first_visit_completes_at_once(clinic):
     assert completed(referrer) == 1
 
 
-def visit(who, at):
-    sql.execute(
-        "insert into records_encounter (id, patient_id, started_at, status, source, external_id, recorded_at, code, display) "
-        "values (gen_random_uuid(), %s, %s, 'finished', 'test', gen_random_uuid()::text, %s, '', '')",
-        [who, at, at],
-    )
-
-
-def test_patients_of_old_are_refused_politely(clinic):
+def test_patients_of_old_are_refused_politely(referring):
     _referrer, code = a_member()
     known = patient(
         "李大同", now=NOW - timedelta(days=200), registered_on=date(2020, 1, 1), birth_date=date(1960, 1, 1)
@@ -181,7 +134,7 @@ def test_patients_of_old_are_refused_politely(clinic):
         assert "Thank you" in str(refusal.value)
 
 
-def test_a_code_that_nobody_has_and_ones_own_are_refused(clinic):
+def test_a_code_that_nobody_has_and_ones_own_are_refused(referring):
     someone, code = a_member()
     friend = patient("陳怡君", now=NOW, registered_on=NOW.date(), birth_date=date(1985, 1, 2))
 
@@ -192,7 +145,7 @@ def test_a_code_that_nobody_has_and_ones_own_are_refused(clinic):
     assert not Referral.objects.exists()
 
 
-def test_switched_off_no_code_is_taken(clinic):
+def test_switched_off_no_code_is_taken(referring):
     _someone, code = a_member()
     referrals.set_up(given={"is_on": False}, version=None, now=NOW, by=None)
     friend = patient("陳怡君", now=NOW, registered_on=NOW.date(), birth_date=date(1985, 1, 2))
@@ -201,7 +154,7 @@ def test_switched_off_no_code_is_taken(clinic):
         referrals.claim(friend_id=friend, code=code, how="LINK", now=NOW)
 
 
-def test_who_never_comes_is_closed_after_a_year(clinic):
+def test_who_never_comes_is_closed_after_a_year(referring):
     _someone, code = a_member()
     _friend, made = friend_of(code)
 
@@ -226,7 +179,7 @@ ME = {"name": "王小明", "birth_date": date(1990, 3, 5)}
         ("the same address, written otherwise", {"address": "臺北市大安區和平東路一段１號"}, {"address": "台北市大安區和平東路一段1號"}, "SAME_ADDRESS"),
     ],
 )  # fmt: skip
-def test_the_same_person_and_the_same_household_are_held(clinic, case, of_member, of_friend, reason):
+def test_the_same_person_and_the_same_household_are_held(referring, case, of_member, of_friend, reason):
     referrer, code = a_member(**of_member)
     friend, made = friend_of(code, **of_friend)
 
@@ -247,14 +200,14 @@ def test_the_same_person_and_the_same_household_are_held(clinic, case, of_member
         ("no birth date on either", {"birth_date": None}, {"birth_date": None}),
     ],
 )
-def test_what_many_share_is_not_odd(clinic, case, of_member, of_friend):
+def test_what_many_share_is_not_odd(referring, case, of_member, of_friend):
     _referrer, code = a_member(**of_member)
     _friend, made = friend_of(code, **of_friend)
 
     assert (made.state, made.reasons) == ("WAITING", []), case
 
 
-def test_family_is_held(clinic):
+def test_family_is_held(referring):
     referrer, code = a_member()
     child = patient("王小華", now=NOW, registered_on=NOW.date(), birth_date=date(2015, 1, 2))
     patients.save_related_person(
@@ -265,7 +218,7 @@ def test_family_is_held(clinic):
     assert referrals.claim(friend_id=child, code=code, how="DESK", now=NOW).reasons == ["RELATED"]
 
 
-def test_staff_are_held(clinic, member_of):
+def test_staff_are_held(referring, member_of):
     somebody = member_of("front_desk")
     _referrer, code = a_member(email=somebody.email)
     _friend, made = friend_of(code)
@@ -273,7 +226,7 @@ def test_staff_are_held(clinic, member_of):
     assert made.reasons == ["STAFF"]
 
 
-def test_a_circle_is_held(clinic):
+def test_a_circle_is_held(referring):
     first, code = a_member()
     second, _made = friend_of(code, phone="0912000333")
     third, _made = friend_of(
@@ -285,7 +238,7 @@ def test_a_circle_is_held(clinic):
     assert made == ["CIRCLE"]
 
 
-def test_very_many_in_a_month_are_held_and_not_in_two(clinic):
+def test_very_many_in_a_month_are_held_and_not_in_two(referring):
     referrals.set_up(given={"is_on": True, "monthly_limit": 2}, version=None, now=NOW, by=None)
     _referrer, code = a_member()
     made = [friend_of(code, name=name, birth_date=date(1980, 1, n + 1))[1] for n, name in enumerate("甲乙丙")]
@@ -294,7 +247,7 @@ def test_very_many_in_a_month_are_held_and_not_in_two(clinic):
     assert [one.reasons for one in (*made, later)] == [[], [], ["MANY"], []]
 
 
-def test_a_phone_that_came_after_the_code_is_noticed_at_the_visit(clinic):
+def test_a_phone_that_came_after_the_code_is_noticed_at_the_visit(referring):
     _referrer, code = a_member()
     friend, made = friend_of(code)
     patients.add_contact_point(patient_id=friend, system="phone", text="0912000111", now=NOW, by=None)
@@ -307,7 +260,7 @@ def test_a_phone_that_came_after_the_code_is_noticed_at_the_visit(clinic):
 # -- people decide -----------------------------------------------------------------------------------------------
 
 
-def test_a_person_lets_it_count_and_the_visit_that_was_completes_it(clinic, member_of):
+def test_a_person_lets_it_count_and_the_visit_that_was_completes_it(referring, member_of):
     boss = member_of("owner")
     referrer, code = a_member()
     friend, made = friend_of(code, phone="0912000111")
@@ -323,7 +276,7 @@ def test_a_person_lets_it_count_and_the_visit_that_was_completes_it(clinic, memb
         referrals.decide(referral_id=made.pk, counts=False, note="改變主意", now=SOON, by=boss.pk)
 
 
-def test_let_through_before_the_visit_it_is_not_held_again(clinic, member_of):
+def test_let_through_before_the_visit_it_is_not_held_again(referring, member_of):
     boss = member_of("owner")
     referrer, code = a_member()
     friend, made = friend_of(code, phone="0912000111")
@@ -333,7 +286,7 @@ def test_let_through_before_the_visit_it_is_not_held_again(clinic, member_of):
     assert completed(referrer) == 1
 
 
-def test_a_refused_one_stays_refused_and_the_friend_cannot_come_by_another_code(clinic, member_of):
+def test_a_refused_one_stays_refused_and_the_friend_cannot_come_by_another_code(referring, member_of):
     boss = member_of("owner")
     referrer, code = a_member()
     other = member(name="林美玲", phone="0912000222", birth_date=date(1970, 5, 5)).patient_id
@@ -349,7 +302,7 @@ def test_a_refused_one_stays_refused_and_the_friend_cannot_come_by_another_code(
 # -- the law -----------------------------------------------------------------------------------------------------
 
 
-def test_in_taiwan_only_thanks_can_be_switched_on(clinic):
+def test_in_taiwan_only_thanks_can_be_switched_on(referring):
     for gives in ({"gives": "POINTS", "points": 100},):
         with pytest.raises(OfferStopped) as stopped:
             referrals.set_up(given={"is_on": True, **gives}, version=None, now=NOW, by=None)
@@ -358,7 +311,7 @@ def test_in_taiwan_only_thanks_can_be_switched_on(clinic):
     assert not kept.is_on
 
 
-def test_where_the_law_lets_it_the_member_gets_points_once(clinic):
+def test_where_the_law_lets_it_the_member_gets_points_once(referring):
     sql.execute("update tenancy_organization set legal_profile = 'INTL'")
     referrals.set_up(given={"is_on": True, "gives": "POINTS", "points": 100}, version=None, now=NOW, by=None)
     referrer, code = a_member()
@@ -370,7 +323,7 @@ def test_where_the_law_lets_it_the_member_gets_points_once(clinic):
     assert balance(referrer) == 100
 
 
-def test_a_law_that_changed_since_withholds_the_points_and_still_thanks(clinic):
+def test_a_law_that_changed_since_withholds_the_points_and_still_thanks(referring):
     sql.execute("update tenancy_organization set legal_profile = 'INTL'")
     referrals.set_up(given={"is_on": True, "gives": "POINTS", "points": 100}, version=None, now=NOW, by=None)
     referrer, code = a_member()
@@ -384,7 +337,7 @@ def test_a_law_that_changed_since_withholds_the_points_and_still_thanks(clinic):
     assert Message.objects.filter(patient_id=referrer).exists()
 
 
-def test_who_left_the_membership_is_thanked_in_words(clinic):
+def test_who_left_the_membership_is_thanked_in_words(referring):
     sql.execute("update tenancy_organization set legal_profile = 'INTL'")
     referrals.set_up(given={"is_on": True, "gives": "POINTS", "points": 100}, version=None, now=NOW, by=None)
     referrer, code = a_member()
@@ -396,124 +349,10 @@ def test_who_left_the_membership_is_thanked_in_words(clinic):
     assert (made.given, made.withheld) == ("THANKS", "NO_MEMBER")
 
 
-def balance(who):
-    return sql.value("select balance from loyalty_account where patient_id = %s", [who])
-
-
-# -- a visit that never was --------------------------------------------------------------------------------------
-
-
-def thanked_with_points(**programme):
-    """A member who has 100 points for a friend, and the friend with the record of the visit."""
-    sql.execute("update tenancy_organization set legal_profile = 'INTL'")
-    referrals.set_up(given={"is_on": True, "gives": "POINTS", "points": 100}, version=None, now=NOW, by=None)
-    referrer, code = a_member()
-    sql.execute("update loyalty_programme set when_spent = %s", [programme.get("when_spent", "NEGATIVE")])
-    friend, made = friend_of(code)
-    came = records.record_encounter(
-        patient_id=friend, encounter_id=uuid7(), started_at=SOON, class_code="AMB", now=SOON, by=None
-    )
-    return referrer, friend, made, came
-
-
-def in_error(visit):
-    records.mark_entered_in_error(kind="encounter", record_id=visit.pk, reason="別人的", now=SOON, by=None)
-
-
-def test_a_visit_entered_in_error_takes_referral_and_thanks_back_and_a_real_one_completes_it_anew(clinic):
-    referrer, friend, made, came = thanked_with_points()
-    log = Log(lambda batch, now: (handlers.note_first_visits(batch), earning.take(batch, now=now)))
-    rule(kind="REFERRAL", points=7)
-
-    def everything_is_read(now):
-        for _what_the_readers_publish_themselves in range(2):
-            log.read(now=now)
-        settling.settle_due(now=now)
-
-    everything_is_read(SOON)
-    assert (balance(referrer), completed(referrer)) == (107, 1)
-
-    in_error(came)
-    everything_is_read(SOON)
-    log.last = 0
-    everything_is_read(SOON)
-
-    made.refresh_from_db()
-    assert (made.state, made.visited_at, made.completed_at, made.given) == ("WAITING", None, None, "")
-    assert balance(referrer) == 0
-    assert Event.objects.filter(kind="loyalty.referral_undone", patient_id=referrer).count() == 1
-    assert Message.objects.get(patient_id=referrer).state == "cancelled"
-
-    records.record_encounter(
-        patient_id=friend, encounter_id=uuid7(), started_at=LATER, class_code="AMB", now=LATER, by=None
-    )
-    everything_is_read(LATER)
-
-    made.refresh_from_db()
-    assert (made.state, made.visited_at, made.given) == ("COMPLETED", LATER, "POINTS")
-    assert (balance(referrer), completed(referrer)) == (107, 2)
-
-
-def test_a_friend_who_was_here_another_time_stays_counted(clinic):
-    referrer, friend, made, came = thanked_with_points()
-    seen(friend)
-    visit(friend, LATER)
-    in_error(came)
-
-    assert referrals.visits_gone([friend], now=LATER) == 0
-    made.refresh_from_db()
-    assert (made.state, balance(referrer)) == ("COMPLETED", 100)
-
-
-@pytest.mark.parametrize(("when_spent", "left"), [("NEGATIVE", -60), ("BLOCK", 0)])
-def test_thanks_that_were_spent_already_go_by_the_programmes_rule(clinic, when_spent, left):
-    referrer, friend, _made, came = thanked_with_points(when_spent=when_spent)
-    seen(friend)
-    account = sql.value("select id from loyalty_account where patient_id = %s", [referrer])
-    ledger.spend(account_id=account, points=60, key="mug", because=ledger.Because("REWARD"), now=SOON)
-    in_error(came)
-
-    assert referrals.visits_gone([friend], now=SOON) == 1
-    assert balance(referrer) == left
-
-
-def test_what_waits_for_a_decision_waits_for_the_visit_again(clinic):
-    _referrer, friend, made, came = thanked_with_points()
-    Referral.objects.filter(pk=made.pk).update(state="HELD", reasons=["RELATED"], visited_at=SOON)
-    in_error(came)
-
-    assert referrals.visits_gone([friend], now=SOON) == 0
-    made.refresh_from_db()
-    assert (made.state, made.visited_at) == ("HELD", None)
-
-
-@pytest.mark.parametrize("was_used", [False, True])
-def test_a_coupon_given_as_thanks_goes_unless_it_was_used_and_none_is_given_twice(clinic, was_used):
-    referrer, friend, made, came = thanked_with_points()
-    programme = membership.programme_for(None)
-    assert programme is not None
-    thanks = offered.coupon(programme_id=programme.pk, given_for="REFERRAL")
-    referrals.set_up(given={"gives": "COUPON", "coupon_id": thanks.pk}, version=None, now=NOW, by=None)
-    seen(friend)
-    code = CouponCode.objects.get(account__patient_id=referrer)
-    if was_used:
-        coupons.use(code_id=code.pk, key="desk", where=coupons.Where(), now=SOON, by=None)
-    in_error(came)
-
-    assert referrals.visits_gone([friend], now=SOON) == 1
-    code.refresh_from_db()
-    assert code.state == ("USED" if was_used else "WITHDRAWN")
-    visit(friend, LATER)
-    seen(friend, LATER)
-    made.refresh_from_db()
-    assert made.given == ("THANKS" if was_used else "COUPON")
-    assert CouponCode.objects.exclude(state="WITHDRAWN").count() == 1
-
-
 # -- through the log ---------------------------------------------------------------------------------------------
 
 
-def test_the_reader_completes_on_the_events_of_a_visit(clinic):
+def test_the_reader_completes_on_the_events_of_a_visit(referring):
     from careloop.events.registry import Published, reading_at
     from careloop.loyalty.thanks.handlers import note_first_visits
 
@@ -535,7 +374,7 @@ def test_the_reader_completes_on_the_events_of_a_visit(clinic):
 # -- what one person may have and have erased --------------------------------------------------------------------
 
 
-def test_the_copy_of_ones_data_names_no_friend(clinic):
+def test_the_copy_of_ones_data_names_no_friend(referring):
     from careloop.loyalty.thanks import privacy as thanks_privacy
 
     referrer, code = a_member()
@@ -549,7 +388,7 @@ def test_the_copy_of_ones_data_names_no_friend(clinic):
     assert thanks_privacy.export(friend)["came_with_a_code"][0]["state"] == "COMPLETED"
 
 
-def test_erased_the_code_is_nobodys_and_the_figures_still_add_up(clinic):
+def test_erased_the_code_is_nobodys_and_the_figures_still_add_up(referring):
     from careloop.loyalty.thanks import privacy as thanks_privacy
 
     referrer, code = a_member()
