@@ -18,6 +18,10 @@ from careloop.messaging.rules import CHANNEL_ORDER, MARKETING_CAP_DAYS
 from careloop.policy.answers import MessageClass
 from careloop.policy.timing import waits_in_quiet_hours
 
+MANY = 500
+"""From how many new messages on the planner's statistics are looked after. A dispatcher without any knows no better than to
+read an organization's whole outbox for each batch: half the speed at 10,000 messages, and worse with each more."""
+
 
 @dataclass(frozen=True)
 class Audience:
@@ -341,7 +345,10 @@ def run(what: What, audience: Audience, *, now: datetime, dry_run: bool = False)
             "only_reachable": what.only_reachable, "template": what.template_key, "actor_kind": actor.kind, "actor_id": actor.id,
         },
     )  # fmt: skip
-    return _counted(found, dry_run=dry_run)
+    result = _counted(found, dry_run=dry_run)
+    if not dry_run and (added := result.planned + sum(result.blocked.values())) >= MANY:
+        sql.execute("select messaging_count_again(%s)", [added])
+    return result
 
 
 def _binding(is_bound: bool) -> dict[str, str]:

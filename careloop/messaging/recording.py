@@ -27,7 +27,7 @@ CODE = re.compile(r"(?<!\d)\d{6}(?!\d)")
 
 _ACCEPTED = """
 with given as (
-    select * from unnest(%(ids)s::uuid[], %(providers)s::text[], %(contents)b::bytea[], %(accepted)s::timestamptz[],
+    select * from unnest(%(ids)s::uuid[], %(providers)s::text[], %(contents)s::bytea[], %(accepted)s::timestamptz[],
                          %(templates)s::text[])
            as g(id, provider_id, content, accepted_at, template)
 ),
@@ -97,8 +97,8 @@ def _record_accepted(sent: Sequence[tuple[Ready, Sent]], *, lease: UUID, now: da
         {
             "ids": sql.uuid_array(one.outgoing.key for one, _result in sent),
             "providers": sql.text_array([result.provider_id[:200] for _one, result in sent]),
-            "contents": [_said(one) for one, _result in sent],
-            "accepted": [min(result.accepted_at, now) for _one, result in sent],
+            "contents": sql.bytes_array(_said(one) for one, _result in sent),
+            "accepted": sql.time_array(min(result.accepted_at, now) for _one, result in sent),
             "templates": sql.text_array([one.template for one, _result in sent]),
             "lease": lease, "now": now, "actor_kind": actor.kind, "actor_id": actor.id,
         },

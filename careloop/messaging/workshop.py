@@ -244,9 +244,9 @@ class Workshop:
         if self._links:
             sql.batch(
                 """insert into messaging_answer_link (token_hash, message_id, expires_at)
-                   select h, m, %(until)s from unnest(%(hashes)b::bytea[], %(ids)s::uuid[]) as l(h, m) on conflict do nothing""",
+                   select h, m, %(until)s from unnest(%(hashes)s::bytea[], %(ids)s::uuid[]) as l(h, m) on conflict do nothing""",
                 {
-                    "until": self.now + links.VALID_FOR, "hashes": [one for one, _m in self._links],
+                    "until": self.now + links.VALID_FOR, "hashes": sql.bytes_array(one for one, _m in self._links),
                     "ids": sql.uuid_array(one for _h, one in self._links),
                 },
             )  # fmt: skip

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from careloop.consent import services as consent
+from careloop.kernel import sql
 from careloop.messaging import services, texts
 from careloop.messaging.models import Message
 
@@ -201,3 +202,17 @@ def test_the_consent_rules_in_sql_are_those_in_words(clinic, now):
             message = Message.objects.get(key=f"all:{klass}:{someone}")
             assert message.reason == reason, decisions
             assert (someone in allowed) == (reason == ""), decisions
+
+
+def test_the_planner_of_queries_knows_of_an_outbox_that_has_grown(clinic, now):
+    someone = patient(line=True, now=now)
+    many = services.Audience(
+        "select %(someone)s::uuid as patient_id, 'many:' || n as key from generate_series(1, 600) as n",
+        {"someone": someone},
+        frozenset({"key"}),
+    )
+
+    assert plan(many, now).planned == 600
+
+    known = sql.value("select reltuples from pg_class where oid = 'messaging_message'::regclass")
+    assert known * 3 > 600
