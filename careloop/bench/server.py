@@ -45,8 +45,8 @@ def serving() -> Iterator[Server]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     web = [
-        sys.executable, "-m", "granian", "--interface", "wsgi", "careloop.config.wsgi:application", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", "2", "--blocking-threads", "4", "--backlog", str(open_files.CONNECTIONS), "--backpressure", str(open_files.CONNECTIONS), "--no-ws", "--log-level", "error",
+        sys.executable, "-m", "careloop.config.server", "--host", "127.0.0.1", "--port", str(port), "--workers", "2",
+        "--log-level", "error",
     ]  # fmt: skip
     environment = {"MALLOC_ARENA_MAX": "2"} | dict(os.environ)
     open_files.allow()

@@ -22,7 +22,6 @@ from careloop.config.environment import environment
 from careloop.kernel import open_files
 
 RESTART_PAUSE = 2.0
-BLOCKING_THREADS = 4
 CHILD_ENVIRONMENT = {
     "PYTHONWARNINGS": "ignore:No directory at",
     # glibc keeps an arena of memory for every thread; two are enough where one interpreter lock lets one run at a time
@@ -31,7 +30,7 @@ CHILD_ENVIRONMENT = {
 }
 # our own server is not behind anybody's proxy
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-# when we are killed outright the worker still finishes what it has in hand; granian, told to end while it starts its processes,
+# when we are killed outright the worker still finishes what it has in hand; the web server, told to end while it starts its processes,
 # may wait for them for ever
 DEATH_SIGNALS = {"web": signal.SIGKILL, "worker": signal.SIGTERM}
 
@@ -142,9 +141,8 @@ class Supervisor:
         python = sys.executable
         return {
             "web": [
-                python, "-m", "granian", "--interface", "wsgi", "careloop.config.wsgi:application", "--host", self.host,
-                "--port", str(self.port), "--workers", str(self.workers), "--blocking-threads", str(BLOCKING_THREADS),
-                "--backlog", str(open_files.CONNECTIONS), "--backpressure", str(open_files.CONNECTIONS), "--no-ws", "--log-level", "warning", "--respawn-failed-workers",
+                python, "-m", "careloop.config.server", "--host", self.host, "--port", str(self.port),
+                "--workers", str(self.workers),
             ],
             "worker": [python, "-m", "careloop", "worker"],
         }  # fmt: skip

@@ -112,7 +112,7 @@ def children_of(pid: int) -> dict[str, int]:
             words = (status.parent / "cmdline").read_bytes().split(b"\0")
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if parent == pid and b"granian" in words:
+        if parent == pid and b"careloop.config.server" in words:
             found["web"] = int(status.parent.name)
         elif parent == pid and b"worker" in words:
             found["worker"] = int(status.parent.name)
