@@ -30,7 +30,7 @@ SENTENCES: dict[str, Any] = {
     "bool_type": _NO_TRUTH, "bool_parsing": _NO_TRUTH, "uuid_type": _NO_ID, "uuid_parsing": _NO_ID,
     "date_type": _NO_DATE, "date_parsing": _NO_DATE, "date_from_datetime_parsing": _NO_DATE, "date_from_datetime_inexact": _NO_DATE,
     "datetime_type": _NO_MOMENT, "datetime_parsing": _NO_MOMENT, "datetime_from_date_parsing": _NO_MOMENT,
-    "datetime_object_invalid": _NO_MOMENT, "list_type": _("It is not a list, in [ ]."),
+    "datetime_object_invalid": _NO_MOMENT, "timezone_aware": _NO_MOMENT, "list_type": _("It is not a list, in [ ]."),
     "dict_type": _NO_OBJECT, "model_type": _NO_OBJECT, "model_attributes_type": _NO_OBJECT,
 }  # fmt: skip
 

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from careloop.cli.output import CommandFailed, Output
 from careloop.config import parenthood
-from careloop.config.environment import environment
+from careloop.config.environment import environment, local_address
 from careloop.kernel import open_files
 
 RESTART_PAUSE = 2.0
@@ -147,6 +147,11 @@ class Supervisor:
             "worker": [python, "-m", "careloop", "worker"],
         }  # fmt: skip
 
+    def surroundings(self) -> dict[str, str]:
+        """The children's environment. They know where we listen: links in messages lead there when no other address is set."""
+        here = {"CARELOOP_HOST": self.host, "CARELOOP_PORT": str(self.port)}
+        return CHILD_ENVIRONMENT | dict(os.environ) | here
+
     def start(self) -> None:
         """Start the children; from here on a signal to stop is obeyed in order."""
         # a closed terminal (SIGHUP) stops us too: otherwise the children would live on unwatched
@@ -200,8 +205,7 @@ class Supervisor:
 
     def address(self) -> str:
         """Where a browser on this machine finds us."""
-        host = "localhost" if self.host in ("127.0.0.1", "0.0.0.0") else self.host  # noqa: S104 - compared, not bound
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+        return local_address(self.host, self.port) + "/"
 
     def _answers(self) -> bool:
         try:
@@ -216,7 +220,7 @@ class Supervisor:
         # a session of its own, so that Ctrl-C reaches only us and we stop the children in order
         self.children[name] = subprocess.Popen(
             self.commands()[name],
-            env=CHILD_ENVIRONMENT | dict(os.environ),
+            env=self.surroundings(),
             start_new_session=True,
             preexec_fn=partial(parenthood.end_with, os.getpid(), DEATH_SIGNALS[name]),
         )

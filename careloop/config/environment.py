@@ -58,6 +58,11 @@ class Environment(BaseSettings):
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING, ERROR")
 
     @property
+    def patients_address(self) -> str:
+        """Where links in messages lead: what was set, or this machine's own address."""
+        return self.public_url or local_address(self.host, self.port)
+
+    @property
     def keys(self) -> Path:
         return self.home / "keys"
 
@@ -78,6 +83,17 @@ class Environment(BaseSettings):
             with os.fdopen(descriptor, "w") as file:
                 file.write(secrets.token_urlsafe(48))
         return path.read_text().strip()
+
+
+def local_address(host: str, port: int) -> str:
+    """Return where a browser on this machine finds a server that listens there.
+
+    >>> local_address("0.0.0.0", 8500), local_address("fd00::2", 8400)
+    ('http://localhost:8500', 'http://[fd00::2]:8400')
+    """
+    if host in ("127.0.0.1", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        host = "localhost"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 @lru_cache(maxsize=1)

@@ -137,7 +137,7 @@ CARELOOP_KEY_FILE = ENV.keys / "master.json"
 CARELOOP_FILES = ENV.files
 CARELOOP_METRICS_TOKEN = ENV.metrics_token
 CARELOOP_LINE_API = ENV.line_api
-CARELOOP_PUBLIC_URL = ENV.public_url or f"http://{ENV.host}:{ENV.port}"
+CARELOOP_PUBLIC_URL = ENV.patients_address
 
 CACHES = {
     # rate limits are counted over all processes and machines

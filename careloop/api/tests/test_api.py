@@ -287,6 +287,13 @@ def test_what_is_wrong_is_said_in_the_language_of_the_request(api):
     assert "name：缺少這個欄位。" in answer["message"]
 
 
+def test_a_moment_without_its_zone_is_told_in_the_language_of_the_request(api):
+    answer = api().client.get("/api/v1/appointments?until=2026-03-16T10:00:00", headers=ZH)
+
+    assert answer.status_code == 422
+    assert answer.json()["message"] == "until：不是日期時間，例如 2026-03-16T10:00:00+08:00。"
+
+
 def test_a_messages_key_sends_once_and_for_one_thing_only(api):
     from careloop.journeys.tests.support import open_line, person
 

@@ -19,10 +19,12 @@ def register(commands: Any, shared: argparse.ArgumentParser) -> None:
         "--port", type=number(0, 65535), help="port to listen on; 0 takes a free one (default: CARELOOP_PORT)"
     )
     command.add_argument("--workers", type=number(1, 64), help="web processes (default: CARELOOP_WORKERS)")
-    command.set_defaults(run=run, needs_database=False)
+    command.set_defaults(run=run, needs_database=False, needs_django=False)
 
 
 def run(options: argparse.Namespace, output: Output) -> int:
+    import django
+
     from careloop.cli.processes import Supervisor, claim, ensure_demo, free_port
     from careloop.config.database import database
     from careloop.config.environment import environment
@@ -32,6 +34,9 @@ def run(options: argparse.Namespace, output: Output) -> int:
     host = options.host or settings.host
     with claim():
         port = free_port(host, settings.port if options.port is None else options.port)
+        # known before anything is written: links in the demo clinic's messages lead here, too
+        settings.host, settings.port = host, port
+        django.setup()
         tree = Supervisor(output, host=host, port=port, workers=options.workers or settings.workers)
         # until the tree obeys signals itself, a signal ends the preparation at once, and the database with it
         for stop in (signal.SIGTERM, signal.SIGHUP):

@@ -1,6 +1,6 @@
 """The filters of the audit log."""
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -16,6 +16,8 @@ KINDS = [
     ("staff", _("staff")), ("visitor", _("visitor, not signed in")), ("patient", _("patient")), ("token", _("API token")),
     ("calendar", _("calendar program")), ("provider", _("payment provider")), ("partner", _("partner")), ("reader", _("event reader")), ("job", _("background work")), ("command", _("command line")), ("system", _("system")),
 ]  # fmt: skip
+
+LATEST = date(2999, 12, 31)  # a day after it can be reckoned
 
 
 class FilterForm(forms.Form):
@@ -60,6 +62,6 @@ class FilterForm(forms.Form):
             actions=actions,
             patient_id=patient_id,
             since=datetime.combine(since, time(), here) if since else None,
-            until=datetime.combine(until + timedelta(days=1), time(), here) if until else None,
+            until=datetime.combine(min(until, LATEST) + timedelta(days=1), time(), here) if until else None,
             reason=given.get("reason", "").strip(),
         )

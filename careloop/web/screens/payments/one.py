@@ -112,10 +112,11 @@ def send(request: HttpRequest, payment_id: UUID) -> HttpResponse:
     row = load(payment_id)
     member: Any = request.member  # type: ignore[attr-defined]
     url = address("payments:page", row["id"])
+    click = request.POST.get("key", "").replace("\0", "")[:40]
     try:
         services.send_link(
             payment_id=row["id"],
-            key=f"{row['id']}:{request.POST.get('key', '')[:40]}",
+            key=f"{row['id']}:{click}",
             now=timezone.now(),
             by=member.user_id,
         )

@@ -104,7 +104,7 @@ def use_item(request: HttpRequest, account_id: UUID) -> HttpResponse:
             benefits.undo_use(use_id=_number(use_id), account_id=account_id, now=now, by=by)
             return redirect_to(request, here, message=_("The use is taken back."))
         benefits.use_item(
-            account_id=account_id, benefit_id=_uuid(request.POST.get("benefit", "")), key=request.POST.get("key", "")[:60], now=now, by=by
+            account_id=account_id, benefit_id=_uuid(request.POST.get("benefit", "")), key=request.POST.get("key", "").replace("\0", "")[:60], now=now, by=by
         )  # fmt: skip
     except DomainError as refusal:
         return redirect_to(request, here, message=str(refusal), tone="danger")

@@ -53,6 +53,14 @@ def test_reading_the_log_is_recorded(client_for):
     assert newest.details["filters"] == ["reason"]
 
 
+@pytest.mark.parametrize("address", ["/audit/", "/audit/log.csv"])
+def test_the_last_day_there_is_can_be_asked_for(client_for, address):
+    answer = client_for("owner").get(address, {"until": "9999-12-31"})
+
+    assert answer.status_code == 200
+    close(answer)
+
+
 def test_filters_by_person_kind_group_period_and_reason(client_for, member_of, now):
     nurse = member_of("nurse", name="林護理師")
     record("signin.failed", actor=Actor("visitor", None, "某人"), reason="")

@@ -88,6 +88,13 @@ def test_the_page_shows_the_code_and_sends_the_link_once(desk):
     assert desk.get(f"/messages/{message.pk}/").status_code == 200
 
 
+def test_a_click_with_a_key_that_cannot_be_stored_is_a_click(desk):
+    channel("sms", now=now())
+    made = asked(who=patient(phone="0912-345-678"), now=now())
+    assert desk.post(f"/payments/{made.pk}/send/", {"key": "a\0b"}).status_code == 303
+    assert Message.objects.filter(origin_id=str(made.pk)).exists()
+
+
 def test_giving_back_from_the_page(desk, organization):
     made = paid(550, copay=50, now=now())
     page = desk.get(f"/payments/{made.pk}/refund/")
