@@ -224,3 +224,15 @@ def keyring() -> Keyring:
     if not path.exists() and any(sealed() for sealed in WITNESSES):
         raise VaultError(f"the key file {path} is missing; restore it from your backup of the keys")
     return load_keyring(path) if path.exists() else create_keyring(path)
+
+
+def open_data_key(wrapped: bytes | memoryview, *, owner: bytes) -> bytes:
+    """Return the data key inside `wrapped`, with the key file read anew if another process has rotated it meanwhile.
+
+    Raises:
+        VaultError: the master key of that version is missing, or the bytes were changed.
+    """
+    wrapped = bytes(wrapped)
+    if int.from_bytes(wrapped[:4], "big") not in keyring().masters:
+        keyring.cache_clear()
+    return keyring().unwrap(wrapped, owner=owner)

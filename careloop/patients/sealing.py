@@ -47,16 +47,12 @@ def open_key(patient_id: UUID, wrapped: bytes) -> bytes:
     Raises:
         VaultError: the master key is missing or the bytes belong to another patient.
     """
-    wrapped = bytes(wrapped)
-    if int.from_bytes(wrapped[:4], "big") not in vault.keyring().masters:
-        # another process has rotated the master key since this one read the key file
-        vault.keyring.cache_clear()
-    return _unwrapped(patient_id.bytes, wrapped)
+    return _unwrapped(patient_id.bytes, bytes(wrapped))
 
 
 @lru_cache(maxsize=20_000)
 def _unwrapped(owner: bytes, wrapped: bytes) -> bytes:
-    return vault.keyring().unwrap(wrapped, owner=owner)
+    return vault.open_data_key(wrapped, owner=owner)
 
 
 def load_keys(patient_ids: Iterable[UUID]) -> dict[UUID, bytes]:

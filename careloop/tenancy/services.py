@@ -50,7 +50,7 @@ def create_organization(*, slug: str, name: str, now: datetime, location: str = 
 
 
 def find_organization(slug: str | None) -> UUID:
-    """Return the organization a command works in: the named one, the only one, or the demo clinic.
+    """Return the organization a command works in: the named one, or the only one. Several are never guessed between.
 
     Raises:
         UnknownOrganization, OrganizationNeeded: with the names that exist.
@@ -64,7 +64,4 @@ def find_organization(slug: str | None) -> UUID:
         raise UnknownOrganization(slug=slug, known=names)
     if len(known) == 1:
         return known[0][0]
-    for identifier, name in known:
-        if name == "demo":
-            return identifier
     raise OrganizationNeeded(known=names)

@@ -13,6 +13,7 @@ from careloop.audit.services import record
 from careloop.cli.output import in_own_words
 from careloop.config.database import database
 from careloop.loyalty.tests.support import earn, member, open_programme
+from careloop.tenancy import services
 from careloop.tenancy.context import in_organization
 from careloop.tenancy.services import find_organization
 
@@ -89,6 +90,13 @@ def test_a_wrong_field_is_named(command, name, more, words):
 
 def test_an_unknown_organization_is_refused_with_those_that_exist(command, slug):
     assert refused(command("count", "--organization", "nowhere"), "nowhere", slug)
+
+
+def test_the_demo_clinic_is_not_guessed_beside_a_clinic_of_ones_own(monkeypatch):
+    monkeypatch.setattr(services, "organization_ids", lambda: [(uuid4(), "anxin"), (uuid4(), "demo")])
+
+    with pytest.raises(services.OrganizationNeeded, match="anxin, demo"):
+        services.find_organization(None)
 
 
 def test_several_organizations_need_a_name(command, slug):

@@ -98,7 +98,7 @@ def content(upload: LeaveUpload) -> dict[str, Any]:
     """
     if upload.state != LeaveUpload.State.READ or upload.key_wrapped is None or upload.content_sealed is None:
         raise UploadGone
-    key = vault.keyring().unwrap(bytes(upload.key_wrapped), owner=upload.pk.bytes)
+    key = vault.open_data_key(upload.key_wrapped, owner=upload.pk.bytes)
     found: dict[str, Any] = json.loads(vault.open_sealed(key, bytes(upload.content_sealed), place=_place(upload.pk)))
     return found
 

@@ -43,7 +43,7 @@ def _finding(kind: str, one: Refused | Warned, sealed: str | None) -> tuple[Any,
 def batch_key(batch: ImportBatch) -> bytes:
     """Return the batch's data key."""
     assert batch.key_wrapped is not None
-    return vault.keyring().unwrap(bytes(batch.key_wrapped), owner=batch.id.bytes)
+    return vault.open_data_key(batch.key_wrapped, owner=batch.id.bytes)
 
 
 def seal_row(batch: ImportBatch, raw: Any) -> str | None:

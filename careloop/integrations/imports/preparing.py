@@ -22,6 +22,7 @@ from careloop.integrations.imports.packing import bytes_fields, packed, text_fie
 from careloop.integrations.imports.reaching import Contacts, Reacher, warn
 from careloop.integrations.imports.rendering import Rendered, bytea, is_empty
 from careloop.integrations.imports.rows import PATIENT, Row, Warned
+from careloop.integrations.imports.staging import limits
 from careloop.kernel import vault
 from careloop.kernel.ids import drawn, rising_uuid7s
 from careloop.kernel.text import grams
@@ -128,6 +129,7 @@ class Preparer:
             "name_grams": self._name_grams(given["name"]), "wrapped": _wrapped(keys, owners),
             **{name: given[name] for name in TEXTS}, "sex": _sexes(rows, given["sex"], warned),
         }  # fmt: skip
+        _warn_of_cut(rows, given, warned)
         contacts = self._reacher.contacts(rows, given, made, encrypts, warned)
         return Prepared(
             ids,
@@ -208,6 +210,18 @@ def _wrapped(keys: list[bytes], owners: list[bytes]) -> list[bytes]:
         version + nonce + wrap(nonce, key, owner)
         for key, owner, nonce in zip(keys, owners, drawn(vault.NONCE_BYTES, len(keys)), strict=True)
     ]
+
+
+def _warn_of_cut(rows: Sequence[Row], given: dict[str, Sequence[Any]], warned: dict[int, list[Warned]]) -> None:
+    """Say which texts are longer than their column: they are cut when they are written."""
+    longest = limits(TABLE)
+    for name in ("chart_number", *TEXTS):
+        values, limit = given[name], longest.get(name, 0)
+        if name == "sex" or not limit or max(map(len, map(str, filter(None, values))), default=0) <= limit:
+            continue
+        for place, value in enumerate(values):
+            if value and len(str(value)) > limit:
+                warned.setdefault(place, []).append(warn(rows[place], name, "row.cut", {"limit": limit}))
 
 
 def _sexes(rows: Sequence[Row], sexes: Sequence[Any], warned: dict[int, list[Warned]]) -> Sequence[Any]:

@@ -117,6 +117,7 @@ SENTENCES: dict[str, Any] = {
     "row.national_id_check_digit": _("The check digit of the national id is wrong; it is kept as it stands."),
     "row.sex_contradicts_id": _("The sex does not agree with the national id; it is kept as it stands."),
     "row.too_long": _("The text is longer than %(limit)s characters."),
+    "row.cut": _("The text is longer than %(limit)s characters; what stands behind them was left out."),
     "row.unpaired_surrogate": _("The text holds half a character; type it again."),
     "row.end_before_start": _("The end lies before the start."),
     "row.patient_unknown": _(

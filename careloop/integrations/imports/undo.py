@@ -82,6 +82,12 @@ def _others(batch: ImportBatch, model: type[models.Model], column: str, table: s
     mine = "r.batch_id is distinct from %(batch)s" if "batch_id" in names else "true"
     if model._meta.db_table == table:
         mine += " and r.id <> t.id"
+    if model._meta.db_table in {target.table for target in TARGETS.values()}:
+        # a record that this batch itself hung on what it made goes back to where it was
+        mine += f""" and not exists (
+            select from (select before from imports_change c where c.batch_id = %(batch)s and c."table" = '{model._meta.db_table}'
+                            and c.record_id = r.id order by c.id limit 1) first
+             where first.before ? '{column}' and first.before->>'{column}' is distinct from r.{column}::text)"""
     patient = "r.patient_id" if "patient_id" in names else f"r.{column}"
     rows = sql.rows(
         f"""select {patient} as patient from {model._meta.db_table} r join {table} t on t.id = r.{column}

@@ -170,10 +170,20 @@ def _members(path: Path, name: str, folder: Path) -> Iterator[tuple[Path, str]]:
         yield path, name
     elif zipfile.is_zipfile(path):
         yield from _unzip(path, folder)
-    elif tarfile.is_tarfile(path):
+    elif _is_tar(path):
         yield from _untar(path, folder)
+    elif suffix in {".zip", ".tar", ".tgz", ".txz", ".tbz2"}:
+        raise ArchiveRefused(reason=_("it is damaged."))
     else:
         yield path, name
+
+
+def _is_tar(path: Path) -> bool:
+    """Say whether this is a tar, packed or not; a packed file that is cut off raises before it can be told."""
+    try:
+        return tarfile.is_tarfile(path)
+    except BROKEN as error:
+        raise ArchiveRefused(reason=_("it is damaged.")) from error
 
 
 def _safe_target(member: str, folder: Path, at: int) -> Path | None:

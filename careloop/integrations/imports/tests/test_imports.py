@@ -52,6 +52,15 @@ PATIENTS = (
 VISITS = "就診號,病歷號,就診日期,就診原因\nV1,0001,2025-03-01 09:30,感冒\nV2,0002,2025-03-02 10:00,洗牙\nV3,9999,2025-03-02,洗牙\n"
 
 
+def test_a_name_that_is_longer_than_its_column_is_cut_and_said(committed_organization: Any, tmp_path: Path) -> None:
+    answer = bring_in(committed_organization, write(tmp_path, "病歷號,姓名\n0001,王小明\n0002," + "長" * 500 + "\n"))
+
+    assert (answer["created"], answer["refused"], answer["warnings"]) == ({"Patient": 2}, 0, 1)
+    with in_organization(committed_organization.id):
+        finding = ImportBatch.objects.get(id=answer["batch"]).findings.get()
+        assert (finding.line, finding.field, finding.code, finding.values) == (3, "name", "row.cut", {"limit": 160})
+
+
 def test_patients_come_in_sealed_with_refusals_and_warnings(committed_organization: Any, tmp_path: Path) -> None:
     answer = bring_in(committed_organization, write(tmp_path, PATIENTS))
 
@@ -149,6 +158,39 @@ def test_a_referral_that_an_imported_visit_completed_waits_again_when_the_import
     with in_organization(committed_organization.id):
         made.refresh_from_db()
         assert (made.state, made.visited_at, made.given) == ("WAITING", None, "")
+
+
+def test_undo_takes_a_record_off_the_visit_that_the_same_import_brought(
+    committed_organization: Any, tmp_path: Path
+) -> None:
+    """A diagnosis known before is hung on a visit by the second import; that is no later work of anybody else."""
+    subject = {"reference": "Patient/p1"}
+    patient = {"resourceType": "Patient", "id": "p1", "name": [{"text": "王小明"}], "birthDate": "1990-03-05"}
+    diagnosis = {
+        "resourceType": "Condition",
+        "id": "c1",
+        "subject": subject,
+        "code": {"text": "感冒"},
+        "onsetDateTime": "2025-03-01",
+    }
+    visit = {
+        "resourceType": "Encounter", "id": "e1", "status": "finished", "class": {"code": "AMB"}, "subject": subject,
+        "period": {"start": "2025-03-01T09:30:00+08:00"},
+    }  # fmt: skip
+    hung = diagnosis | {"encounter": {"reference": "Encounter/e1"}}
+    lines = ("\n".join(map(json.dumps, one)) for one in ([patient, diagnosis], [patient, visit, hung]))
+    first, second = (
+        bring_in(committed_organization, write(tmp_path, text, f"{place}.ndjson"), kind="fhir", source="his")
+        for place, text in enumerate(lines)
+    )
+    assert (second["created"], second["updated"]) == ({"Encounter": 1}, {"Condition": 1})
+
+    commands.run_undo(second["batch"], organization=committed_organization.id)
+
+    with in_organization(committed_organization.id):
+        assert sql.rows("select encounter_id from records_condition") == [{"encounter_id": None}]
+        assert sql.value("select count(*) from records_encounter") == 0
+    commands.run_undo(first["batch"], organization=committed_organization.id)
 
 
 def test_undo_is_refused_when_later_work_builds_on_the_import(committed_organization: Any, tmp_path: Path) -> None:

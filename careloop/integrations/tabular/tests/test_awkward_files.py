@@ -301,3 +301,22 @@ def test_a_zip_whose_inside_is_broken_is_damaged(tmp_path):
 
     with translation.override("en"):
         assert "damaged" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("cut.gz", b"\x1f\x8bgarbage"),
+        ("cut.tgz", b"\x1f\x8bgarbage"),
+        ("cut.zip", b"PK\x03\x04garbage"),
+        ("cut.tar", b"garbage" * 200),
+    ],
+)
+def test_an_archive_that_is_cut_off_is_damaged_and_not_taken_for_a_table(tmp_path, name, data):
+    path = write(tmp_path, data, name)
+
+    with pytest.raises(loader.ArchiveRefused) as refusal, loader.open_source(path):
+        pass
+
+    with translation.override("en"):
+        assert "damaged" in str(refusal.value)
