@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from ninja import Header, NinjaAPI, Query, Status
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from pydantic import AwareDatetime
 
 from careloop.api import appointments, schemas, services
 from careloop.api.doors import PROBLEMS, Cursor, Limit, Token
@@ -103,7 +104,7 @@ def _with_stage(row: dict[str, Any]) -> dict[str, Any]:
 
 @api.get("/patients", auth=Token("patients:read"), response={200: schemas.PatientPage, **PROBLEMS}, tags=["patients"])
 def list_patients(
-    request: HttpRequest, chart_number: schemas.Text = Query("", max_length=60), updated_since: datetime | None = None, cursor: str = Cursor,
+    request: HttpRequest, chart_number: schemas.Text = Query("", max_length=60), updated_since: AwareDatetime | None = None, cursor: str = Cursor,
     limit: int = Limit,
 ) -> Any:  # fmt: skip
     """Patients, in the order in which they were made. `chart_number` finds one exactly."""

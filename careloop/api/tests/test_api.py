@@ -288,6 +288,8 @@ def test_what_is_wrong_is_said_in_the_language_of_the_request(api):
 
 
 def test_a_moment_without_its_zone_is_told_in_the_language_of_the_request(api):
+    assert api().client.get("/api/v1/patients?updated_since=2026-03-16T10:00:00", headers=ZH).status_code == 422
+
     answer = api().client.get("/api/v1/appointments?until=2026-03-16T10:00:00", headers=ZH)
 
     assert answer.status_code == 422

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import orjson
 
 from careloop.integrations.imports.preparing import Prepared
-from careloop.integrations.imports.reaching import NOTICED, STAGED_CONTACTS, Contact, warn
+from careloop.integrations.imports.reaching import NOTICED, STAGED_CONTACTS, Contact
 from careloop.integrations.imports.rendering import Rendered, bytea
 from careloop.integrations.imports.rows import PATIENT, Row
-from careloop.integrations.imports.staging import Outcome, Run, drop, fetch, stage, stage_rendered
+from careloop.integrations.imports.staging import Outcome, Run, drop, fetch, stage, stage_rendered, warn
 from careloop.kernel import sql, vault
 from careloop.kernel.ids import uuid7
 from careloop.patients import sealing

@@ -14,6 +14,7 @@ from careloop.integrations.imports.moments import Bad, moment_text, remember
 from careloop.integrations.imports.natural_keys import moment_key
 from careloop.integrations.imports.rendering import is_empty, texts_of
 from careloop.integrations.imports.rows import Kind, Row
+from careloop.integrations.imports.staging import limits
 from careloop.integrations.imports.targets import TARGETS
 from careloop.kernel.ids import rising_uuid7s
 from careloop.kernel.money import decimals_of
@@ -29,6 +30,8 @@ class PreparedRecords:
     columns: dict[str, list[str]] = field(default_factory=dict)
     #: row → (field, reason)
     bad: dict[int, tuple[str, str]] = field(default_factory=dict)
+    #: row, field and limit of texts that are longer than their column and will be cut
+    cut: list[tuple[int, str, int]] = field(default_factory=list)
 
 
 def prepare_records(kind: Kind, rows: Sequence[Row], *, zone: tzinfo, currency: str) -> PreparedRecords:
@@ -37,6 +40,7 @@ def prepare_records(kind: Kind, rows: Sequence[Row], *, zone: tzinfo, currency: 
     index = kind.index
     columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
     made = PreparedRecords()
+    longest = limits(target.table)
     to_moment = remember(moment_text(zone))
     values_of: dict[str, Sequence[Any]] = {
         # the database would ask the system for random bytes row by row, a tenth of the time of a visit
@@ -52,7 +56,9 @@ def prepare_records(kind: Kind, rows: Sequence[Row], *, zone: tzinfo, currency: 
         values: Sequence[Any] = columns[index[source]]
         if is_empty(values) and name != "currency":
             continue
-        if how == "at":
+        if how == "text":
+            made.cut += [(place, source, limit) for place, limit in too_long(values, longest.get(name))]
+        elif how == "at":
             values = to_moment(values)
         elif how == "small":
             values = remember(_small)(values)
@@ -77,6 +83,17 @@ def prepare_records(kind: Kind, rows: Sequence[Row], *, zone: tzinfo, currency: 
         name: texts_of(values) for name, values in values_of.items() if name in always or not is_empty(values)
     }
     return made
+
+
+def too_long(values: Sequence[Any], limit: int | None) -> list[tuple[int, int]]:
+    """Return the rows whose text is longer than its column, with how much the column takes.
+
+    >>> too_long(["a", None, "abc"], 2), too_long(["abc"], None)
+    ([(2, 2)], [])
+    """
+    if not limit or max(map(len, map(str, filter(None, values))), default=0) <= limit:
+        return []
+    return [(place, limit) for place, value in enumerate(values) if value and len(str(value)) > limit]
 
 
 _CHECKED = frozenset({"at", "small", "float", "money"})

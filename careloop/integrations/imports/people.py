@@ -20,7 +20,7 @@ from careloop.integrations.imports.preparing import (
     Preparer,
     identity_key,
 )
-from careloop.integrations.imports.reaching import render_contacts, warn
+from careloop.integrations.imports.reaching import render_contacts
 from careloop.integrations.imports.references import LISTED, listed
 from careloop.integrations.imports.rendering import Rendered, bytea, is_empty, render
 from careloop.integrations.imports.rows import PATIENT, Row, RowChunk
@@ -32,6 +32,7 @@ from careloop.integrations.imports.staging import (
     limits,
     refused,
     stage_rendered,
+    warn,
 )
 from careloop.kernel import sql, vault
 from careloop.patients import sealing

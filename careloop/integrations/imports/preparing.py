@@ -17,12 +17,13 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from careloop.integrations.imports.columns import too_long
 from careloop.integrations.imports.moments import Bad, moment_text
 from careloop.integrations.imports.packing import bytes_fields, packed, text_fields
-from careloop.integrations.imports.reaching import Contacts, Reacher, warn
+from careloop.integrations.imports.reaching import Contacts, Reacher
 from careloop.integrations.imports.rendering import Rendered, bytea, is_empty
 from careloop.integrations.imports.rows import PATIENT, Row, Warned
-from careloop.integrations.imports.staging import limits
+from careloop.integrations.imports.staging import limits, warn
 from careloop.kernel import vault
 from careloop.kernel.ids import drawn, rising_uuid7s
 from careloop.kernel.text import grams
@@ -215,13 +216,9 @@ def _wrapped(keys: list[bytes], owners: list[bytes]) -> list[bytes]:
 def _warn_of_cut(rows: Sequence[Row], given: dict[str, Sequence[Any]], warned: dict[int, list[Warned]]) -> None:
     """Say which texts are longer than their column: they are cut when they are written."""
     longest = limits(TABLE)
-    for name in ("chart_number", *TEXTS):
-        values, limit = given[name], longest.get(name, 0)
-        if name == "sex" or not limit or max(map(len, map(str, filter(None, values))), default=0) <= limit:
-            continue
-        for place, value in enumerate(values):
-            if value and len(str(value)) > limit:
-                warned.setdefault(place, []).append(warn(rows[place], name, "row.cut", {"limit": limit}))
+    for name in ("chart_number", *(one for one in TEXTS if one != "sex")):
+        for place, limit in too_long(given[name], longest.get(name)):
+            warned.setdefault(place, []).append(warn(rows[place], name, "row.cut", {"limit": limit}))
 
 
 def _sexes(rows: Sequence[Row], sexes: Sequence[Any], warned: dict[int, list[Warned]]) -> Sequence[Any]:

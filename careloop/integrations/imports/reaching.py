@@ -16,6 +16,7 @@ import orjson
 from careloop.integrations.imports.packing import LENGTHS, NULL, UUID_LENGTH, packed, packed_field, text_fields
 from careloop.integrations.imports.rendering import Rendered, bytea, render
 from careloop.integrations.imports.rows import Row, Warned
+from careloop.integrations.imports.staging import warn
 from careloop.kernel import vault
 from careloop.kernel.ids import drawn, rising_uuid7s
 from careloop.patients import sealing
@@ -239,7 +240,3 @@ def _told(more: str) -> Iterator[tuple[str, str, str]]:
             system = "phone" if system in {"sms", "phone"} else ""
         if system in {"phone", "email", "line", "wechat"} and entry.get("value"):
             yield system, str(entry.get("use") or "")[:10], str(entry["value"])
-
-
-def warn(row: Row, name: str, code: str, values: dict[str, Any] | None = None) -> Warned:
-    return Warned(str(row[0] or ""), int(row[1] or 0), name, code, values or {})

@@ -87,6 +87,9 @@ SENTENCES: dict[str, Any] = {
     "tabular.open_quote": _(
         "A quote is opened in this row and never closed, so everything to line %(last)s could belong to it. Close the quote and import the rest again."
     ),
+    "tabular.cell_too_long": _(
+        "A cell of this row is longer than %(limit)s characters, more than any value of a record. Shorten it and import the row again."
+    ),
     "tabular.behind_open_quote": _(
         "Not read, because the quote opened in line %(first)s is never closed. Import it again once that line is mended."
     ),

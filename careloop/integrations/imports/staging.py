@@ -119,5 +119,5 @@ def refused(row: Row, kind: Kind, name: str, code: str) -> Refused:
     return Refused(str(row[0] or ""), int(row[1] or 0), name, code, {}, raw)
 
 
-def warned(row: Row, name: str, code: str) -> Warned:
-    return Warned(str(row[0] or ""), int(row[1] or 0), name, code)
+def warn(row: Row, name: str, code: str, values: dict[str, Any] | None = None) -> Warned:
+    return Warned(str(row[0] or ""), int(row[1] or 0), name, code, values or {})

@@ -24,7 +24,7 @@ from careloop.integrations.imports.staging import (
     limits,
     refused,
     stage_rendered,
-    warned,
+    warn,
 )
 from careloop.integrations.imports.targets import CAST, TARGETS, Target
 
@@ -99,13 +99,16 @@ def _stage(ready: PreparedRecords, rows: list[Row], kind: Kind, run: Run, outcom
         texts["encounter_id"] = texts_of([encounters.get(reference) for reference in visits])
         for place, reference in enumerate(visits):
             if reference and reference not in encounters and place not in bad:
-                outcome.warned.append(warned(rows[place], "encounter_external_id", "row.encounter_unknown"))
+                outcome.warned.append(warn(rows[place], "encounter_external_id", "row.encounter_unknown"))
     if kind.name == "encounter":
         doers: list[Any] = [row[index["practitioner_external_id"]] for row in rows]
         if found := find_practitioners(run, set(doers)):
             texts["practitioner_id"] = texts_of([found.get(reference) for reference in doers])
     for place, (name, code) in sorted(bad.items()):
         outcome.refused.append(refused(rows[place], kind, name, code))
+    outcome.warned += [
+        warn(rows[place], name, "row.cut", {"limit": limit}) for place, name, limit in ready.cut if place not in bad
+    ]
     if len(bad) == len(rows):
         return set()
     texts |= ready.columns

@@ -4,6 +4,8 @@ One table gives one kind of rows. An archive (the zip of an export) is unpacked 
 read in the order of the kinds, so that patients are there before their visits.
 """
 
+import bz2
+import gzip
 import lzma
 import re
 import tarfile
@@ -47,7 +49,9 @@ FIRST_PATIENT_ROWS = 625
 FIRST_ROWS = 2_500
 
 #: What an archive with broken insides raises, depending on who unpacks it.
-BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError)
+BROKEN = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError)
+#: How one packed table (`patients.csv.gz`) is opened, by the end of its name.
+PACKED: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".xz": lzma.open, ".bz2": bz2.open}
 
 
 class SourceRefused(DomainError):
@@ -159,7 +163,7 @@ def _add(source: Source, path: Path, name: str, document: ReadOnly[str, Any]) ->
 
 
 def _members(path: Path, name: str, folder: Path) -> Iterator[tuple[Path, str]]:
-    """Yield each table of a file, folder, zip or tar, unpacked, with the name it is reported under."""
+    """Yield each table of a file, packed or not, folder, zip or tar, unpacked, with the name it is reported under."""
     if path.is_dir():
         for inner in sorted(path.rglob("*")):
             if inner.is_file() and inner.suffix.lower() in SUFFIXES:
@@ -174,6 +178,8 @@ def _members(path: Path, name: str, folder: Path) -> Iterator[tuple[Path, str]]:
         yield from _untar(path, folder)
     elif suffix in {".zip", ".tar", ".tgz", ".txz", ".tbz2"}:
         raise ArchiveRefused(reason=_("it is damaged."))
+    elif suffix in PACKED and Path(Path(name).stem).suffix.lower() in SUFFIXES:
+        yield _unpacked(path, name, folder), Path(name).stem
     else:
         yield path, name
 
@@ -184,6 +190,25 @@ def _is_tar(path: Path) -> bool:
         return tarfile.is_tarfile(path)
     except BROKEN as error:
         raise ArchiveRefused(reason=_("it is damaged.")) from error
+
+
+def _unpacked(path: Path, name: str, folder: Path) -> Path:
+    """Return one packed table, unpacked."""
+    target = folder / f"00000{Path(Path(name).stem).suffix.lower()}"
+    packed = path.stat().st_size
+    try:
+        with PACKED[Path(name).suffix.lower()](path) as inner, target.open("wb") as out:
+            while block := inner.read(1 << 20):
+                _check_size(1, out.tell() + len(block), packed)
+                out.write(block)
+    except BROKEN as error:
+        raise ArchiveRefused(reason=_("it is damaged.")) from error
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        # bz2 says no more than that it is no valid data
+        raise ArchiveRefused(reason=_("it is damaged.")) from error
+    return target
 
 
 def _safe_target(member: str, folder: Path, at: int) -> Path | None:

@@ -17,7 +17,7 @@ from careloop.integrations.tabular.encodings import error_handler
 
 BLOCK_ROWS = 20_000
 
-#: A cell longer than this is no cell: a quote was opened and never closed.
+#: A cell longer than this is no cell: a quote was opened and never closed, or the file is something else.
 LONGEST_CELL = 1 << 20
 csv.field_size_limit(LONGEST_CELL)
 
@@ -152,19 +152,29 @@ def _row_by_row(source: _Source, lines: Iterator[str], *, ended: bool, broken: b
     block = Block([], [])
     numbers: list[int] = []
     reader = _reader(iter(source.kept), source.layout)
-    done = 0
+    done = passed = 0
     while True:
         try:
             row = next(reader, None)
         except csv.Error:
+            if '"' not in (line := source.kept[done]):
+                at, limit = source.base + done + 1, LONGEST_CELL
+                block.refused.append(
+                    Refused(source.part, at, "", "tabular.cell_too_long", {"limit": limit}, line.rstrip("\n"))
+                )
+                done = passed = done + 1
+                reader = _reader(iter(source.kept[done:]), source.layout)
+                ended = ended and not broken
+                continue
             _refuse_open_quote(block, source, lines, done)
             block.lines = numbers
             return block, True
         if row is None:
             break
-        span = reader.line_num - done
-        raw = source.kept[done : reader.line_num]
-        at_end = ended and reader.line_num == len(source.kept)
+        upto = passed + reader.line_num
+        span = upto - done
+        raw = source.kept[done:upto]
+        at_end = ended and upto == len(source.kept)
         if at_end and '"' in "".join(raw) and _is_open("".join(raw), source.layout):
             _refuse_open_quote(block, source, lines, done)
             block.lines = numbers
@@ -178,7 +188,7 @@ def _row_by_row(source: _Source, lines: Iterator[str], *, ended: bool, broken: b
         else:
             block.rows.append(row)
             numbers.append(source.base + done + 1)
-        done = reader.line_num
+        done = upto
     block.lines = numbers
     return block, ended
 

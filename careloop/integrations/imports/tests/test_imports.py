@@ -61,6 +61,20 @@ def test_a_name_that_is_longer_than_its_column_is_cut_and_said(committed_organiz
         assert (finding.line, finding.field, finding.code, finding.values) == (3, "name", "row.cut", {"limit": 160})
 
 
+def test_a_department_that_is_longer_than_its_column_is_cut_and_said(
+    committed_organization: Any, tmp_path: Path
+) -> None:
+    bring_in(committed_organization, write(tmp_path, "病歷號,姓名\n0001,王小明\n"))
+    visits = "就診號,病歷號,就診日期,科別\nV1,0001,2026-01-05,牙科\nV2,0001,2026-02-05," + "科" * 500 + "\n"
+
+    answer = bring_in(committed_organization, write(tmp_path, visits, "visits.csv"))
+
+    assert (answer["created"], answer["refused"], answer["warnings"]) == ({"Encounter": 2}, 0, 1)
+    with in_organization(committed_organization.id):
+        finding = ImportBatch.objects.get(id=answer["batch"]).findings.get()
+        assert (finding.line, finding.field, finding.code) == (3, "department", "row.cut")
+
+
 def test_patients_come_in_sealed_with_refusals_and_warnings(committed_organization: Any, tmp_path: Path) -> None:
     answer = bring_in(committed_organization, write(tmp_path, PATIENTS))
 

@@ -1,7 +1,10 @@
 """Every awkward file gives what it says, or says clearly what is wrong with it."""
 
+import bz2
 import csv
+import gzip
 import json
+import lzma
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -187,6 +190,17 @@ def test_an_open_quote_swallows_nothing_in_silence(tmp_path: Path) -> None:
     assert refused.count("tabular.behind_open_quote") == 26
 
 
+def test_a_cell_longer_than_any_value_costs_its_row_and_no_other(tmp_path: Path) -> None:
+    lines = [HEADER, *(f"{n:07d},王小明{n},男,1957-10-28,,," for n in range(30))]
+    lines[4] = f"0000003,{'王' * 1_100_000},男,1957-10-28,,,"
+    path = write(tmp_path, "\n".join(lines) + "\n")
+
+    rows, refused = rows_of(path, inspect(path))
+
+    assert [row[0] for row in rows] == [f"{n:07d}" for n in range(30) if n != 3]
+    assert refused == ["tabular.cell_too_long"]
+
+
 def test_a_quoted_cell_that_holds_whole_rows_is_refused(tmp_path: Path) -> None:
     text = (
         PLAIN
@@ -320,3 +334,32 @@ def test_an_archive_that_is_cut_off_is_damaged_and_not_taken_for_a_table(tmp_pat
 
     with translation.override("en"):
         assert "damaged" in str(refusal.value)
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".xz", ".bz2"])
+def test_one_packed_table_is_read_like_the_table(tmp_path, suffix):
+    pack = {".gz": gzip.compress, ".xz": lzma.compress, ".bz2": bz2.compress}[suffix]
+    path = write(tmp_path, pack(PLAIN.encode()), f"patients.csv{suffix}")
+
+    with loader.open_source(path) as source:
+        names = [table.name for table in source.tables]
+
+    assert names == ["patients.csv"]
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".xz", ".bz2"])
+def test_a_packed_table_that_is_broken_is_damaged(tmp_path, suffix):
+    path = write(tmp_path, b"BZh91AY&SYgarbage" * 9, f"patients.csv{suffix}")
+
+    with pytest.raises(loader.ArchiveRefused), loader.open_source(path):
+        pass
+
+
+def test_a_packed_table_that_would_fill_the_disk_is_refused(tmp_path):
+    path = write(tmp_path, gzip.compress(PLAIN.encode() + b" " * 40_000_000), "patients.csv.gz")
+
+    with pytest.raises(loader.ArchiveRefused) as refusal, loader.open_source(path):
+        pass
+
+    with translation.override("en"):
+        assert "far more" in str(refusal.value)
