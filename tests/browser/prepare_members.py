@@ -163,7 +163,7 @@ def _programme(now: datetime, by: UUID) -> dict[str, Any]:
     referrals.set_up(given={"is_on": True, "gives": "POINTS", "points": 40}, version=None, now=now, by=by)
     plan = greetings.save_plan(
         plan_id=None, version=None, now=now, by=by,
-        given={"name": "生日祝福", "occasion": "BIRTHDAY", "gives": "COUPON", "coupon_id": coupon.pk, "template_key": gift.key, "seen_within_months": 0},
+        given={"name": "生日祝福", "occasion": "BIRTHDAY", "gives": "COUPON", "coupon_id": coupon.pk, "template_key": gift.key, "seen_within_months": 0, "hour": 0},
     )  # fmt: skip
     draw = draws.prepare(
         programme_id=made.pk, now=now, values={"name": "年終感謝抽獎", "description": "會員皆可參加", "entry": "MEMBERS"},
