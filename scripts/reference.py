@@ -397,6 +397,7 @@ def http_api() -> Iterator[str]:
         '- Refusals are `{"code", "message", "details"}` with the status that fits: 400, 401, 403, 404, 405, 409, 422. Rely on `code`;',
         "  `message` is in the language of `Accept-Language`. The scope is asked before anything sent is looked at.",
         '- Lists are pages: `{"items": […], "next": "cursor"}`; send `?cursor=` until `next` is null. `?limit=` up to 200, 50 by default.',
+        "- A parameter or a state that does not exist is refused with 422, and those that do are named: nothing is left aside in silence.",
         "- `GET /events` gives every event once, oldest first: keep the last cursor and ask again to follow the log.",
         "- Writing twice does no harm: `Idempotency-Key` (a UUID) on `POST /patients`, `key` on `POST /messages`. The same key with",
         "  something else is refused with 422, `api.key_used`.",

@@ -1,5 +1,6 @@
-"""Sign-ins, passwords and second factors leave their traces in the audit chain."""
+"""Sign-ins, passwords and second factors leave their traces in the audit chain; sessions that ran out are forgotten."""
 
+from datetime import datetime
 from typing import Any
 
 from allauth.account import signals as account
@@ -11,6 +12,7 @@ from django.http import HttpRequest
 from careloop.accounts import sessions
 from careloop.accounts.models import User
 from careloop.accounts.trail import note_for_user
+from careloop.tenancy.loops import daily
 
 METHODS = "account_authentication_methods"
 
@@ -66,3 +68,9 @@ def factor_reset(request: HttpRequest, user: User, authenticator: Any, **_more: 
 @receiver(mfa.authentication_failed, dispatch_uid="accounts.factor_failed")
 def factor_failed(request: HttpRequest, user: User, **_more: Any) -> None:
     note_for_user("signin.failed", user, request=request, method="mfa")
+
+
+@daily("sessions.clean", hour=3)
+def forget_sessions(*, now: datetime) -> None:
+    """Nothing else removes the session of somebody who closed the browser instead of signing out."""
+    sessions.forget_ended(now=now)

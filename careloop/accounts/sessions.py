@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib import messages
@@ -9,6 +10,8 @@ from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+
+from careloop.kernel import sql
 
 SIGNED_IN_AT, SEEN_AT = "signed_in_at", "seen_at"
 # how exactly idleness is measured; each note costs a write
@@ -61,3 +64,14 @@ class SessionAge:
 def _is_over(now: int, signed_in_at: int, seen_at: int) -> bool:
     too_old: bool = now - signed_in_at >= settings.CARELOOP_SESSION_SECONDS
     return too_old or now - seen_at >= settings.CARELOOP_SESSION_IDLE_SECONDS + GRAIN_SECONDS
+
+
+def forget_ended(*, now: datetime) -> int:
+    """Delete the sessions that ran out, of all organizations, and the notes on which device they were; return how many."""
+    ended = sql.execute("delete from django_session where expire_date < %s", [now])
+    sql.execute(
+        """delete from usersessions_usersession u
+            where u.last_seen_at < %s and not exists (select 1 from django_session s where s.session_key = u.session_key)""",
+        [now - timedelta(days=1)],
+    )
+    return ended

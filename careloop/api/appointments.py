@@ -69,14 +69,14 @@ def list_free_places(
 @router.get("/appointments", auth=reads, response={200: schemas.AppointmentPage, **PROBLEMS})
 def list_appointments(
     request: HttpRequest, patient_id: UUID | None = None, practitioner_id: UUID | None = None, location_id: UUID | None = None,
-    state: schemas.Text = Query("", max_length=16), since: AwareDatetime | None = None, until: AwareDatetime | None = None,
+    state: Appointment.State | None = None, since: AwareDatetime | None = None, until: AwareDatetime | None = None,
     cursor: str = Cursor, limit: int = Limit,
 ) -> Any:  # fmt: skip
     """Appointments in the order of their beginning. What patients answered before a visit is not given."""
     where, params = ["patient_id is not null"], {"limit": limit + 1}
     for column, value, compared in (
         ("patient_id", patient_id, "="), ("practitioner_id", practitioner_id, "="), ("location_id", location_id, "="),
-        ("state", state, "="), ("starts_at", since, ">="), ("starts_at", until, "<"),
+        ("state", state and state.value, "="), ("starts_at", since, ">="), ("starts_at", until, "<"),
     ):  # fmt: skip
         if value:
             where.append(f"{column} {compared} %(given_{len(where)})s")

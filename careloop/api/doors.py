@@ -1,5 +1,8 @@
 """What every operation of the API shares: its token with a scope, its refusals, its pages."""
 
+import inspect
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.http import HttpRequest
@@ -7,7 +10,7 @@ from ninja import Query
 from ninja.security import HttpBearer
 
 from careloop.api import schemas
-from careloop.api.errors import ScopeNeeded
+from careloop.api.errors import ScopeNeeded, UnknownParameter
 from careloop.api.pages import MOST
 
 PROBLEMS = {
@@ -39,3 +42,16 @@ class Token(HttpBearer):
         if found is not None and self.scope not in found["scopes"]:
             raise ScopeNeeded(scope=self.scope)
         return found
+
+
+def known_parameters_only(operation: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse what stands behind the `?` and is no parameter of the operation; it gets a decorator of django-ninja."""
+    known = sorted(inspect.signature(operation).parameters.keys() - {"request", "body", "idempotency_key"})
+
+    @wraps(operation)
+    def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if unknown := sorted(request.GET.keys() - set(known)):
+            raise UnknownParameter(unknown=", ".join(unknown), known=", ".join(known) or "–")
+        return operation(request, *args, **kwargs)
+
+    return asked

@@ -41,6 +41,14 @@ class MethodRefused(DomainError):
     status = 405
 
 
+class UnknownParameter(DomainError):
+    """A filter that is written wrong and left aside would give more than was asked for."""
+
+    code = "api.unknown_parameter"
+    message = _("This address does not know %(unknown)s; it takes %(known)s.")
+    status = 422
+
+
 class KeyUsed(DomainError):
     """As the draft of the IETF has it (draft-ietf-httpapi-idempotency-key-header, section 2.6): 422 for a key used for something else."""
 

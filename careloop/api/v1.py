@@ -13,7 +13,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from pydantic import AwareDatetime
 
 from careloop.api import appointments, schemas, services
-from careloop.api.doors import PROBLEMS, Cursor, Limit, Token
+from careloop.api.doors import PROBLEMS, Cursor, Limit, Token, known_parameters_only
 from careloop.api.errors import KeyUsed, MethodRefused, NotFound, TokenNeeded, UnknownAddress, Unreadable
 from careloop.api.pages import page_of, read_cursor
 from careloop.api.wording import what_is_wrong
@@ -23,6 +23,7 @@ from careloop.kernel import sql
 from careloop.kernel.errors import DomainError
 from careloop.kernel.ids import uuid7
 from careloop.messaging import services as messaging
+from careloop.messaging.models import Message
 from careloop.patients import services as patients
 from careloop.patients.services import NewContact
 from careloop.scheduling.errors import NoPlace
@@ -34,6 +35,7 @@ api = NinjaAPI(
     title="CareLoop", version="1", urls_namespace="api-v1", docs_url=None, openapi_url="/openapi.json",
     description="Patients, appointments, events, segments and messages of one organization.",
 )  # fmt: skip
+api.add_decorator(known_parameters_only)
 
 
 @api.exception_handler(DomainError)
@@ -285,11 +287,11 @@ MESSAGE = """select id, key, patient_id, channel, message_class, state, reason, 
 
 @api.get("/messages", auth=Token("messages:read"), response={200: schemas.MessagePage, **PROBLEMS}, tags=["messages"])
 def list_messages(
-    request: HttpRequest, state: schemas.Text = Query("", max_length=10), patient_id: UUID | None = None, cursor: str = Cursor, limit: int = Limit
+    request: HttpRequest, state: Message.State | None = None, patient_id: UUID | None = None, cursor: str = Cursor, limit: int = Limit
 ) -> Any:  # fmt: skip
     """Messages, those due last first. What was said is not given."""
     where, params = ["true"], {"limit": limit + 1}
-    for name, value in (("state", state), ("patient_id", patient_id)):
+    for name, value in (("state", state and state.value), ("patient_id", patient_id)):
         if value:
             where.append(f"{name} = %({name})s")
             params[name] = value  # type: ignore[assignment]

@@ -13,13 +13,14 @@ _NO_ID = _("It is not a UUID.")
 _NO_DATE = _("It is not a date as 2026-03-16.")
 _NO_MOMENT = _("It is not a moment as 2026-03-16T10:00:00+08:00.")
 _NO_OBJECT = _("It is not an object, in { }.")
+_ONE_OF = _("It must be one of %(expected)s.")
 _UNSTORABLE = _("It holds a character that cannot be stored.")
 
 #: pydantic's names of what can be wrong → our sentence; the placeholders are pydantic's own
 SENTENCES: dict[str, Any] = {
     "missing": _("It is missing."),
     "extra_forbidden": _("This field is not known here."),
-    "literal_error": _("It must be one of %(expected)s."),
+    "literal_error": _ONE_OF, "enum": _ONE_OF,
     "string_too_long": _("It is longer than %(max_length)d characters."),
     "string_too_short": _("It is shorter than %(min_length)d characters."),
     "too_long": _("It has more than %(max_length)d entries."),

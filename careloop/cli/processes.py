@@ -20,8 +20,10 @@ from careloop.cli.output import CommandFailed, Output
 from careloop.config import parenthood
 from careloop.config.environment import environment, local_address
 from careloop.kernel import open_files
+from careloop.kernel.postgres.cluster import Cluster, ClusterError
 
 RESTART_PAUSE = 2.0
+DATABASE_EVERY = 2.0  # seconds between looks at the database: each makes it start a process
 CHILD_ENVIRONMENT = {
     "PYTHONWARNINGS": "ignore:No directory at",
     # glibc keeps an arena of memory for every thread; two are enough where one interpreter lock lets one run at a time
@@ -114,9 +116,15 @@ def _why_not(error: OSError, host: str, port: int) -> str:
 
 def ensure_demo(output: Output, *, patients: int = 1200, seed: int = 20260316) -> dict[str, Any]:
     """Make the demo clinic if it is not there yet, and return its sign-ins."""
+    from django.db import connections
+
     from careloop.demo import clinic
 
-    return clinic.ensure(patients=patients, seed=seed, say=output.say)
+    demo = clinic.ensure(patients=patients, seed=seed, say=output.say)
+    # whoever watches the others for months keeps no connection, and no threads beside which it would have to fork
+    connections["default"].close()
+    connections["default"].close_pool()  # type: ignore[attr-defined]
+    return demo
 
 
 def sign_ins(demo: dict[str, Any]) -> list[str]:
@@ -129,10 +137,14 @@ def sign_ins(demo: dict[str, Any]) -> list[str]:
 
 
 class Supervisor:
-    """Starts the children, starts a fallen one again, stops all when told to."""
+    """Starts the children, starts a fallen one again, stops all when told to.
 
-    def __init__(self, output: Output, *, host: str, port: int, workers: int) -> None:
+    `cluster` is the database server, if it is ours: it is started again, too.
+    """
+
+    def __init__(self, output: Output, *, host: str, port: int, workers: int, cluster: Cluster | None = None) -> None:
         self.output = output
+        self.cluster = cluster
         self.host, self.port, self.workers = host, port, workers
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.stopping = False
@@ -178,9 +190,13 @@ class Supervisor:
             raise CommandFailed(f"the web server does not answer on port {self.port}")
 
     def watch(self) -> None:
-        """Stay until told to stop; start a fallen child again."""
+        """Stay until told to stop; start again what fell."""
+        look_at = 0.0
         while not self.stopping:
             time.sleep(0.3)
+            if time.monotonic() >= look_at:
+                self.keep_database()
+                look_at = time.monotonic() + DATABASE_EVERY
             for name, child in list(self.children.items()):
                 if not self.stopping and child.poll() is not None:
                     self.output.say(f"{name} ended with code {child.returncode}; starting it again")
@@ -215,6 +231,18 @@ class Supervisor:
             return True  # it speaks HTTP; whether all is well is for the doctor to say
         except OSError:
             return False
+
+    def keep_database(self) -> None:
+        """Start our database again if it ended; the children wait for it by themselves."""
+        if self.cluster is None or self.stopping or (self.cluster.is_running() and not self.cluster.is_stopping()):
+            return
+        self.output.say("the database ended; starting it again")
+        try:
+            self.cluster.stop()
+            self.cluster.start()
+        except ClusterError as error:
+            # its last processes may be on their way out, or the disk is full: both can pass
+            self.output.say(f"the database does not start, trying on: {error}")
 
     def _launch(self, name: str) -> None:
         # a session of its own, so that Ctrl-C reaches only us and we stop the children in order

@@ -113,7 +113,11 @@ FORM_RENDERER = "careloop.web.forms.FormRenderer"
 # -- database -------------------------------------------------------------------------------------------------
 
 _DATABASE = database()
-_POOL = {"min_size": 0, "max_size": ENV.database_pool, "timeout": 20, "max_idle": 300}
+_POOL = {
+    "min_size": 0, "max_size": ENV.database_pool, "timeout": 20, "max_idle": 300,
+    # the pause between tries doubles: after an outage of minutes the next would come minutes later
+    "reconnect_timeout": 5,
+}  # fmt: skip
 # a statement that asks for its plan to be kept (kernel.sql) gets that when a connection has seen it so often
 PLANNED_AFTER = 5
 DATABASES = {

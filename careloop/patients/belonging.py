@@ -15,7 +15,7 @@ the undoing of an import does) waits for them and lets the next ones wait. Each 
 
 from django.db import migrations
 
-_LOCK = "hashtextextended('patients ' || coalesce(current_setting('careloop.organization', true), ''), 0)"
+LOCK = "hashtextextended('patients ' || coalesce(current_setting('careloop.organization', true), ''), 0)"
 
 # The settings (and `offset 0`) keep the look-up a walk down an index, also in a plan made while the table was still small.
 _SETTINGS = "set search_path = public, pg_temp set enable_seqscan = off set enable_bitmapscan = off"
@@ -25,7 +25,7 @@ create or replace function patients_check_inserted() returns trigger language pl
 declare
     missing boolean;
 begin
-    perform pg_advisory_xact_lock_shared({_LOCK});
+    perform pg_advisory_xact_lock_shared({LOCK});
     -- all at once: sorted, the wanted patients are one walk along the index
     with wanted as materialized (select distinct patient_id from fresh where patient_id is not null)
     select (select count(*) from wanted)
@@ -40,7 +40,7 @@ $body$;
 
 create or replace function patients_check_moved() returns trigger language plpgsql {_SETTINGS} as $body$
 begin
-    perform pg_advisory_xact_lock_shared({_LOCK});
+    perform pg_advisory_xact_lock_shared({LOCK});
     if new.patient_id is not null and not exists (select 1 from patients_patient p where p.id = new.patient_id) then
         raise exception 'a row of % belongs to a patient who is not there', tg_table_name
             using errcode = 'foreign_key_violation', table = tg_table_name, column = 'patient_id';
@@ -51,7 +51,7 @@ $body$;
 
 create or replace function patients_wait_for_writers() returns trigger language plpgsql as $body$
 begin
-    perform pg_advisory_xact_lock({_LOCK});
+    perform pg_advisory_xact_lock({LOCK});
     return null;
 end
 $body$;

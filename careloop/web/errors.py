@@ -1,13 +1,20 @@
 """Error pages for people: what was wrong, what was kept, what to do. config/urls.py names them."""
 
+import sys
+
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from careloop.accounts.permissions import PERMISSIONS
 from careloop.web.http import is_htmx
+
+# seconds: a database that was killed is back sooner
+RETRY_AFTER = 10
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -36,10 +43,24 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """500: uses no database and no shell, because either may be what failed."""
-    sentence = _("Something went wrong on our side. Nothing you entered in this step was saved.")
+    """500, or 503 when it was the database: uses no database and no shell, because either may be what failed."""
+    # who was asking may not have been found out yet; then the browser's own language has to do
+    language = getattr(request, "LANGUAGE_CODE", None) or translation.get_language_from_request(request)
+    with translation.override(language):
+        if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+            sentence = _("The database does not answer at the moment. Nothing you entered in this step was saved.")
+            response = _without_database(request, 503, "database_away", sentence)
+            response["Retry-After"] = str(RETRY_AFTER)
+            return response
+        sentence = _("Something went wrong on our side. Nothing you entered in this step was saved.")
+        return _without_database(request, 500, "server_error", sentence)
+
+
+def _without_database(request: HttpRequest, status: int, code: str, sentence: str) -> HttpResponse:
+    if request.path.startswith("/api/"):
+        return JsonResponse({"code": f"api.{code}", "message": sentence, "details": {}}, status=status)
     template = "errors/_sentence.html" if is_htmx(request) else "errors/500.html"
-    return HttpResponse(render_to_string(template, {"sentence": sentence}), status=500)
+    return HttpResponse(render_to_string(template, {"sentence": sentence}), status=status)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -6,7 +6,9 @@ import sys
 from datetime import timedelta
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
@@ -16,6 +18,7 @@ from careloop.accounts.models import Membership
 from careloop.accounts.recognizing import SessionStore
 from careloop.audit.models import AuditEvent
 from careloop.tenancy.context import run_before_commit
+from careloop.tenancy.loops import DAILIES
 
 PASSWORD = "a long enough sentence"
 
@@ -310,15 +313,31 @@ def test_other_devices_are_listed_and_ended(organization, member_of):
     assert timezone.now()
 
 
-def test_sessions_that_are_over_are_not_read_and_can_be_swept(db):
+def test_sessions_that_are_over_are_not_read_and_are_swept(db):
     going, over = SessionStore(), SessionStore()
     for session, seconds in ((going, 60), (over, -60)):
         session["who"] = "somebody"
         session.set_expiry(seconds)
         session.save()
 
-    SessionStore.clear_expired()
+    assert sessions.forget_ended(now=timezone.now()) == 1
 
     assert SessionStore(going.session_key).load()["who"] == "somebody"
     assert SessionStore(over.session_key).load() == {}
     assert (going.exists(going.session_key), over.exists(over.session_key)) == (True, False)
+
+
+def test_the_note_of_a_device_goes_with_its_session(organization, member_of):
+    nurse, here, there = member_of("nurse"), Client(), Client()
+    sign_in(here, nurse.email)
+    sign_in(there, nurse.email)
+    key = there.session.session_key
+    Session.objects.filter(session_key=key).update(expire_date=timezone.now())
+
+    sessions.forget_ended(now=timezone.now() + timedelta(days=2))
+
+    assert not UserSession.objects.filter(session_key=key).exists()
+
+
+def test_sessions_are_swept_every_day():
+    assert "sessions.clean" in DAILIES

@@ -241,14 +241,35 @@ def test_a_refused_request_does_not_use_its_key_up(api):
     assert program.post("/patients", body | {"even_if_similar": True}, **key).status_code == 201
 
 
-@pytest.mark.parametrize(
-    "path", ["/patients?chart_number=%00", "/patients?chart_number=A%001", "/events?kind=%00", "/messages?state=%00"]
-)
+@pytest.mark.parametrize("path", ["/patients?chart_number=%00", "/patients?chart_number=A%001", "/events?kind=%00"])
 def test_a_null_character_is_told_and_not_taken_for_nothing(api, path):
     answer = api().client.get(f"/api/v1{path}", headers=ZH)
 
     assert answer.status_code == 422
     assert [place["what"] for place in answer.json()["details"]["places"]] == ["含有無法儲存的字元。"]
+
+
+@pytest.mark.parametrize("path", ["/messages?state=%00", "/messages?state=SENT", "/appointments?state=done"])
+def test_a_state_that_does_not_exist_is_told_with_those_that_do(api, path):
+    answer = api().client.get(f"/api/v1{path}", headers=ZH)
+
+    assert answer.status_code == 422
+    [place] = answer.json()["details"]["places"]
+    assert place["place"] == "state"
+    assert "cancelled" in place["what"]
+    assert "必須" in place["what"]
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [("/patients?updated_sinc=2026-01-01T00:00:00Z", "updated_since"), ("/appointments?patient=1", "patient_id"), ("/services?x=", "–")],
+)  # fmt: skip
+def test_a_filter_that_is_written_wrong_is_told_instead_of_giving_everything(api, path, known):
+    answer = api().get(path)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "api.unknown_parameter")
+    assert known in answer.json()["details"]["known"]
+    assert Client().get(f"/api/v1{path}").status_code == 401
 
 
 def test_a_null_character_in_a_body_is_told_with_its_place(api):
@@ -311,6 +332,7 @@ def test_a_messages_key_sends_once_and_for_one_thing_only(api):
         refused = program.post("/messages", body | change)
         assert (refused.status_code, refused.json()["code"]) == (422, "api.key_used"), change
     assert len(program.get("/messages").json()["items"]) == 1
+    assert [len(program.get("/messages", state=one).json()["items"]) for one in ("planned", "cancelled")] == [1, 0]
 
 
 def test_two_requests_with_one_key_at_once_make_one_patient(committed_organization, now):

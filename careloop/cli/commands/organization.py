@@ -48,6 +48,10 @@ def run_create(options: argparse.Namespace, output: Output) -> int:
             language=options.language, time_zone=zone, currency=options.currency,
         )  # fmt: skip
     except ValidationError as error:
+        if any(one.code == "invalid" for one in error.error_dict.get("slug", ())):
+            raise CommandFailed(
+                f"slug: “{options.slug}” cannot be a short name: write lower-case letters, digits and hyphens, such as anxin-dental"
+            ) from None
         with in_own_words():
             raise CommandFailed(
                 "; ".join(f"{name}: {' '.join(texts)}" for name, texts in error.message_dict.items())

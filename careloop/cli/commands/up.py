@@ -37,7 +37,8 @@ def run(options: argparse.Namespace, output: Output) -> int:
         # known before anything is written: links in the demo clinic's messages lead here, too
         settings.host, settings.port = host, port
         django.setup()
-        tree = Supervisor(output, host=host, port=port, workers=options.workers or settings.workers)
+        cluster = database().cluster
+        tree = Supervisor(output, host=host, port=port, workers=options.workers or settings.workers, cluster=cluster)
         # until the tree obeys signals itself, a signal ends the preparation at once, and the database with it
         for stop in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(stop, signal.default_int_handler)
@@ -52,7 +53,6 @@ def run(options: argparse.Namespace, output: Output) -> int:
         finally:
             output.say("stopping")
             tree.shut_down()
-            cluster = database().cluster
             if cluster is not None:
                 cluster.stop()
     return 0

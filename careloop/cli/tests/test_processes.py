@@ -1,7 +1,9 @@
 """The process tree of `careloop up`."""
 
+from django.db import connection
+
 from careloop.cli.output import Output
-from careloop.cli.processes import Supervisor
+from careloop.cli.processes import Supervisor, ensure_demo
 from careloop.config.environment import Environment
 
 
@@ -18,3 +20,15 @@ def test_a_public_address_that_is_set_wins(monkeypatch):
     monkeypatch.setenv("CARELOOP_PUBLIC_URL", "https://careloop.anxin.tw")
 
     assert Environment().patients_address == "https://careloop.anxin.tw"
+
+
+def test_whoever_watches_keeps_no_connection_after_making_the_demo(committed_organization, monkeypatch):
+    def ensure(**_given):
+        connection.ensure_connection()
+        return {"made": True}
+
+    monkeypatch.setattr("careloop.demo.clinic.ensure", ensure)
+
+    assert ensure_demo(Output(as_json=True)) == {"made": True}
+    assert connection.connection is None
+    assert connection._connection_pools.get("default") is None

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.utils import translation
 
 from careloop.integrations.imports.columns import prepare_records
+from careloop.integrations.imports.long_ids import refuse_long_ids
 from careloop.integrations.imports.preparing import Preparer, prepare_patients
 from careloop.integrations.imports.rows import RowChunk
 from careloop.integrations.imports.targets import TARGETS
@@ -97,6 +98,7 @@ def prepared(chunks: Iterable[RowChunk], organization_id: UUID, zone: tzinfo, cu
     """Pass chunks on with all that can be made of them without the database: read, sealed, turned into text for COPY."""
     preparer = Preparer(organization_id, zone)
     for chunk in chunks:
+        refuse_long_ids(chunk)
         if chunk.rows and chunk.kind.name == "patient":
             chunk.prepared = prepare_patients(preparer, chunk.rows)
         elif chunk.rows and chunk.kind.name in TARGETS:

@@ -77,7 +77,6 @@ def _teller(progress: Say, batch: ImportBatch) -> Callable[[Tally], None]:
 def answer_of(batch: ImportBatch) -> dict[str, Any]:
     """Return what an import did, as `careloop import --json` prints it. Call inside the organization."""
     batch.refresh_from_db()
-    findings = batch.findings.filter(kind=ImportFinding.Kind.REFUSED).order_by("id")[:SHOWN]
     counts = {"created": {}, "updated": {}, "unchanged": {}} | (batch.counts or {})
     return {
         "batch": str(batch.id),
@@ -88,11 +87,16 @@ def answer_of(batch: ImportBatch) -> dict[str, Any]:
         "warnings": batch.warnings + len(batch.notices),
         "rows": batch.rows_read,
         "notices": [reasons.sentence(one["code"], one.get("values"), line=one.get("line")) for one in batch.notices],
-        "refusals": [
-            {"file": one.part, "line": one.line, "field": one.field, "code": one.code, "reason": reasons.sentence(one.code, one.values)}
-            for one in findings
-        ],
-    }  # fmt: skip
+        "refusals": _first(batch, ImportFinding.Kind.REFUSED),
+        "to_look_at": _first(batch, ImportFinding.Kind.WARNED),
+    }
+
+
+def _first(batch: ImportBatch, kind: str) -> list[dict[str, Any]]:
+    return [
+        {"file": one.part, "line": one.line, "field": one.field, "code": one.code, "reason": reasons.sentence(one.code, one.values)}
+        for one in batch.findings.filter(kind=kind).order_by("id")[:SHOWN]
+    ]  # fmt: skip
 
 
 def in_words(answer: dict[str, Any]) -> list[str]:
@@ -104,14 +108,25 @@ def in_words(answer: dict[str, Any]) -> list[str]:
                 f"{words}: " + ", ".join(f"{resource} {count}" for resource, count in sorted(answer[name].items()))
             )
     lines += answer["notices"]
-    for one in answer["refusals"]:
-        # what is wrong with a whole file is on no line of it
-        place = _("%(file)s, line %(line)d: %(reason)s") if one["line"] else "%(file)s: %(reason)s"
-        lines.append(place % one)
+    lines += map(_placed, answer["refusals"])
     if answer["refused"] > len(answer["refusals"]):
         lines.append(_("… and %(count)d more refused rows.") % {"count": answer["refused"] - len(answer["refusals"])})
+    if answer["to_look_at"]:
+        lines.append(_("To look at:"))
+        lines += map(_placed, answer["to_look_at"])
+    more = answer["warnings"] - len(answer["notices"]) - len(answer["to_look_at"])
+    if more > 0:
+        lines.append(_("… and %(count)d more to look at.") % {"count": more})
     lines.append(_("Import %(batch)s: %(rows)d rows, %(refused)d refused, %(warnings)d to look at.") % answer)
     return lines
+
+
+def _placed(finding: dict[str, Any]) -> str:
+    if not finding["line"]:  # what is wrong with a whole file is on no line of it
+        return f"{finding['file']}: {finding['reason']}"
+    if not finding["field"]:
+        return _("%(file)s, line %(line)d: %(reason)s") % finding
+    return _("%(file)s, line %(line)d, %(field)s: %(reason)s") % finding
 
 
 def run_undo(batch: str | UUID, *, organization: UUID, progress: Say = lambda _text: None) -> dict[str, Any]:

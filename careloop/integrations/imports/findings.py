@@ -1,5 +1,6 @@
 """What an import found: rows that were refused, sealed under the batch's own key, and rows to look at."""
 
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -16,8 +17,7 @@ MOST_WARNINGS_KEPT = 2_000
 
 def keep_findings(outcomes: list[Outcome], batch: ImportBatch, *, warned_before: int) -> None:
     """Keep refused rows, sealed, and the first warnings of the whole import."""
-    refused = [one for outcome in outcomes for one in outcome.refused]
-    warned = [one for outcome in outcomes for one in outcome.warned]
+    refused, warned = in_order(outcomes)
     room = max(0, MOST_WARNINGS_KEPT - warned_before)
     rows = [_finding("REFUSED", one, seal_row(batch, one.raw)) for one in refused]
     rows += [_finding("WARNED", one, None) for one in warned[:room]]
@@ -33,6 +33,15 @@ def keep_findings(outcomes: list[Outcome], batch: ImportBatch, *, warned_before:
         [batch.id],
     )
     sql.execute("drop table stage_findings")
+
+
+def in_order(outcomes: list[Outcome]) -> tuple[list[Refused], list[Warned]]:
+    """Return what was refused and warned in the order of the lines."""
+    place = attrgetter("part", "line")
+    return (
+        sorted((one for outcome in outcomes for one in outcome.refused), key=place),
+        sorted((one for outcome in outcomes for one in outcome.warned), key=place),
+    )
 
 
 def _finding(kind: str, one: Refused | Warned, sealed: str | None) -> tuple[Any, ...]:

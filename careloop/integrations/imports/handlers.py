@@ -8,5 +8,6 @@ from careloop.tenancy.loops import daily
 
 @daily("imports.clean", hour=3)
 def clean(*, now: datetime) -> None:
-    """Delete old uploads."""
+    """Delete old uploads, and what imports that were killed had unpacked."""
     uploads.remove_old(now=now)
+    uploads.remove_left_over(now=now)

@@ -43,21 +43,33 @@ class Turns:
         self._changed = threading.Condition()
         self._waiting: deque[int] = deque()
         self._broken = False
+        self._hurried = -1
 
     def queue(self, number: int) -> None:
         self._waiting.append(number)
 
     def wait(self, number: int, patience: float | None = None) -> bool:
-        """Return whether it is the chunk's turn, at last or when patience is over.
+        """Return whether it is the chunk's turn: at last, when patience is over, or when a chunk before it asks to let go.
 
         Raises:
             Abandoned: a chunk before it failed.
         """
         with self._changed:
-            came = self._changed.wait_for(lambda: self._broken or self._waiting[0] == number, patience)
+            self._changed.wait_for(
+                lambda: (
+                    self._broken or self._waiting[0] == number or (patience is not None and number <= self._hurried)
+                ),
+                patience,
+            )
             if self._broken:
                 raise Abandoned
-            return came
+            return self._waiting[0] == number
+
+    def let_go(self) -> None:
+        """Have the chunks that wait with patience give up: one before them is to be written alone, and may wait for somebody whom they hold up."""
+        with self._changed:
+            self._hurried = self._waiting[-1]
+            self._changed.notify_all()
 
     def done(self) -> None:
         with self._changed:
@@ -114,7 +126,7 @@ class Pairs:
         """End the threads; what has not been committed is rolled back."""
         self._turns.give_up()
         for pen in self._pens.values():
-            pen.submit(connection.close)
+            pen.submit(_give_back).result()
             pen.shutdown()
 
     def _land(self, most: int) -> None:
@@ -122,6 +134,11 @@ class Pairs:
             # who was abandoned comes behind whoever failed, and that was raised
             with suppress(Abandoned):
                 self._flights.popleft().future.result()
+
+
+def _give_back() -> None:
+    """Give this thread's connection back; `connection` means another one in every thread, so it is looked up here."""
+    connection.close()
 
 
 _REFERENCES = [PATIENT.index[name] for name in ("external_id", "chart_number")]

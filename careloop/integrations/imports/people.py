@@ -132,7 +132,11 @@ def _find(
     index = PATIENT.index
     at_id, at_chart, at_name = index["external_id"], index["chart_number"], index["name"]
     by_identity = _by_identity(rows, run)
+    keeping = _with_a_number(rows, by_name, by_chart)
     fresh: dict[str, str] = {}
+    made: set[str] = set()
+    #: chart number → the patient who gets it here
+    claimed: dict[str, str] = {}
     taken: dict[str, int] = {}
     found: list[Found | None] = []
     for place, row in enumerate(rows):
@@ -154,18 +158,16 @@ def _find(
             patient = by_identity.found.get(identity)
             if patient is None:
                 outcome.warned.append(warn(row, "", "row.no_identity"))
-        if patient is None and external and fresh.get(f"c:{chart}") not in (None, fresh.get(key)):
+        if patient is None:
+            patient = fresh.get(key) or (None if external else claimed.get(chart))
+        whose = patient or ready.ids[place]
+        if chart and chart not in by_chart and whose not in keeping and claimed.setdefault(chart, whose) != whose:
             outcome.refused.append(refused(row, PATIENT, "chart_number", "row.chart_number_taken"))
             continue
-        is_new = patient is None
         if patient is None:
-            if key in fresh:
-                patient = fresh[key]
-            else:
-                patient = fresh[key] = ready.ids[place]
-                if chart:
-                    fresh.setdefault(f"c:{chart}", patient)
-        one = Found(row, patient, is_new, ready, place)
+            patient = fresh[key] = whose
+            made.add(whose)
+        one = Found(row, patient, patient in made, ready, place)
         if patient in taken:
             earlier = found[taken[patient]]
             found[taken[patient]] = None
@@ -173,8 +175,7 @@ def _find(
             if earlier is not None:
                 if earlier.row[2:] != row[2:]:
                     outcome.warned.append(warn(earlier.row, "external_id", "row.duplicate_in_file"))
-                if earlier.is_new:
-                    one = _again(earlier, row, run)
+                one = _again(earlier, one, run)
         taken[patient] = len(found)
         outcome.warned += ready.warned.get(place, ())
         found.append(one)
@@ -183,11 +184,33 @@ def _find(
     return settled
 
 
-def _again(earlier: Found, row: Row, run: Run) -> Found:
-    """Prepare a later row of a patient who is new in this very file: the id and the key are those of the first."""
+def _with_a_number(rows: list[Row], by_name: dict[str, str], by_chart: dict[str, tuple[str, str, str]]) -> set[str]:
+    """Return which known patients keep their chart number although a row gives another one, which nobody has."""
+    at_id, at_chart = PATIENT.index["external_id"], PATIENT.index["chart_number"]
+    asked = {
+        by_name[str(row[at_id])]
+        for row in rows
+        if row[at_chart] and row[at_id] in by_name and str(row[at_chart]) not in by_chart
+    }
+    if not asked:
+        return set()
+    kept = fetch(
+        "select id::text from patients_patient where id = any(%s::uuid[]) and chart_number <> ''", [list(asked)]
+    )
+    return {patient for (patient,) in kept}
+
+
+def _again(earlier: Found, later: Found, run: Run) -> Found:
+    """Return the later of two rows of one patient, completed from the earlier one as if that had been written before it.
+
+    A patient who is new in this very file has the id and the key of the first row.
+    """
+    row = tuple(new if new not in (None, "") else old for new, old in zip(later.row, earlier.row, strict=True))
+    if row == later.row and not earlier.is_new:
+        return later
     key = earlier.ready.keys[earlier.at]
     made = Preparer(run.organization_id, run.zone).prepare([row], ids=[earlier.patient], keys=[key])
-    return Found(row, earlier.patient, True, made, 0)
+    return Found(row, earlier.patient, earlier.is_new, made, 0)
 
 
 def _by_external_id(rows: list[Row], run: Run) -> dict[str, str]:
@@ -400,6 +423,7 @@ def _update_patients(run: Run, outcome: Outcome, known: int, given: dict[str, st
             select r.id, jsonb_build_object({pairs}, 'version', r.version) as before
               from stage s join patients_patient r on r.id = s.id
              where not {given["is_new"]} and ({", ".join(new.values())}) is distinct from ({old})
+               for update of r
         ), updated as (
             update patients_patient r set {sets}, version = r.version + 1, updated_at = %(now)s
               from changed c join stage s on s.id = c.id where r.id = c.id

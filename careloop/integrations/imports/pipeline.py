@@ -1,8 +1,9 @@
 """Run an import: chunk after chunk, a transaction each, until the source ends, somebody stops it, or the machine does.
 
 A chunk is written, counted, audited and published in one transaction with the number of chunks done, so a process that dies leaves
-whole chunks behind and the next run goes on after them: loaders cut a source into the same chunks every time. A dry run is the
-same work in one transaction that is rolled back, so its report is exactly what the import would do.
+whole chunks behind and the next run goes on after them: loaders cut a source into the same chunks every time. Where they do not (the
+program was updated in between), the import begins again from its first chunk (`services`). A dry run is the same work in one
+transaction that is rolled back, so its report is exactly what the import would do.
 """
 
 import gc
@@ -25,12 +26,12 @@ from careloop.audit import services as audit
 from careloop.events.models import Event  # noqa: F401  (the table every chunk publishes to)
 from careloop.integrations.imports.directory import write_directory, write_practitioners
 from careloop.integrations.imports.errors import BatchBusy
-from careloop.integrations.imports.findings import keep_findings
+from careloop.integrations.imports.findings import MOST_WARNINGS_KEPT, in_order, keep_findings
 from careloop.integrations.imports.models import ImportBatch
 from careloop.integrations.imports.pairs import PATIENCE, Pairs, Turns, WriteAlone
 from careloop.integrations.imports.people import write_patients
 from careloop.integrations.imports.related import write_related
-from careloop.integrations.imports.rows import Refused, RowChunk, Warned
+from careloop.integrations.imports.rows import Refused, RowChunk
 from careloop.integrations.imports.staging import Outcome, Run, note_growth
 from careloop.integrations.imports.writing import is_record, write_records
 from careloop.kernel import sql
@@ -42,8 +43,14 @@ log = structlog.get_logger(__name__)
 #: new objects after which the garbage collector looks while an import runs: many chunks
 SELDOM = 1_000_000
 
+#: refused rows a dry run keeps to be looked at; it counts all
+MOST_REFUSALS_SHOWN = 20_000
+
 #: seconds the reading thread may keep Python while the writing thread wants it
 SWITCH = 0.000_2
+
+#: times a chunk that is written alone is tried when staff change what it meets in that moment
+TRIES = 3
 
 Progress = Callable[["Tally"], None]
 
@@ -92,6 +99,10 @@ class _DryRunOver(Exception):
     """The end of a dry run: everything it wrote is rolled back."""
 
 
+class CutOtherwise(Exception):
+    """The source falls into other chunks than before the interruption: behind which row to go on cannot be told."""
+
+
 def run(
     batch: ImportBatch,
     chunks: Iterable[RowChunk],
@@ -104,6 +115,9 @@ def run(
     """Write every chunk of a source that the batch has not written yet.
 
     Called outside any transaction. The batch must be RUNNING (see `services.start`).
+
+    Raises:
+        CutOtherwise: what the batch has written is not where a chunk of the source ends.
     """
     actor = actor or audit.current_actor()
     if batch.dry_run:
@@ -113,13 +127,27 @@ def run(
     writing = _Writing(batch, known, actor, now, progress, Tally.of(batch))
     with _tuned_for_sets(), closing(Pairs(writing.beside, writing.turns, not_for=writing.met)) as pairs:
         try:
-            for number, chunk in enumerate(chunks):
-                if number >= batch.chunks_done and not pairs.take(number, chunk):
+            for number, chunk in _behind(batch, chunks):
+                if not pairs.take(number, chunk):
                     pairs.finish()
                     writing.alone(number, chunk)
         finally:
             pairs.finish()
     return writing.tally
+
+
+def _behind(batch: ImportBatch, chunks: Iterable[RowChunk]) -> Iterator[tuple[int, RowChunk]]:
+    """Yield the chunks that the batch has not written yet, with their numbers."""
+    done, rows, position, number = batch.chunks_done, 0, 0, -1
+    for number, chunk in enumerate(chunks):
+        if number < done:
+            rows, position = rows + len(chunk.rows) + len(chunk.refused), chunk.position
+            continue
+        if number == done and done and (rows, position) != (batch.rows_read, batch.position):
+            raise CutOtherwise
+        yield number, chunk
+    if number < done and (number + 1, rows, position) != (done, batch.rows_read, batch.position):
+        raise CutOtherwise
 
 
 @dataclass(slots=True)
@@ -136,13 +164,25 @@ class _Writing:
     #: kinds that met what was here already, and are written alone from then on
     met: set[str] = field(default_factory=set)
     _runs: dict[int, Run] = field(default_factory=dict)
+    #: thread → what other imports had done when it last looked
+    _seen: dict[int, int] = field(default_factory=dict)
 
     def alone(self, number: int, chunk: RowChunk) -> None:
         """Write a chunk while no other is written."""
-        with self._transaction() as run:
-            _lock(self.batch, number)
-            after = self._settled(number, chunk, _written(chunk, run), run)
-        self._done(after)
+        for tries_left in reversed(range(TRIES)):
+            try:
+                with self._transaction() as run:
+                    _lock(self.batch, number)
+                    self._look_around(run)
+                    after = self._settled(number, chunk, _written(chunk, run), run)
+            except IntegrityError:
+                # staff made or removed what the chunk was about to meet, between the look and the writing
+                if not tries_left:
+                    raise
+                self._seen.clear()
+            else:
+                self._done(after)
+                return
 
     def beside(self, number: int, chunk: RowChunk) -> None:
         """Write a chunk while the one before it may still be written; nobody sees it before its turn."""
@@ -150,17 +190,19 @@ class _Writing:
             try:
                 with self._transaction() as run:
                     run.alone = False
-                    others = _others(self.batch)
+                    others = self._look_around(run)
                     outcomes = _written(chunk, run)
-                    if not self.turns.wait(number, PATIENCE):
+                    # who waits here holds locks on patients already, which an undo that has the turn may be waiting for
+                    if not self.turns.wait(number, PATIENCE) or not take_turn(wait=False):
                         raise WriteAlone
                     _lock(self.batch, number)
                     if _others(self.batch) != others:
                         raise WriteAlone
                     after = self._settled(number, chunk, outcomes, run)
             except (WriteAlone, IntegrityError):
-                self.turns.wait(number)
                 self.met.add(chunk.kind.name)
+                self.turns.wait(number)
+                self.turns.let_go()
                 self.alone(number, chunk)
             else:
                 self._done(after)
@@ -178,10 +220,19 @@ class _Writing:
             yield self._run()
 
     def _run(self) -> Run:
-        """Return what this thread knows: references it has seen; what is known of tables is shared."""
-        run = self._runs.setdefault(threading.get_ident(), replace(self.known, patients={}, encounters={}))
+        """Return what this thread knows: references and tables it has seen; what the planner knows of tables is shared."""
+        run = self._runs.setdefault(threading.get_ident(), replace(self.known, patients={}, encounters={}, had_rows={}))
         run.now, run.alone = self.now(), True
         return run
+
+    def _look_around(self, run: Run) -> int:
+        """Return what other imports have done, and forget what was learnt before they did it."""
+        others, thread = _others(self.batch), threading.get_ident()
+        if self._seen.get(thread) != others:
+            for learnt in (run.patients, run.encounters, run.had_rows):
+                learnt.clear()
+            self._seen[thread] = others
+        return others
 
     def _settled(self, number: int, chunk: RowChunk, outcomes: list[Outcome], run: Run) -> Tally:
         """Count, audit and note a chunk that is written; whose turn it is, and holds the batch."""
@@ -223,14 +274,19 @@ def _copy(tally: Tally) -> Tally:
 
 def _lock(batch: ImportBatch, number: int) -> None:
     """Hold the batch: one import at a time writes in an organization, and none writes a chunk twice."""
-    sql.value(
-        "select pg_advisory_xact_lock(hashtextextended('imports ' || current_setting('careloop.organization'), 0))"
-    )
+    take_turn()
     row = sql.row("select state, stop_requested, chunks_done from imports_batch where id = %s for update", [batch.id])
     if row is None or row["state"] != ImportBatch.State.RUNNING or row["chunks_done"] != number:
         raise BatchBusy
     if row["stop_requested"]:
         raise _Stopped
+
+
+def take_turn(*, wait: bool = True) -> bool:
+    """Let no other import of the organization write until the transaction ends; return whether it is so, at once or when they are done."""
+    function = "pg_advisory_xact_lock" if wait else "pg_try_advisory_xact_lock"
+    taken = sql.value(f"select {function}(hashtextextended('imports ' || current_setting('careloop.organization'), 0))")
+    return taken is not False
 
 
 def _others(batch: ImportBatch) -> int:
@@ -251,6 +307,7 @@ def _context(batch: ImportBatch, organization_id: UUID, actor: audit.Actor, now:
         zone=ZoneInfo(organization.time_zone),
         currency=organization.currency,
         now=now,
+        begun_again_at=batch.begun_again_at,
         actor_kind=actor.kind,
         actor_id=actor.id,
     )
@@ -267,15 +324,10 @@ def _written(chunk: RowChunk, run: Run) -> list[Outcome]:
 
 def _settle(outcomes: list[Outcome], chunk: RowChunk, run: Run, tally: Tally, batch: ImportBatch) -> None:
     """Count and audit what was written, keep its findings, and let the planner see what has grown."""
-    first = outcomes[0]
-    first.refused[:0] = chunk.refused
-    first.warned[:0] = chunk.warned
+    _count(outcomes, chunk, run, tally)
     patients: set[str] = set()
-    for place, outcome in enumerate(outcomes):
-        tally.add(outcome, chunk if place == 0 else RowChunk(chunk.kind, []))
+    for outcome in outcomes:
         patients.update(outcome.patients)
-        for table, rows in outcome.grown.items():
-            note_growth(run, table, rows)
     keep_findings(outcomes, batch, warned_before=tally.warnings - sum(len(one.warned) for one in outcomes))
     audit.record(
         "import.chunk_written",
@@ -288,6 +340,17 @@ def _settle(outcomes: list[Outcome], chunk: RowChunk, run: Run, tally: Tally, ba
         },
         now=run.now,
     )  # fmt: skip
+
+
+def _count(outcomes: list[Outcome], chunk: RowChunk, run: Run, tally: Tally) -> None:
+    """Count what was written and what the loader found, and let the planner see what has grown."""
+    first = outcomes[0]
+    first.refused[:0] = chunk.refused
+    first.warned[:0] = chunk.warned
+    for place, outcome in enumerate(outcomes):
+        tally.add(outcome, chunk if place == 0 else RowChunk(chunk.kind, []))
+        for table, rows in outcome.grown.items():
+            note_growth(run, table, rows)
 
 
 def _by_writer(chunk: RowChunk) -> list[RowChunk]:
@@ -352,24 +415,18 @@ def _dry_run(
 ) -> Tally:
     """Do everything and take it back; what is kept is the report with its findings."""
     tally = Tally()
-    findings: list[tuple[list[Refused], list[Warned]]] = []
+    kept: list[Outcome] = []
+    room_to_refuse, room_to_warn = MOST_REFUSALS_SHOWN, MOST_WARNINGS_KEPT
     try:
         with in_organization(organization_id) as scope, transaction.atomic():
             learnt = _context(batch, organization_id, actor, now())
             for chunk in chunks:
-                for part in _by_writer(chunk):
-                    outcome = _writer(part)(part, learnt)
-                    for table, rows in outcome.grown.items():
-                        note_growth(learnt, table, rows)
-                    _show_originals(outcome.refused, chunk)
-                    if part is chunk or part.rows == [] or part.rows[0] in chunk.rows[:1]:
-                        outcome.refused[:0] = chunk.refused
-                        outcome.warned[:0] = chunk.warned
-                        tally.add(outcome, chunk)
-                    else:
-                        tally.add(outcome, RowChunk(chunk.kind, []))
-                    kept = sum(len(refused) for refused, _warned in findings)
-                    findings.append((outcome.refused[: max(0, 20_000 - kept)], outcome.warned[:200]))
+                outcomes = _written(chunk, learnt)
+                _count(outcomes, chunk, learnt, tally)
+                refused, warned = in_order(outcomes)
+                kept.append(Outcome("", refused=refused[:room_to_refuse], warned=warned[:room_to_warn]))
+                room_to_refuse -= len(kept[-1].refused)
+                room_to_warn -= len(kept[-1].warned)
                 tally.chunks += 1
                 tally.position = chunk.position
                 if _in_another_connection(_note_dry_progress, organization_id, batch.id, _copy(tally)):
@@ -381,11 +438,8 @@ def _dry_run(
     except _DryRunOver:
         pass
     with in_organization(organization_id), audit.acting_as(actor):
-        outcome = Outcome("")
-        for refused, warned in findings:
-            outcome.refused += refused
-            outcome.warned += warned
-        keep_findings([outcome], batch, warned_before=tally.warnings - len(outcome.warned))
+        for outcome in kept:
+            keep_findings([outcome], batch, warned_before=0)
         _note_progress(batch, tally)
     return tally
 

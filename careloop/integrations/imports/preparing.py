@@ -216,7 +216,7 @@ def _wrapped(keys: list[bytes], owners: list[bytes]) -> list[bytes]:
 def _warn_of_cut(rows: Sequence[Row], given: dict[str, Sequence[Any]], warned: dict[int, list[Warned]]) -> None:
     """Say which texts are longer than their column: they are cut when they are written."""
     longest = limits(TABLE)
-    for name in ("chart_number", *(one for one in TEXTS if one != "sex")):
+    for name in (one for one in TEXTS if one != "sex"):
         for place, limit in too_long(given[name], longest.get(name)):
             warned.setdefault(place, []).append(warn(rows[place], name, "row.cut", {"limit": limit}))
 

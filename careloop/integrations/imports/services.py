@@ -11,13 +11,14 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
+from django.utils.translation import gettext as _
 
 from careloop.audit import services as audit
 from careloop.integrations.fhir import loading as fhir
 from careloop.integrations.imports import pipeline
 from careloop.integrations.imports.ahead import ahead, prepared
 from careloop.integrations.imports.errors import BatchBusy, BatchUnknown, NoSuchFile
-from careloop.integrations.imports.models import ImportBatch, ImportSource
+from careloop.integrations.imports.models import ImportBatch, ImportClaim, ImportFinding, ImportSource
 from careloop.integrations.imports.rows import RowChunk
 from careloop.integrations.tabular import loader
 from careloop.integrations.tabular import mapping as mappings
@@ -196,10 +197,14 @@ def run_batch(
     if not path.exists():
         raise NoSuchFile(path=path.name)
     actor = actor or audit.current_actor()
-    state, error = ImportBatch.State.DONE, ""
     with in_organization(organization_id), audit.acting_as(actor):
         start(batch, now=clock())
-    try:
+
+    def finish(state: str, error: str = "") -> None:
+        with in_organization(organization_id), audit.acting_as(actor):
+            _finish(batch, state, error, now=clock())
+
+    def import_once() -> None:
         with opened(batch, path, organization_id=organization_id, now=clock()) as source:
             with in_organization(organization_id):
                 mapping = {**(batch.mapping or {}), "tables": source.tables}
@@ -210,24 +215,60 @@ def run_batch(
                 batch, source.chunks, organization_id=organization_id, now=clock, actor=actor, progress=progress
             )
             _remember_mappings(batch, source, organization_id, clock())
+
+    try:
+        try:
+            import_once()
+        except pipeline.CutOtherwise:
+            with in_organization(organization_id), audit.acting_as(actor):
+                _begin_again(batch, now=clock())
+            import_once()
     except pipeline._Stopped:
-        state = ImportBatch.State.STOPPED
+        finish(ImportBatch.State.STOPPED)
     except BatchBusy:
+        # whoever runs it says how it ends
         raise
     except Exception as problem:
-        state, error = ImportBatch.State.FAILED, _in_words(problem)
+        finish(ImportBatch.State.FAILED, _in_words(problem))
         raise
-    finally:
-        with in_organization(organization_id), audit.acting_as(actor):
-            _finish(batch, state, error, now=clock())
+    except BaseException:
+        # broken off at the keyboard
+        finish(ImportBatch.State.STOPPED)
+        raise
+    else:
+        finish(ImportBatch.State.DONE)
     return batch
+
+
+def _begin_again(batch: ImportBatch, *, now: datetime) -> None:
+    """Set a batch back to its first chunk: what it wrote stays and is met again as `rows.py` says, its report is made anew.
+
+    Raises:
+        BatchBusy: somebody else goes on with it.
+    """
+    held = ImportBatch.objects.select_for_update().get(id=batch.id)
+    if held.state != ImportBatch.State.RUNNING or held.chunks_done != batch.chunks_done:
+        raise BatchBusy
+    ImportFinding.objects.filter(batch_id=batch.id).delete()
+    # what its rows were matched to is asked again
+    ImportClaim.objects.filter(batch_id=batch.id).delete()
+    ImportBatch.objects.filter(id=batch.id).update(
+        chunks_done=0, position=0, rows_read=0, counts={}, refused=0, warnings=0, begun_again_at=now
+    )
+    batch.refresh_from_db()
+    log.warning("import.begun_again", batch=str(batch.id))
 
 
 def _in_words(problem: Exception) -> str:
     """Return what went wrong without anything from the rows: a refusal's sentence, or the kind of failure."""
     from careloop.kernel.errors import DomainError
 
-    return str(problem) if isinstance(problem, DomainError) else type(problem).__name__
+    if isinstance(problem, DomainError):
+        return str(problem)
+    sentence = _(
+        "The program failed (%(name)s); its log says more. What was imported stays: import the file again, and the rest follows."
+    )
+    return sentence % {"name": type(problem).__name__}
 
 
 def _finish(batch: ImportBatch, state: str, error: str, *, now: datetime) -> None:

@@ -24,6 +24,8 @@ class Run:
     zone: tzinfo
     currency: str
     now: datetime
+    #: when the import was begun again from its first chunk: what it wrote before counts as known
+    begun_again_at: datetime | None = None
     actor_kind: str = "system"
     actor_id: UUID | None = None
     #: whether no other chunk is being written: one that is written beside another may only bring new records (see `pairs`)

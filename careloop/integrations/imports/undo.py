@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 from careloop.audit import services as audit
 from careloop.events.services import retract_batch
 from careloop.facts import services as facts
+from careloop.integrations.imports import pipeline
 from careloop.integrations.imports.errors import BatchNotUndoable, UndoRefused
 from careloop.integrations.imports.models import ImportBatch
 from careloop.integrations.imports.services import get_batch
@@ -137,6 +138,7 @@ def undo_batch(*, batch_id: UUID, by: audit.Actor | None, by_user: UUID | None, 
         UndoRefused: later work builds on it; `details["what"]` says which, `details["patients"]` on whom.
     """
     batch = get_batch(batch_id)
+    pipeline.take_turn()
     state = ImportBatch.objects.select_for_update().values_list("state", flat=True).get(id=batch.id)
     if batch.dry_run or state not in (ImportBatch.State.DONE, ImportBatch.State.STOPPED, ImportBatch.State.FAILED):
         raise BatchNotUndoable(state=ImportBatch.State(state).label)

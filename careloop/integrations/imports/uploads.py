@@ -1,9 +1,12 @@
 """Uploaded files: what may come in, where it waits, and when it goes."""
 
 import secrets
+import shutil
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
@@ -13,9 +16,12 @@ from django.utils.translation import gettext as _
 
 from careloop.integrations.imports.errors import UploadRefused
 from careloop.integrations.imports.models import ImportBatch
+from careloop.integrations.tabular import loader
 
 LARGEST = 4 * 1024**3
 KEPT_FOR = timedelta(days=7)
+# the folder is every organization's and the batches are only ours: a file this old is nobody's any more
+LONGEST_IN_USE = timedelta(days=30)
 
 TABLES = frozenset({".csv", ".txt", ".tsv", ".tab", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"})
 ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".xz", ".txz", ".bz2", ".tbz2"})
@@ -139,4 +145,22 @@ def remove_old(*, now: datetime) -> int:
     for batch in old.exclude(state__in=[ImportBatch.State.QUEUED, ImportBatch.State.RUNNING]):
         remove(batch)
         removed += 1
+    return removed + _remove_forgotten(folder().iterdir(), before=now - LONGEST_IN_USE)
+
+
+def remove_left_over(*, now: datetime) -> int:
+    """Delete what a process that was killed had unpacked in the system's temporary folder: nothing else would, for months."""
+    unpacked = Path(tempfile.gettempdir()).glob(f"{loader.SCRATCH}*")
+    return _remove_forgotten(unpacked, before=now - KEPT_FOR)
+
+
+def _remove_forgotten(paths: Iterable[Path], *, before: datetime) -> int:
+    """Delete what nobody speaks of: the process was killed, or the database went, between file and batch."""
+    removed = 0
+    for path in paths:
+        # gone meanwhile, or another user's
+        with suppress(OSError):
+            if path.stat().st_mtime < before.timestamp():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                removed += 1
     return removed

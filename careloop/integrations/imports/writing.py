@@ -126,7 +126,9 @@ def _of_the_good(references: list[Any], patients: dict[str, str], bad: Container
 def _match(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
     """Find the record each staged row speaks of: by its name in this source, then by natural key (see rows.py)."""
     table = target.table
-    parameters: dict[str, Any] = {"source": run.source, "batch": run.batch_id, "kind": kind.name}
+    parameters: dict[str, Any] = {
+        "source": run.source, "batch": run.batch_id, "kind": kind.name, "begun_again_at": run.begun_again_at or "-infinity",
+    }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute("create temp table match (n int, id uuid, how text) on commit drop")
         cursor.execute(
@@ -176,11 +178,11 @@ with keys as materialized (select patient_id, natural_key, min(at) as at from wa
 there as (
     select k.patient_id, k.natural_key, found.id
       from keys k cross join lateral (
-        select r.id, r.source, r.external_id, r.batch_id from {table} r
+        select r.id, r.source, r.external_id, r.batch_id, r.recorded_at from {table} r
          where r.patient_id = k.patient_id and r.natural_key = k.natural_key {when}
         offset 0
       ) as found
-     where found.batch_id is distinct from %(batch)s {other}
+     where (found.batch_id is distinct from %(batch)s or found.recorded_at < %(begun_again_at)s) {other}
 )
 select id, patient_id, natural_key, row_number() over (partition by patient_id, natural_key order by id) as place from there
 """
@@ -220,11 +222,12 @@ def _pair(target: Target, *, has_id: bool, by_day: bool, parameters: dict[str, A
 
 
 def _had_rows(table: str, run: Run) -> bool:
-    """Return whether the table held rows of other batches when the import came to it."""
+    """Return whether the table held rows of other batches, or of this one before it was begun again, when the import came to it."""
     if table not in run.had_rows:
-        run.had_rows[table] = fetch(
-            f"select exists (select 1 from {table} where batch_id is distinct from %s)", [run.batch_id]
-        )[0][0]
+        run.had_rows[table] = (
+            bool(run.begun_again_at)
+            or fetch(f"select exists (select 1 from {table} where batch_id is distinct from %s)", [run.batch_id])[0][0]
+        )
     return run.had_rows[table]
 
 

@@ -48,6 +48,8 @@ PATIENT_ROWS = 5_000
 FIRST_PATIENT_ROWS = 625
 FIRST_ROWS = 2_500
 
+#: How the folders begin in which archives are unpacked.
+SCRATCH = "careloop-import-"
 #: What an archive with broken insides raises, depending on who unpacks it.
 BROKEN = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError)
 #: How one packed table (`patients.csv.gz`) is opened, by the end of its name.
@@ -122,7 +124,7 @@ def open_source(
     Raises:
         SourceRefused, ArchiveRefused, mapping.MappingRefused: with a sentence that says what to do.
     """
-    with tempfile.TemporaryDirectory(prefix="careloop-import-", dir=scratch) as folder:
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=scratch) as folder:
         source = Source()
         for member, member_name in _members(path, name or path.name, Path(folder)):
             _add(source, member, member_name, document or {})
@@ -291,7 +293,13 @@ def stream(source: Source, *, zone: tzinfo, today: date, size: int = BLOCK_ROWS)
     Raises:
         QuestionsOpen: a table has a question that nothing answers.
     """
-    questions = [f"{table.name}: {question.text}" for table in source.tables for question in table.questions]
+    # what was noticed about a table with open questions comes first: broken text is why its columns are not recognised
+    questions = [
+        f"{table.name}: {text}"
+        for table in source.tables
+        if table.questions
+        for text in [*(one.text for one in table.report.warnings), *(one.text for one in table.questions)]
+    ]
     if questions:
         raise QuestionsOpen(questions=" ".join(questions))
     done = 0

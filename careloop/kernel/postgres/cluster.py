@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -104,16 +105,26 @@ class Cluster:
         return self.password_file.read_text().strip()
 
     def is_running(self) -> bool:
-        pid = self._postmaster_pid()
-        if pid is None:
+        """Whether the server listens.
+
+        After a power cut its files are still there, and the number in them may by now belong to a stranger.
+        """
+        if self._postmaster_pid() is None:
             return False
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            pass
-        return (self.socket_folder / f".s.PGSQL.{SOCKET_PORT}").exists()
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.setblocking(False)
+            try:
+                probe.connect(str(self.socket_folder / f".s.PGSQL.{SOCKET_PORT}"))
+            except BlockingIOError:
+                return True  # so many knock at once that there is a queue
+            except OSError:
+                return False
+        return True
+
+    def is_stopping(self) -> bool:
+        """Whether it was told to end and waits for everybody to leave, which a pool of connections never does."""
+        # the last line of the file is the server's own word on how it is
+        return self._pid_file()[7:8] == ["stopping"]
 
     def start(self) -> None:
         """Make the server if there is none, and start it if it is not running.
@@ -157,9 +168,15 @@ class Cluster:
 
     def _postmaster_pid(self) -> int | None:
         try:
-            return int((self.data / "postmaster.pid").read_text().splitlines()[0])
-        except (FileNotFoundError, IndexError, ValueError):
+            return int(self._pid_file()[0])
+        except (IndexError, ValueError):
             return None
+
+    def _pid_file(self) -> list[str]:
+        try:
+            return [line.strip() for line in (self.data / "postmaster.pid").read_text().splitlines()]
+        except FileNotFoundError:
+            return []
 
     def _initialise(self) -> None:
         if not self.password_file.exists():

@@ -42,7 +42,7 @@ class Endpoint:
     def django(self, **extra: Any) -> dict[str, Any]:
         """Return this as an entry of Django's DATABASES."""
         return {
-            "ENGINE": "django.db.backends.postgresql",
+            "ENGINE": "careloop.kernel.postgres.pooled",
             "NAME": self.database, "USER": self.user, "PASSWORD": self.password,
             "HOST": self.host, "PORT": str(self.port),
         } | extra  # fmt: skip

@@ -5,12 +5,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from careloop.audit.services import Actor
 from careloop.integrations.imports import commands, services, undo
@@ -59,6 +61,21 @@ def test_a_name_that_is_longer_than_its_column_is_cut_and_said(committed_organiz
     with in_organization(committed_organization.id):
         finding = ImportBatch.objects.get(id=answer["batch"]).findings.get()
         assert (finding.line, finding.field, finding.code, finding.values) == (3, "name", "row.cut", {"limit": 160})
+
+
+def test_what_is_to_be_looked_at_is_named_with_its_line_as_refused_rows_are(
+    committed_organization: Any, tmp_path: Path
+) -> None:
+    rows = "".join(f"{number:04d},{'長' * 200}\n" for number in range(21)) + "9999,\n"
+    with translation.override("en"):
+        lines = commands.in_words(
+            bring_in(committed_organization, write(tmp_path, "病歷號,姓名\n" + rows, "names.csv"))
+        )
+
+    assert [line for line in lines if "line 23" in line] == ["names.csv, line 23, name: This field must be filled."]
+    cut = [line for line in lines if "160 characters" in line]
+    assert cut[0].startswith("names.csv, line 2, name: ")
+    assert (len(cut), lines[-2]) == (20, "… and 1 more to look at.")
 
 
 def test_a_department_that_is_longer_than_its_column_is_cut_and_said(
@@ -371,6 +388,40 @@ def test_a_file_refused_as_a_whole_is_named_without_a_line() -> None:
     refusal = {"file": "empty.json", "line": 0, "field": "", "code": "fhir.empty", "reason": "The document is empty."}
     answer = {"batch": "b", "dry_run": False, "created": {}, "updated": {}, "unchanged": {}, "notices": [], "rows": 1}
 
-    lines = commands.in_words(answer | {"refusals": [refusal], "refused": 1, "warnings": 0})
+    lines = commands.in_words(answer | {"refusals": [refusal], "refused": 1, "warnings": 0, "to_look_at": []})
 
     assert lines[0] == "empty.json: The document is empty."
+
+
+def test_a_file_that_no_batch_speaks_of_does_not_lie_about_for_ever(organization: Any) -> None:
+    from django.core.files.uploadedfile import SimpleUploadedFile
+
+    from careloop.integrations.imports import uploads
+
+    lost, young = (uploads.folder() / uploads.save(SimpleUploadedFile("病患.csv", b"a,b"))[0] for _ in range(2))
+    at = (timezone.now() - timedelta(days=31)).timestamp()
+    os.utime(lost, (at, at))
+
+    uploads.remove_old(now=timezone.now())
+
+    assert (lost.exists(), young.exists()) == (False, True)
+    young.unlink()
+
+
+def test_what_a_killed_import_had_unpacked_does_not_lie_about_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from careloop.integrations.imports import uploads
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, in_use, strange = (tmp_path / name for name in ("careloop-import-a", "careloop-import-b", "something-else"))
+    at = (timezone.now() - timedelta(days=8)).timestamp()
+    for one in (left, in_use, strange):
+        one.mkdir()
+        (one / "patients.csv").write_text("a,b")
+    for one in (left, strange):
+        os.utime(one, (at, at))
+
+    uploads.remove_left_over(now=timezone.now())
+
+    assert [one.exists() for one in (left, in_use, strange)] == [False, True, True]

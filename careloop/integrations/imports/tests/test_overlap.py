@@ -115,7 +115,9 @@ def test_what_goes_wrong_while_reading_is_said_and_what_was_written_stays(
 
     with in_organization(committed_organization.id):
         batch = ImportBatch.objects.get()
-        assert (batch.state, batch.chunks_done, batch.error) == ("FAILED", 1, "OSError")
+        assert (batch.state, batch.chunks_done) == ("FAILED", 1)
+        assert "OSError" in batch.error
+        assert "disk" not in batch.error
         assert Patient.objects.count() == FIRST_PATIENT_ROWS
 
 

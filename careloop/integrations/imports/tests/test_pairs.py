@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from careloop.integrations.imports import pairs, pipeline
 from careloop.integrations.imports.models import ImportBatch
@@ -14,6 +15,7 @@ from careloop.integrations.imports.rows import PATIENT, RowChunk
 from careloop.integrations.imports.tests.test_imports import bring_in, write
 from careloop.integrations.tabular import loader
 from careloop.kernel import sql
+from careloop.patients.belonging import LOCK as PATIENTS_LOCK
 from careloop.patients.models import Patient
 from careloop.records.models import Encounter
 from careloop.tenancy.context import in_organization
@@ -143,6 +145,23 @@ def test_all_come_in_once_and_their_chunks_in_order(
 
 
 @pytest.mark.usefixtures("small_chunks")
+def test_the_writers_give_their_connections_back(committed_organization: Any, tmp_path: Path) -> None:
+    held = []
+    for number in range(3):
+        rows = people(190).replace("\n0", f"\n{number}")
+        assert bring_in(committed_organization, write(tmp_path, rows, f"{number}.csv"))["created"] == {"Patient": 190}
+        held.append(_connections_held())
+
+    assert held == [held[0]] * 3
+
+
+def _connections_held() -> int:
+    """Return how many connections are out of this process's pool."""
+    figures = connection.pool.get_stats()
+    return int(figures["pool_size"] - figures["pool_available"])
+
+
+@pytest.mark.usefixtures("small_chunks")
 def test_a_patient_who_comes_again_in_a_later_chunk_is_the_same(committed_organization: Any, tmp_path: Path) -> None:
     text = people(50) + "0045,王大明,079/03/05,\n" + people(50).removeprefix(HEADER).replace("王小明", "王中明")
 
@@ -192,6 +211,43 @@ def test_a_chunk_that_may_not_stay_is_written_again(
 
 
 @pytest.mark.usefixtures("small_chunks")
+def test_an_undo_that_has_the_turn_and_wants_the_patients_is_let_through(
+    committed_organization: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_turn, both_are_written, waited = threading.Event(), threading.Event(), []
+    wait = Turns.wait
+
+    def noted(self: Turns, number: int, patience: float | None = None) -> bool:
+        waited.append(number)
+        if {0, 1} <= set(waited):
+            both_are_written.set()
+        assert both_are_written.wait(10)
+        return wait(self, number, patience)
+
+    def undo() -> None:
+        try:
+            with in_organization(committed_organization.id):
+                pipeline.take_turn()
+                has_turn.set()
+                assert both_are_written.wait(10)
+                sql.value(f"select pg_advisory_xact_lock({PATIENTS_LOCK})")
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(Turns, "wait", noted)
+    monkeypatch.setattr(pipeline, "PATIENCE", 600.0)
+    undoing = threading.Thread(target=undo)
+    undoing.start()
+    assert has_turn.wait(10)
+
+    answer = bring_in(committed_organization, write(tmp_path, people(90)))
+    undoing.join(10)
+
+    assert not undoing.is_alive()
+    assert answer["created"] == {"Patient": 90}
+
+
+@pytest.mark.usefixtures("small_chunks")
 def test_an_import_that_broke_off_goes_on_behind_its_last_chunk(
     committed_organization: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,7 +264,10 @@ def test_an_import_that_broke_off_goes_on_behind_its_last_chunk(
         with pytest.raises(OSError, match="full"):
             bring_in(committed_organization, path)
     with in_organization(committed_organization.id):
-        assert ImportBatch.objects.get().chunks_done == 2
+        batch = ImportBatch.objects.get()
+        assert batch.chunks_done == 2
+        assert "OSError" in batch.error
+        assert "disk" not in batch.error
         assert Patient.objects.count() == 40
 
     with in_organization(committed_organization.id):

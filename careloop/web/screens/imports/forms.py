@@ -26,7 +26,7 @@ class UploadForm(forms.Form):
         label=_("Source"),
         required=False,
         help_text=_(
-            "A short name of the system the file comes from, such as his or lab. The same system keeps the same name, so that records are found again."
+            "A short name of the system the file comes from, such as his or lab. The same system keeps the same name, so that records are found again; its CSV and FHIR exports need two names, because their visits carry different numbers."
         ),
         error_messages={"invalid": _("Small letters, digits and hyphens only.")},
     )

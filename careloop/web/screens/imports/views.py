@@ -64,8 +64,8 @@ def batches(request: HttpRequest) -> HttpResponse:
             "url": reverse("imports:prepare" if one.state == State.UPLOADED else "imports:batch", args=[one.id]),
             "name": one.file_name, "source": one.source.code, "kind": one.get_kind_display(), "at": one.created_at,
             "state": _("dry run") if one.dry_run and one.state == State.DONE else one.get_state_display(),
-            "tone": TONES[State(one.state)], "rows": one.rows_read, "refused": one.refused,
-            "created": sum((one.counts or {}).get("created", {}).values()), "by": one.created_by.name if one.created_by else "–",
+            "tone": TONES[State(one.state)], "rows": f"{one.rows_read:,}", "refused": f"{one.refused:,}",
+            "created": f"{sum((one.counts or {}).get('created', {}).values()):,}", "by": one.created_by.name if one.created_by else "–",
         }
         for one in found
     ]  # fmt: skip

@@ -91,13 +91,22 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f}"
 
 
+def percentage_points(value: float) -> str:
+    """Return a difference of shares in percentage points, with its sign.
+
+    >>> percentage_points(0.031), percentage_points(-0.2)
+    ('+3.1', '−20.0')
+    """
+    return f"{100 * value:+.1f}".replace("-", "−")
+
+
 def comparison(results: Results) -> dict[str, Any]:
     """The comparison in words and numbers; honest when the numbers are too small."""
     effect = results.effect
     values = {
-        "value": f"{100 * effect.value:+.1f}",
-        "low": f"{100 * effect.low:+.1f}",
-        "high": f"{100 * effect.high:+.1f}",
+        "value": percentage_points(effect.value),
+        "low": percentage_points(effect.low),
+        "high": percentage_points(effect.high),
     }
     verdicts = {
         "too_few": _("Too few patients in one of the groups (under 30) for a statement. The numbers are shown, but prove nothing yet."),

@@ -105,7 +105,7 @@ def home(request: HttpRequest) -> HttpResponse:
             {"label": _("Visited within 30 days"), "count": reach.visited},
         ],
         "chart": {
-            "kind": "bar", "unit": _("messages"), "x": [row["week"].isoformat() for row in weeks], "time": True,
+            "kind": "bar", "unit": _("messages"), "x": [row["week"].isoformat() for row in weeks],
             "series": [
                 {"name": _("Sent"), "values": [row["sent"] for row in weeks]},
                 {"name": _("Answered"), "values": [row["answered"] for row in weeks]},

@@ -21,7 +21,7 @@ from careloop.insights.membership import LEFT, NEW, Returned
 from careloop.loyalty.models import Programme
 from careloop.loyalty.tier import setup as tier_setup
 from careloop.web.http import clinic_zone, csv_download, respond
-from careloop.web.screens.journeys.page import percent
+from careloop.web.screens.journeys.page import percent, percentage_points
 from careloop.web.screens.tiers.common import address_or_none, tabs
 
 PERIODS = (90, 365, 730)
@@ -174,7 +174,11 @@ def _returns(asked: Asked) -> list[Returned]:
 
 
 def _shown(one: Returned, asked: Asked) -> dict[str, Any]:
-    given = {"value": f"{100 * one.difference:+.1f}", "low": f"{100 * one.low:+.1f}", "high": f"{100 * one.high:+.1f}"}
+    given = {
+        "value": percentage_points(one.difference),
+        "low": percentage_points(one.low),
+        "high": percentage_points(one.high),
+    }
     return {
         "tier": asked.names.get(one.tier, "–"), "members": one.members, "rate": percent(one.rate.value), "rate_low": percent(one.rate.low),
         "rate_high": percent(one.rate.high), "matched": one.matched, "comparable": one.comparable, "alike": percent(one.alike),
