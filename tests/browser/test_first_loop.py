@@ -13,9 +13,9 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from conftest import SHARED
 from tests.browser.conftest import sign_in
 from tests.browser.installation import Installation
+from tests.browser.steps import SOON, send
 
 ARCHIVE = SHARED / "data" / "synthea" / "pair-fhir-r4.tar.xz"
-SOON = 60_000  # the worker's turn, on a machine that is busy with other tests
 
 
 @pytest.mark.timeout(600)
@@ -136,7 +136,7 @@ def register(page: Page, *, name: str, email: str, tag: str) -> str:
 def build_segment(page: Page, *, name: str, tag: str, size: int) -> None:
     """Build the rule; the number at the side follows; the list keeps it."""
     page.goto("/segments/")
-    page.get_by_role("link", name="New segment").first.click()
+    send(page, page.get_by_role("link", name="New segment").first)
     page.get_by_label("Name", exact=True).fill(name)
     if not page.locator("select[name^='f:']").count():
         page.get_by_role("button", name="Condition").first.click()
@@ -218,10 +218,10 @@ def work_off_follow_up(page: Page, name: str) -> None:
     """The patient who asked for a call is on the worklist; the call is made and its outcome saved."""
     page.goto("/follow-ups/")
     row = page.locator("main tbody tr", has_text=name).filter(has_text="請我們回電").first
-    row.locator("th a").first.click()
+    send(page, row.locator("th a").first)
     follow_up = page.url
     page.get_by_label("Reached", exact=False).first.check()
-    page.get_by_role("button", name="Save the outcome").click()
+    send(page, page.get_by_role("button", name="Save the outcome"))
     page.goto(follow_up)
     expect(page.get_by_role("heading", name="What came of it")).to_be_visible()
 

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.installation import Installation
-from tests.browser.test_visit import SOON, Sms, sign_in
+from tests.browser.steps import SOON, send
+from tests.browser.test_visit import Sms, sign_in
 
 
 def until(page: Page, address: str, words: str | re.Pattern[str], *, within: str = "main") -> None:
@@ -160,24 +161,19 @@ def signs(page: Page) -> None:
     send(page, page.locator("main form button.btn-primary, main form button.btn-danger").last)
 
 
-def send(page: Page, button: Locator) -> None:
-    """Press a form's button, and wait until the server has answered and the page shows it."""
-    with page.expect_response(lambda answer: answer.request.method == "POST"):
-        button.click()
-    page.wait_for_load_state()
-
-
 def agree(page: Page) -> None:
     for box in page.locator("main form input[type=checkbox]").all():
         box.check()
 
 
 def seen_by_the_console(page: Page, session: str) -> None:
-    """Call the next one, begin, end."""
+    """Call the next one, unless the one before was ended by calling them; begin; end."""
     page.goto(f"/queue/{session}/console/")
-    for _step in range(3):
-        page.keyboard.press("F8")
-        page.wait_for_timeout(500)
+    ended = False
+    while not ended:
+        ended = "Finish" in page.locator("[data-hotkey=F8]").inner_text()
+        with page.expect_navigation():
+            page.keyboard.press("F8")
 
 
 def later(page: Page, known: dict[str, Any]) -> bool:
@@ -192,8 +188,7 @@ def paid(desk: Page, phone: Page, known: dict[str, Any]) -> str:
     link = desk.locator("aside a[href*='/p/y/']").get_attribute("href") or ""
     address = urlsplit(desk.url).path
     phone.goto(urlsplit(link).path)
-    for _page in range(3):
-        if phone.locator("main button.btn-primary").count():
-            phone.locator("main button.btn-primary").first.click()
-    desk.goto(address)
+    for _page in ("what is to be paid", "on the way to the provider", "the provider's own"):
+        send(phone, phone.locator("main button.btn-primary").first)
+    expect(phone.locator("main")).to_contain_text("Paid, thank you.")
     return address

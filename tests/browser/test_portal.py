@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.installation import Installation
+from tests.browser.steps import send
 from tests.browser.test_pages import AXE, SIDEWAYS, WCAG, Watch, untranslated
 
 pytestmark = pytest.mark.timeout(600)
@@ -79,12 +80,12 @@ def shoot(page: Page, name: str) -> None:
 
 def sign_in(page: Page, someone: dict[str, Any], code: Callable[[dict[str, Any]], str]) -> None:
     page.fill("input[name=address]", someone["phone"])
-    page.locator("main form:has(input[name=address]) button.btn-primary").click()
+    send(page, page.locator("main form:has(input[name=address]) button.btn-primary"))
     page.fill("input[name=code]", code(someone))
-    page.locator("main button.btn-primary").click()
+    send(page, page.locator("main button.btn-primary"))
     if "/who/" in page.url:
         page.fill("input[name=birth_date]", someone["birth_date"])
-        page.locator("main button.btn-primary").click()
+        send(page, page.locator("main button.btn-primary"))
 
 
 def test_a_patient_books_moves_and_calls_off_on_a_phone_without_javascript(
@@ -196,22 +197,22 @@ def test_every_page_fits_a_small_phone_in_every_dress_and_stands_in_nobodys_way(
     page.fill("input[name=address]", someone["phone"])
     # the pages on the way: who books, the code
     page.goto(times)
-    page.locator("button[name=place]").last.click()
+    send(page, page.locator("button[name=place]").last)
     look("who_books", "360", "zh-hant-light")
     page.goto(home + "sign-in/")
     page.fill("input[name=address]", someone["phone"])
-    page.locator("main form:has(input[name=address]) button.btn-primary").click()
+    send(page, page.locator("main form:has(input[name=address]) button.btn-primary"))
     look("code", "360", "zh-hant-light")
     page.fill("input[name=code]", code_on_the_phone(someone))
-    page.locator("main button.btn-primary").click()
+    send(page, page.locator("main button.btn-primary"))
     if "/who/" in page.url:
         look("who", "360", "zh-hant-light")
         page.fill("input[name=birth_date]", someone["birth_date"])
-        page.locator("main button.btn-primary").click()
+        send(page, page.locator("main button.btn-primary"))
     look("details", "360", "zh-hant-light")
     if page.get_by_label("有沒有藥物過敏").count():
         page.get_by_label("有沒有藥物過敏").fill("沒有")
-    page.locator("main form button.btn-primary").click()
+    send(page, page.locator("main form button.btn-primary"))
     look("booked", "360", "zh-hant-light")
     page.goto(home + "visits/")
     visit = page.locator("main .cl-p-actions a").first.get_attribute("href") or ""

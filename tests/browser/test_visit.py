@@ -12,9 +12,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from careloop.waitingroom import links, qr
 from tests.browser.installation import Installation
-
-# what the worker does between two steps takes a moment
-SOON = 60_000
+from tests.browser.steps import SOON, send
 
 
 class Sms:
@@ -44,9 +42,9 @@ class Sms:
 
 def sign_in(page: Page, someone: dict[str, Any], phones: Sms) -> None:
     page.fill("input[name=address]", someone["phone"])
-    page.locator("main form:has(input[name=address]) button.btn-primary").click()
+    send(page, page.locator("main form:has(input[name=address]) button.btn-primary"))
     page.fill("input[name=code]", phones.code(someone))
-    page.locator("main button.btn-primary").click()
+    send(page, page.locator("main button.btn-primary"))
 
 
 def code_now(installation: Installation, location: str) -> tuple[str, str]:
@@ -129,7 +127,7 @@ def test_a_visit_is_booked_moved_waited_for_come_to_and_another_is_missed(
 
     # the one who did not come is followed up
     desk.goto(f"/schedule/sessions/{visit['today']}/finish/")
-    desk.locator("main form button.btn-primary").click()
+    send(desk, desk.locator("main form button.btn-primary"))
     for _turn in range(SOON // 500):
         desk.goto("/follow-ups/")
         if misses["name"] in desk.inner_text("main"):
