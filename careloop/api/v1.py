@@ -18,6 +18,7 @@ from careloop.api.errors import KeyUsed, MethodRefused, NotFound, TokenNeeded, U
 from careloop.api.pages import page_of, read_cursor
 from careloop.api.wording import what_is_wrong
 from careloop.audit import services as audit
+from careloop.events.settled import SETTLED_HERE
 from careloop.facts.rules import Stage
 from careloop.kernel import sql
 from careloop.kernel.errors import DomainError
@@ -191,7 +192,7 @@ def list_events(
     request: HttpRequest, kind: schemas.Text = Query("", max_length=60), patient_id: UUID | None = None, cursor: str = Cursor, limit: int = Limit
 ) -> Any:  # fmt: skip
     """The event log, oldest first: keep the last cursor and ask again to follow it. Every event is given once."""
-    where = [SHOWN_EVENTS, "xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"]
+    where = [SHOWN_EVENTS, f"xid < {SETTLED_HERE}"]
     params: dict[str, Any] = {"limit": limit + 1}
     for name, value in (("kind", kind), ("patient_id", patient_id)):
         if value:

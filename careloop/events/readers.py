@@ -7,6 +7,7 @@ import structlog
 
 from careloop.audit.services import Actor, acting_as
 from careloop.events.registry import READERS, Published, Reader, reading_at
+from careloop.events.settled import SETTLED, SETTLED_HERE
 from careloop.kernel import sql
 from careloop.tenancy.context import in_organization
 
@@ -59,15 +60,8 @@ def _take_batch(reader: Reader, *, now: datetime) -> int:
         )
         if position is None:
             return 0
-    end = sql.row(
-        """select count(*) as passed, (array_agg(xid order by xid desc, id desc))[1] as xid,
-                  (array_agg(id order by xid desc, id desc))[1] as id
-             from (select xid, id from events_event
-                    where (xid, id) > (%s, %s) and xid < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-                    order by xid, id limit %s) as next""",
-        [position["xid"], position["event_id"], reader.batch_size],
-    )
-    if end is None or not end["passed"]:
+    end = _end_of_batch(reader, position)
+    if end is None:
         return 0
     batch = _events_between(reader, position, end)
     if batch:
@@ -79,6 +73,25 @@ def _take_batch(reader: Reader, *, now: datetime) -> int:
         [end["xid"], end["id"], now, position["id"]],
     )
     return int(end["passed"])
+
+
+def _end_of_batch(reader: Reader, start: dict[str, int]) -> dict[str, int] | None:
+    """Return how far the next batch goes, and how many events it has; None: nothing is settled yet."""
+    for settled in (SETTLED, SETTLED_HERE):
+        end = sql.row(
+            f"""select count(*) as passed, (array_agg(xid order by xid desc, id desc))[1] as xid,
+                       (array_agg(id order by xid desc, id desc))[1] as id,
+                       exists (select from events_event where (xid, id) > (%(xid)s, %(event_id)s)) as is_held_up
+                  from (select xid, id from events_event
+                         where (xid, id) > (%(xid)s, %(event_id)s) and xid < {settled}
+                         order by xid, id limit %(most)s) as next""",
+            start | {"most": reader.batch_size},
+        )
+        if end is None or end["passed"]:
+            return end
+        if not end["is_held_up"]:
+            return None
+    return None
 
 
 def _events_between(reader: Reader, start: dict[str, int], end: dict[str, int]) -> list[Published]:

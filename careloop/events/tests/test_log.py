@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from uuid import uuid4
 
+import psycopg
 import pytest
 from django.db import connection, transaction
 
-from careloop.events import readers
+from careloop.config.database import database
+from careloop.events import readers, settled
 from careloop.events.models import Event
 from careloop.events.registry import READERS, Published, fact, reader
 from careloop.events.services import publish
@@ -71,26 +73,97 @@ def test_a_reader_takes_all_events_once_and_in_order(committed_organization, now
     assert readers.run_reader(entry, committed_organization.id, now=now) == 0
 
 
+def publishing(organization_id, number):
+    """Another connection in a transaction that has published an event, and is still open."""
+    other = psycopg.connect(database().app.at(connection.settings_dict["NAME"]).conninfo())
+    other.execute("select set_config('careloop.organization', %s, true)", [str(organization_id)])
+    other.execute(
+        "insert into events_event (kind, occurred_at, payload) values ('test.happened', now(), jsonb_build_object('number', %s::int))",
+        [number],
+    )
+    return other
+
+
+def read_all(entry, organization, now):
+    while readers.run_reader(entry, organization.id, now=now):
+        pass
+
+
 def test_a_reader_waits_for_an_older_transaction_that_is_still_open(committed_organization, now, listener):
     entry, heard = listener
-    from careloop.config.database import database
-
-    slow = database().app.at(connection.settings_dict["NAME"])
-    import psycopg
-
-    with psycopg.connect(slow.conninfo()) as other:
-        other.execute("select set_config('careloop.organization', %s, true)", [str(committed_organization.id)])
-        other.execute(
-            "insert into events_event (kind, occurred_at, payload) values ('test.happened', now(), '{\"number\": 1}')"
-        )
+    with publishing(committed_organization.id, 1):
         with in_organization(committed_organization.id):
             publish(Happened(2), patient_id=None, now=now)
 
-        assert readers.run_reader(entry, committed_organization.id, now=now) == 0
+        read_all(entry, committed_organization, now)
+        assert heard == []
 
-    while readers.run_reader(entry, committed_organization.id, now=now):
-        pass
+    read_all(entry, committed_organization, now)
     assert sorted(event.payload["number"] for event in heard) == [1, 2]
+
+
+def test_a_transaction_of_another_database_holds_up_no_reader(committed_organization, now, listener):
+    entry, heard = listener
+    with psycopg.connect(database().administrator().at("postgres").conninfo()) as other:
+        other.execute("select pg_current_xact_id()")
+        with in_organization(committed_organization.id):
+            publish(Happened(1), patient_id=None, now=now)
+        # nor does it let through what comes before somebody who is still writing here
+        with publishing(committed_organization.id, 2):
+            with in_organization(committed_organization.id):
+                publish(Happened(3), patient_id=None, now=now)
+
+            read_all(entry, committed_organization, now)
+            assert [event.payload["number"] for event in heard] == [1]
+
+        read_all(entry, committed_organization, now)
+        assert [event.payload["number"] for event in heard] == [1, 2, 3]
+
+
+def test_a_transaction_that_is_certain_to_be_rolled_back_holds_up_no_reader(committed_organization, now, listener):
+    entry, heard = listener
+    trial = publishing(committed_organization.id, 1)
+    trial.execute("select pg_advisory_xact_lock_shared(%s, %s)", [settled._MARK, settled._NEVER])
+    with in_organization(committed_organization.id):
+        publish(Happened(2), patient_id=None, now=now)
+
+    read_all(entry, committed_organization, now)
+    assert [event.payload["number"] for event in heard] == [2]
+    trial.rollback()
+    trial.close()
+    read_all(entry, committed_organization, now)
+    assert [event.payload["number"] for event in heard] == [2]
+
+
+def test_a_reader_hears_what_it_publishes_itself_while_it_passes_somebody_harmless(
+    committed_organization, now, monkeypatch
+):
+    heard = []
+    look = readers._end_of_batch
+
+    def look_late(entry, start):
+        """Somebody with a later number than this reader's transaction commits before it looks."""
+        if not heard:
+            with publishing(committed_organization.id, 2):
+                pass
+        return look(entry, start)
+
+    @reader("test-echo", kinds=("test.happened",))
+    def echo(batch):
+        heard.extend(event.payload["number"] for event in batch)
+        if 3 not in heard:
+            publish(Happened(3), patient_id=None, now=now, dedupe_key="once")
+
+    monkeypatch.setattr(readers, "_end_of_batch", look_late)
+    try:
+        with psycopg.connect(database().administrator().at("postgres").conninfo()) as other:
+            other.execute("select pg_current_xact_id()")
+            with in_organization(committed_organization.id):
+                publish(Happened(1), patient_id=None, now=now)
+            read_all(READERS["test-echo"], committed_organization, now)
+        assert sorted(heard) == [1, 2, 3]
+    finally:
+        del READERS["test-echo"]
 
 
 def test_a_failing_reader_keeps_its_place_and_tries_later(committed_organization, now):

@@ -24,6 +24,7 @@ from django.db import IntegrityError, connection, transaction
 
 from careloop.audit import services as audit
 from careloop.events.models import Event  # noqa: F401  (the table every chunk publishes to)
+from careloop.events.settled import nothing_comes_of_this
 from careloop.integrations.imports.directory import write_directory, write_practitioners
 from careloop.integrations.imports.errors import BatchBusy
 from careloop.integrations.imports.findings import MOST_WARNINGS_KEPT, in_order, keep_findings
@@ -419,6 +420,7 @@ def _dry_run(
     room_to_refuse, room_to_warn = MOST_REFUSALS_SHOWN, MOST_WARNINGS_KEPT
     try:
         with in_organization(organization_id) as scope, transaction.atomic():
+            nothing_comes_of_this()
             learnt = _context(batch, organization_id, actor, now())
             for chunk in chunks:
                 outcomes = _written(chunk, learnt)

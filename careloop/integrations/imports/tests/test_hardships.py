@@ -1,20 +1,26 @@
 """What may happen while an import runs, and rows that are hard to tell apart: nothing is lost, doubled, or said to be done."""
 
 import json
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
+from careloop.events.readers import run_reader
+from careloop.events.registry import READERS, Published, reader
 from careloop.integrations.imports import commands, pairs, people, pipeline, privacy, services, undo
 from careloop.integrations.imports.errors import BatchBusy
 from careloop.integrations.imports.models import ImportBatch, ImportChange
 from careloop.integrations.imports.tests.test_imports import bring_in, write
 from careloop.integrations.tabular import loader
 from careloop.kernel import sql
+from careloop.kernel.ids import uuid7
 from careloop.patients import privacy as patients_privacy
+from careloop.patients import services as patients
 from careloop.patients.models import Patient
 from careloop.records.models import Encounter, Procedure
 from careloop.tenancy.context import in_organization
@@ -211,6 +217,50 @@ def test_a_dry_run_counts_like_the_import(committed_organization: Any, tmp_path:
     real = bring_in(committed_organization, path, kind="fhir")
 
     assert dry == real | {"batch": dry["batch"], "dry_run": True}
+
+
+def test_a_dry_run_holds_up_nobody_who_follows_the_log(committed_organization: Any, tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    @reader("test-listener", kinds=("patient.registered",))
+    def listen(batch: list[Published]) -> None:
+        heard.extend(str(event.patient_id) for event in batch)
+
+    registered: list[str] = []
+
+    def register() -> None:
+        """The front desk, and the worker's reader, while the dry run has written its rows."""
+        with in_organization(committed_organization.id):
+            one = patients.register(
+                details={"name": "現場掛號"}, identifiers=[], contacts=[], now=timezone.now(), by=None, idempotency_key=uuid7()
+            )  # fmt: skip
+        registered.append(str(one.patient_id))
+        run_reader(READERS["test-listener"], committed_organization.id, now=timezone.now())
+        connection.close()
+
+    def meanwhile(_tally: Any) -> None:
+        desk = threading.Thread(target=register)
+        desk.start()
+        desk.join()
+
+    path = write(tmp_path, people_of(20))
+    with in_organization(committed_organization.id):
+        batch = services.create_batch(
+            kind="csv",
+            path=path,
+            name=path.name,
+            source="his",
+            document=None,
+            dry_run=True,
+            by=None,
+            now=timezone.now(),
+        )
+    try:
+        go_on(committed_organization, batch, path, progress=meanwhile)
+    finally:
+        del READERS["test-listener"]
+
+    assert heard == registered != []
 
 
 def test_a_dry_run_shows_the_first_warnings_of_many(committed_organization: Any, tmp_path: Path) -> None:
