@@ -90,12 +90,19 @@ def format_money(amount: int, currency: str = "TWD") -> str:
     """Return the amount as people read it, the same in our three languages.
 
     >>> format_money(1200), format_money(-123456, "USD"), format_money(0)
-    ('NT$1,200', '-US$1,234.56', 'NT$0')
+    ('NT$1,200', '−US$1,234.56', 'NT$0')
     """
-    decimals = decimals_of(currency)
-    whole, part = divmod(abs(amount), 10**decimals)
-    fraction = f".{part:0{decimals}d}" if decimals else ""
-    return f"{'-' if amount < 0 else ''}{SYMBOLS.get(currency, currency + ' ')}{whole:,}{fraction}"
+    figures = f"{Decimal(plain_amount(abs(amount), currency)):,}"
+    return f"{'−' if amount < 0 else ''}{SYMBOLS.get(currency, currency + ' ')}{figures}"
+
+
+def plain_amount(amount: int, currency: str = "TWD") -> str:
+    """Return the amount as programs read it: for fields that are typed into and for tables.
+
+    >>> plain_amount(1200), plain_amount(-123456, "USD"), plain_amount(5, "USD")
+    ('1200', '-1234.56', '0.05')
+    """
+    return f"{Decimal(amount).scaleb(-decimals_of(currency)):f}"
 
 
 def read_money(text: str | int | float | Decimal, *, currency: str = "TWD") -> Money:

@@ -51,7 +51,7 @@ def test_a_masked_phone_shows_at_most_the_area_and_three_digits(e164):
 def test_taiwan_dollars_have_no_cents():
     assert format_money(1200) == "NT$1,200"
     assert format_money(1234567, "CNY") == "CN¥12,345.67"
-    assert format_money(-5, "USD") == "-US$0.05"
+    assert format_money(-5, "USD") == "−US$0.05"
     assert str(Money(1200) + Money(34)) == "NT$1,234"
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import pgettext
 from django.views.decorators.http import require_GET
 
 from careloop.accounts.access import requires
-from careloop.kernel.money import format_money
+from careloop.kernel.money import format_money, plain_amount
 from careloop.loyalty.points import liability as owing
 from careloop.loyalty.points import verify
 from careloop.loyalty.points.liability import Liability, Month
@@ -50,7 +50,7 @@ def liability_csv(request: HttpRequest) -> HttpResponseBase:
             f"{month.first_day:%Y-%m}" if month.first_day else "",
             month.points,
             month.members,
-            _plain(month.value, currency),
+            plain_amount(month.value, currency),
             currency,
         ]
         for one in owing.report(now=timezone.now())
@@ -76,10 +76,6 @@ def books(request: HttpRequest) -> HttpResponse:
 def _currency(request: HttpRequest) -> str:
     member: Any = request.member  # type: ignore[attr-defined]
     return str(member.organization.currency)
-
-
-def _plain(minor: int, currency: str) -> str:
-    return "".join(sign for sign in format_money(minor, currency) if sign.isdigit() or sign in ".-")
 
 
 def _shown(one: Liability, currency: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 from django.http import QueryDict
 from django.utils.translation import gettext as _
 
-from careloop.kernel.money import MoneyRefused, format_money, read_money
+from careloop.kernel.money import MoneyRefused, plain_amount, read_money
 from careloop.segments.errors import RuleRefused
 from careloop.segments.fields import REGISTRY, Field, Operator, Parameter
 from careloop.segments.language import DEEPEST, MOST_LEAVES
@@ -127,12 +127,8 @@ def _default(parameter: Parameter, currency: str) -> list[str]:
     if parameter.default is None:
         return []
     if parameter.kind == "money":
-        return [_plain_money(parameter.default, currency)]
+        return [plain_amount(parameter.default, currency)]
     return [str(parameter.default)]
-
-
-def _plain_money(amount: int, currency: str) -> str:
-    return re.sub(r"[^0-9.\-]", "", format_money(amount, currency))
 
 
 def _value(parameter: Parameter, texts: list[str], currency: str) -> Any:
@@ -240,7 +236,7 @@ def _texts(value: Any, field_name: str, name: str, currency: str) -> list[str]:
         kinds = {p.name: p.kind for o in known.operators for p in o.parameters} if known else {}
         return [str(one) for one in value] if kinds.get(name) == "choices" else [", ".join(map(str, value))]
     if name == "amount":
-        return [_plain_money(value, currency)]
+        return [plain_amount(value, currency)]
     return [str(value)]
 
 
