@@ -1,5 +1,6 @@
 """Running the readers: batch by batch, position and effects in one transaction."""
 
+import time
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -32,12 +33,19 @@ def run_reader(reader: Reader, organization_id: UUID, *, now: datetime) -> int:
         return 0
 
 
-def run_all(organization_id: UUID, *, now: datetime) -> int:
-    """Let every reader catch up; return how many events were passed altogether."""
+def run_all(organization_id: UUID, *, now: datetime, each: timedelta = timedelta.max) -> int:
+    """Let every reader catch up; return how many events were passed altogether.
+
+    Args:
+        each: how long a reader may keep the others, and other organizations, waiting. It takes one batch at least.
+    """
     passed = 0
     for reader in READERS.values():
+        begun = time.monotonic()
         while taken := run_reader(reader, organization_id, now=now):
             passed += taken
+            if time.monotonic() - begun >= each.total_seconds():
+                break
     return passed
 
 

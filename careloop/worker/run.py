@@ -24,6 +24,8 @@ from careloop.tenancy.services import organization_ids
 log = structlog.get_logger(__name__)
 
 READERS_EVERY = timedelta(milliseconds=500)
+# a million events of one clinic's import are minutes of work, and other clinics' reminders wait for nobody that long
+READER_TURN = timedelta(milliseconds=200)
 DAILIES_EVERY = timedelta(seconds=30)
 PAUSE_AFTER_FAILURE = 5.0
 STALLED_AFTER = 30.0  # seconds without a sign of life after which a worker's jobs are given to others
@@ -51,7 +53,7 @@ def run_worker(*, ready: Callable[[], None] = lambda: None, stalled_after: float
 
 def _rounds() -> list[tuple[str, timedelta, Round]]:
     found: list[tuple[str, timedelta, Round]] = [
-        ("readers", READERS_EVERY, lambda organization: run_all(organization, now=timezone.now())),
+        ("readers", READERS_EVERY, lambda organization: run_all(organization, now=timezone.now(), each=READER_TURN)),
         ("dailies", DAILIES_EVERY, lambda organization: run_due_dailies(organization, now=timezone.now())),
     ]
     for entry in LOOPS.values():

@@ -1,6 +1,7 @@
 """The event log: in order, once, and never for a transaction that did not happen."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import uuid4
 
 import psycopg
@@ -164,6 +165,21 @@ def test_a_reader_hears_what_it_publishes_itself_while_it_passes_somebody_harmle
         assert sorted(heard) == [1, 2, 3]
     finally:
         del READERS["test-echo"]
+
+
+def test_a_reader_with_much_to_do_lets_the_others_have_a_turn(committed_organization, now, listener):
+    _entry, heard = listener
+    with in_organization(committed_organization.id):
+        for number in range(7):
+            publish(Happened(number), patient_id=None, now=now)
+
+    passed, took = [], []
+    while taken := readers.run_all(committed_organization.id, now=now, each=timedelta(0)):
+        passed.append(len(heard))
+        took.append(taken)
+
+    assert passed[:3] == [3, 6, 7]  # a batch a turn, however many are waiting
+    assert sum(took) == 7 * len(READERS)
 
 
 def test_a_failing_reader_keeps_its_place_and_tries_later(committed_organization, now):
