@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from careloop.config.environment import Environment, environment
 from careloop.kernel.postgres.cluster import Cluster, find_binaries
@@ -46,6 +47,22 @@ def describe(settings: Environment) -> Database:
         app=admin.as_user(APP, passwords.app),
         cluster=cluster,
     )
+
+
+# a change of somebody else's takes milliseconds, and an import's part seconds; the dry run of a large import may take minutes
+LOCK_WAIT = "10s"
+
+
+def wait_briefly(settings: dict[str, Any]) -> None:
+    """Have this process's connections wait for others' locks no longer than somebody waits for a page, as `web.errors` then says.
+
+    A web server has few threads: a handful of people who edit what a long transaction holds would else keep it from everybody.
+
+    Args:
+        settings: of the database in Django's form; used by the connections that are made from now on.
+    """
+    given = settings["OPTIONS"].get("options", "")
+    settings["OPTIONS"]["options"] = f"{given} -c lock_timeout={LOCK_WAIT}".strip()
 
 
 @lru_cache(maxsize=1)

@@ -2,13 +2,16 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
 from careloop.config import parenthood
+from careloop.config.database import wait_briefly
 from careloop.kernel import catalogues
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "careloop.config.settings")
 parenthood.end_with_server()
+wait_briefly(settings.DATABASES["default"])
 django_application = get_wsgi_application()
 catalogues.merge()
 

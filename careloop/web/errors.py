@@ -9,12 +9,15 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from careloop.accounts.permissions import PERMISSIONS
 from careloop.web.http import is_htmx
 
 # seconds: a database that was killed is back sooner
 RETRY_AFTER = 10
+# another transaction held what this one wanted for too long (config.database), or each wanted what the other held
+IN_THE_WAY = (LockNotAvailable, DeadlockDetected)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -47,9 +50,17 @@ def server_error(request: HttpRequest) -> HttpResponse:
     # who was asking may not have been found out yet; then the browser's own language has to do
     language = getattr(request, "LANGUAGE_CODE", None) or translation.get_language_from_request(request)
     with translation.override(language):
-        if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
-            sentence = _("The database does not answer at the moment. Nothing you entered in this step was saved.")
-            response = _without_database(request, 503, "database_away", sentence)
+        problem = sys.exc_info()[1]
+        if isinstance(problem, OperationalError | InterfaceError):
+            if isinstance(problem.__cause__, IN_THE_WAY):
+                code = "busy"
+                sentence = _(
+                    "Somebody else, or a running import, is changing the same data just now. Nothing you entered in this step was saved."
+                )
+            else:
+                code = "database_away"
+                sentence = _("The database does not answer at the moment. Nothing you entered in this step was saved.")
+            response = _without_database(request, 503, code, sentence)
             response["Retry-After"] = str(RETRY_AFTER)
             return response
         sentence = _("Something went wrong on our side. Nothing you entered in this step was saved.")

@@ -4,14 +4,16 @@ import os
 import socket
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection, connections
 from django.test import RequestFactory
 
 from careloop.cli.output import Output
 from careloop.cli.processes import Supervisor
+from careloop.config.database import LOCK_WAIT, wait_briefly
 from careloop.config.urls import handler500
 from careloop.kernel import sql
 from careloop.kernel.postgres.cluster import SOCKET_PORT, Cluster, ClusterError
+from careloop.tenancy.context import in_organization
 from careloop.web.errors import server_error
 
 
@@ -150,3 +152,24 @@ def test_a_page_says_that_the_database_is_away_and_when_to_come_back(name, db):
     assert "database does not answer" in page.content.decode()
     assert api["Content-Type"] == "application/json"
     assert b"api.database_away" in api.content
+
+
+def test_who_waits_too_long_for_somebody_elses_change_is_told_so(committed_organization):
+    settings = {**connection.settings_dict, "OPTIONS": {"prepare_threshold": None}}
+    wait_briefly(settings)
+    page_of_somebody = type(connections["default"])(settings, "page")
+    with in_organization(committed_organization.id), page_of_somebody.cursor() as cursor:
+        sql.execute("select pg_advisory_xact_lock(4711)")
+        cursor.execute("show lock_timeout")
+        assert cursor.fetchone() == (LOCK_WAIT,)
+        cursor.execute("set lock_timeout = '50ms'")
+        try:
+            cursor.execute("select pg_advisory_lock(4711)")
+        except OperationalError:
+            english = RequestFactory(headers={"accept-language": "en"})
+            page, api = (server_error(english.get(path)) for path in ("/", "/api/v1/patients"))
+    page_of_somebody.close()
+
+    assert (page.status_code, page["Retry-After"]) == (503, "10")
+    assert "is changing the same data just now" in page.content.decode()
+    assert b"api.busy" in api.content
