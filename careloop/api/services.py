@@ -62,11 +62,6 @@ def enter_with(secret: str, *, now: datetime) -> dict[str, Any] | None:
     return sql.start("select * from api_enter(%s, %s)", [token_hash(secret), now])
 
 
-def one_at_a_time(key: UUID) -> None:
-    """Let a second request with this key wait until the first is done."""
-    sql.value("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"api key {key}"])
-
-
 def keep_or_compare(key: UUID, sent: Mapping[str, Any], *, is_new: bool, now: datetime) -> None:
     """Remember what was sent with `key` when it made the patient; a later request with the key must have sent the same.
 

@@ -137,8 +137,6 @@ def register_patient(
     request: HttpRequest, body: schemas.PatientIn, idempotency_key: UUID | None = Header(None, alias="Idempotency-Key")
 ) -> Any:
     """Register a patient. With the same `Idempotency-Key` a second call makes no second record; with another body it is refused."""
-    if idempotency_key:
-        services.one_at_a_time(idempotency_key)
     done = patients.register(
         details=body.dict(include={"name", "chart_number", "sex", "birth_date", "language"}),
         contacts=[NewContact(one.system, one.value, use=one.use) for one in body.contacts],

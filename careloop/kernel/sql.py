@@ -51,6 +51,14 @@ def execute(statement: str, params: Params = None) -> int:
         return cursor.rowcount
 
 
+def one_at_a_time(key: UUID) -> None:
+    """Let whoever comes with the same key wait until this transaction is over: a double click arrives as two requests at once.
+
+    What is looked up after this sees what the first one made.
+    """
+    value("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"key {key}"])
+
+
 def start(statement: str, params: Params = None) -> dict[str, Any] | None:
     """Run the first statement of a transaction and return its first row; the transaction begins in the same round trip.
 

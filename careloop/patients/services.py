@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import orjson
 from django.db import IntegrityError, transaction
@@ -108,9 +109,11 @@ def register(
         NameMissing, ChartNumberTaken, BirthInFuture, UnknownField: nothing is written.
         PossibleDuplicate: with the ids of the patients who look alike.
     """
+    sql.one_at_a_time(idempotency_key)
     if sql.value("select 1 from patients_patient where id = %s", [idempotency_key]):
         return Registered(idempotency_key, is_new=False)
-    values = _checked(details, today=now.date())
+    today = _today(now)
+    values = _checked(details, today=today)
     if not values.get("name"):
         raise errors.NameMissing
     read_identifiers = [(one, read_identifier(one.kind, one.text)) for one in identifiers if one.text.strip()]
@@ -127,7 +130,7 @@ def register(
         values["sex"] = next((read.sex for _one, read in read_identifiers if read.sex), "unknown")
     patient = Patient(
         id=idempotency_key, created_at=now, updated_at=now, name_grams=grams(values["name"]), source="desk",
-        **{"registered_on": now.date(), **values},
+        **{"registered_on": today, **values},
     )  # fmt: skip
     key = _insert(patient)
     if address:
@@ -173,7 +176,7 @@ def update(
     patient = Patient.objects.select_for_update(of=("self",)).filter(id=patient_id).first()
     if patient is None:
         raise errors.UnknownPatient
-    values = _checked(changes, today=now.date())
+    values = _checked(changes, today=_today(now))
     address = values.pop("address", None)
     changed = [name for name, value in values.items() if getattr(patient, name) != value]
     if address is not None and address != selectors.address_of(patient_id):
@@ -208,6 +211,11 @@ def update(
 def _announce_update(patient_id: UUID, fields: list[str], *, now: datetime) -> None:
     events.publish(PatientUpdated(fields=fields), patient_id=patient_id, now=now, source="staff")
     audit.record("patient.updated", patients=[patient_id], details={"fields": fields}, now=now)
+
+
+def _today(now: datetime) -> date:
+    """The clinic's own calendar day: in the morning it is ahead of UTC's."""
+    return now.astimezone(ZoneInfo(sql.value("select time_zone from tenancy_organization"))).date()
 
 
 def _checked(details: Mapping[str, Any], *, today: date) -> dict[str, Any]:
@@ -593,6 +601,7 @@ def add_health_note(
     now: datetime, by: UUID | None,
 ) -> HealthNote:  # fmt: skip
     """Add to the patient's health background. Called again with the same id, it changes nothing."""
+    sql.one_at_a_time(note_id)
     found = HealthNote.objects.filter(id=note_id).first()
     if found is not None:
         return found

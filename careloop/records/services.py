@@ -193,6 +193,7 @@ def record_invoice(
 
 
 def _keep(made: R, happened_at: datetime, *, now: datetime, fact: Callable[[], Any]) -> R:
+    sql.one_at_a_time(made.id)
     found: Any = type(made)._default_manager.filter(id=made.id).first()
     if found is not None:
         return found

@@ -1,6 +1,6 @@
 """Registering and changing patients."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -277,3 +277,19 @@ def test_another_clinic_finds_none_of_it(organization, other_organization, now):
     finally:
         context._scope.reset(token)
         context.set_organization(organization.id)
+
+
+def test_a_child_born_today_is_registered_before_eight_in_the_morning(organization):
+    early = datetime(2026, 3, 15, 23, 30, tzinfo=UTC)  # half past seven on the 16th in Taipei
+
+    made = register(early, details={"name": "王寶寶", "birth_date": date(2026, 3, 16)})
+
+    assert Patient.objects.get(id=made.patient_id).registered_on == date(2026, 3, 16)
+    changes = {"birth_date": date(2026, 3, 15)}
+    services.update(patient_id=made.patient_id, changes=changes, version=None, now=early, by=None)
+    changes = {"birth_date": date(2026, 3, 16)}
+    services.update(patient_id=made.patient_id, changes=changes, version=None, now=early, by=None)
+    with pytest.raises(errors.BirthInFuture):
+        services.update(
+            patient_id=made.patient_id, changes={"birth_date": date(2026, 3, 17)}, version=None, now=early, by=None
+        )
