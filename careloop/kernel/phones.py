@@ -4,6 +4,7 @@ Stored is E.164. What libphonenumber alone does not read, we read when there is 
 lost in a spreadsheet, a label, 分機), and refuse when digits are lost for good (9.12346E+08).
 """
 
+import itertools
 import re
 import unicodedata
 from dataclasses import dataclass, replace
@@ -170,11 +171,22 @@ def read_phones(text: str, *, region: str = DEFAULT_REGION) -> list[Phone]:
     parts = [part for part in SEPARATORS.split(plain) if sum(map(str.isdigit, part)) >= 3]
     if len(parts) < 2:
         parts = [plain]
+    parts = [one for part in parts for one in _between_dialled(part)]
     phones: dict[tuple[str, str], Phone] = {}
     for part in parts:
         phone = _read_one(part, region)
         phones.setdefault((phone.e164, phone.extension), phone)
     return list(phones.values())
+
+
+def _between_dialled(text: str) -> list[str]:
+    """Cut before every run that could be dialled but the first: 家02-2345-6789 手機0912345678 has no separator.
+
+    >>> _between_dialled("02-2345-6789 轉 12 手機0912345678")
+    ['02-2345-6789 轉 12 手機', '0912345678']
+    """
+    starts = [run.start() for run in DIALLED.finditer(text)][1:]
+    return [text[a:b] for a, b in itertools.pairwise([0, *starts, len(text)])]
 
 
 def _read_one(text: str, region: str) -> Phone:

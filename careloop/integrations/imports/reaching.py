@@ -19,6 +19,7 @@ from careloop.integrations.imports.rows import Row, Warned
 from careloop.integrations.imports.staging import warn
 from careloop.kernel import vault
 from careloop.kernel.ids import drawn, rising_uuid7s
+from careloop.kernel.phones import PhoneRefused, PhoneSeveral, read_phones
 from careloop.patients import sealing
 from careloop.patients.contacts import read_contact
 
@@ -36,7 +37,7 @@ NOTICED = {
     "phone.invalid": "row.phone_unreadable",
     "phone.missing": "row.phone_unreadable",
     "phone.refused": "row.phone_unreadable",
-    "phone.several": "row.phone_several",
+    "phone.several": "row.phone_unreadable",
     "phone.digits_lost": "row.phone_digits_lost",
     "phone.doubtful": "row.phone_doubtful",
     "email.odd": "row.email_unreadable",
@@ -70,6 +71,8 @@ class _Read(NamedTuple):
     warning: str
     #: the fields from the hash to the warning as COPY takes them
     packed: bytes
+    #: the numbers behind the first one, where one cell holds several
+    others: tuple["_Read", ...] = ()
 
 
 #: a contact point that is kept: the row's place, system, use, how it reads, and which of the row's it is
@@ -179,13 +182,19 @@ class Reacher:
             if read is None:
                 warned.setdefault(place, []).append(warn(rows[place], system, "row.phone_unreadable"))
                 continue
-            if read.warning:
+            if read.others:
+                warned.setdefault(place, []).append(warn(rows[place], use or system, "row.phone_several"))
+            elif read.warning:
                 noticed = NOTICED.get(read.warning, read.warning)
                 warned.setdefault(place, []).append(warn(rows[place], use or system, noticed))
-            if read.hashed in hashes:  # a hash is of one system only: each has a key of its own
-                continue
-            hashes.append(read.hashed)
-            kept.append((place, system, use, read, rank))
+            if read.hashed not in hashes:  # a hash is of one system only: each has a key of its own
+                hashes.append(read.hashed)
+                kept.append((place, system, use, read, rank))
+            for other in read.others:
+                rank += 1
+                if other.hashed not in hashes:
+                    hashes.append(other.hashed)
+                    kept.append((place, system, "mobile" if other.is_mobile else "", other, rank))
         own = rising_uuid7s(len(kept))
         sealed = [
             nonce + encrypts[place](nonce, read.value.encode(), _PLACE + row_id.encode())
@@ -220,12 +229,25 @@ class Reacher:
             except ValueError:
                 reads[text] = None
                 continue
+            if warning == PhoneSeveral.code and (apart := _apart(str(text))):
+                each = self._readings(system, apart)
+                first, *others = [read for one in apart if (read := each[one])]
+                reads[text] = first._replace(others=tuple(others))
+                continue
             hashed = index(indexed)
             last3 = last3_of[digits[-3:]] if digits else None
             told = LENGTHS[len(hashed)] + hashed + (LENGTHS[len(last3)] + last3 if last3 else NULL) + _MOBILE[is_mobile]
             told += text_fields([warning])[0] if warning else NULL
             reads[text] = _Read(value, hashed, last3, is_mobile, warning, told)
         return reads
+
+
+def _apart(text: str) -> list[str]:
+    """Return the numbers of a cell that holds several, the first first; none where one of them cannot be read."""
+    try:
+        return [f"{one.e164}#{one.extension}" if one.extension else one.e164 for one in read_phones(text)]
+    except PhoneRefused:
+        return []
 
 
 _MOBILE = {True: packed_field(b"\1"), False: packed_field(b"\0")}

@@ -71,6 +71,12 @@ def test_two_numbers_in_one_field_are_two_numbers():
     assert caught.value.details == {"count": 2}
 
 
+def test_two_numbers_without_a_separator_are_two_numbers():
+    found = read_phones("家02-2345-6789 轉12 手機0912345678")
+
+    assert [(one.e164, one.extension) for one in found] == [("+886223456789", "12"), ("+886912345678", "")]
+
+
 def test_one_good_number_does_not_excuse_a_broken_one():
     with pytest.raises(PhoneInvalid):
         read_phones("0912345678/09876543")

@@ -21,6 +21,7 @@ from careloop.integrations.imports.models import ImportBatch, ImportChange, Impo
 from careloop.integrations.tabular.loader import FIRST_PATIENT_ROWS, PATIENT_ROWS
 from careloop.kernel import sql
 from careloop.loyalty.thanks import referrals
+from careloop.patients import sealing, selectors
 from careloop.patients.models import Patient
 from careloop.records.selectors import counts
 from careloop.tenancy.context import in_organization
@@ -61,6 +62,36 @@ def test_a_name_that_is_longer_than_its_column_is_cut_and_said(committed_organiz
     with in_organization(committed_organization.id):
         finding = ImportBatch.objects.get(id=answer["batch"]).findings.get()
         assert (finding.line, finding.field, finding.code, finding.values) == (3, "name", "row.cut", {"limit": 160})
+
+
+def test_several_telephone_numbers_in_one_cell_are_several_contacts_the_first_first(
+    committed_organization: Any, tmp_path: Path
+) -> None:
+    cells = {
+        "0001": "0933-111-223、02-2700-1234#12", "0002": "家02-2345-6789 手機0912345678", "0003": "0912345678/09876543",
+        "0004": "0933111223",
+    }  # fmt: skip
+    rows = "".join(f"{number},王{number},{cell}\n" for number, cell in cells.items())
+
+    answer = bring_in(committed_organization, write(tmp_path, "病歷號,姓名,手機\n" + rows))
+
+    assert (answer["created"], answer["refused"], answer["warnings"]) == ({"Patient": 4}, 0, 3)
+    with in_organization(committed_organization.id):
+        codes = ImportFinding.objects.filter(batch_id=answer["batch"]).order_by("line").values_list("line", "code")
+        assert list(codes) == [(2, "row.phone_several"), (3, "row.phone_several"), (4, "row.phone_unreadable")]
+        kept = {
+            one.chart_number: [
+                (read.value, read.is_mobile) for read in sealing.contact_values([one.id], "phone")[one.id]
+            ]
+            for one in Patient.objects.all()
+        }  # fmt: skip
+        found = {one.chart_number for one in selectors.search("0912345678", today=timezone.localdate())}
+    assert kept["0001"] == [("+886933111223", True), ("+886227001234", False)]
+    assert kept["0002"] == [("+886223456789", False), ("+886912345678", True)]
+    assert kept["0003"] == [("0912345678/09876543", False)]
+    assert found == {"0002"}
+    again = bring_in(committed_organization, write(tmp_path, "病歷號,姓名,手機\n" + rows))
+    assert (again["created"], again["unchanged"]) == ({}, {"Patient": 4})
 
 
 def test_what_is_to_be_looked_at_is_named_with_its_line_as_refused_rows_are(
