@@ -255,8 +255,16 @@ def _touch(patient_id: UUID, *, now: datetime) -> None:
 
 
 @transaction.atomic
-def set_identifier(*, patient_id: UUID, kind: str, text: str, system: str = "", now: datetime, by: UUID | None) -> str:
+def set_identifier(
+    *, patient_id: UUID, kind: str, text: str, system: str = "", version: int | None = None, now: datetime, by: UUID | None
+) -> str:  # fmt: skip
     """Set the patient's identifier of one kind and system, replacing an earlier one; empty text removes it.
+
+    Args:
+        version: the version of the record that was seen; None when there is nothing to overwrite.
+
+    Raises:
+        UnknownPatient, ChangedMeanwhile.
 
     Returns:
         The warning (a wrong check digit is kept, not refused), or empty.
@@ -272,6 +280,9 @@ def set_identifier(*, patient_id: UUID, kind: str, text: str, system: str = "", 
     index = sealing.identifier_index(current_organization_id(), read.value)
     if old.filter(kind=read.kind, value_index=index).exists():
         return read.warning
+    # _touch has counted up already
+    if version is not None and not Patient.objects.filter(id=patient_id, version=version + 1).exists():
+        raise errors.ChangedMeanwhile
     old.delete()
     key = sealing.create_keys([patient_id])[patient_id]
     _insert_identifier(patient_id, key, read.kind, read.value, read.warning, system=system)

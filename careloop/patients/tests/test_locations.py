@@ -57,6 +57,17 @@ def test_pages_of_others_are_not_there(limited, two):
         assert limited.post(f"/patients/{made[name]}/contacts/new/").status_code == 404
 
 
+def test_a_relative_at_another_location_is_not_told_by_a_chart_number(limited, two):
+    _here, _there, made = two
+    Patient.objects.filter(pk=made["王分院"]).update(chart_number="B-777")
+    form = {"relationship": "MTH", "linked": "B-777", "key": str(uuid7())}
+
+    answer = limited.post(f"/patients/{made['王本院']}/family/new/", form)
+
+    assert answer.status_code == 422
+    assert "王分院" not in limited.get(f"/patients/{made['王本院']}/family/").content.decode()
+
+
 def test_of_one_who_looks_alike_elsewhere_only_that_there_is_one_is_told(limited, two, client_for):
     _here, _there, made = two
     given = {"birth_date": "79/3/5", "sex": "female", "notice": "later"}

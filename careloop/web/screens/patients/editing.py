@@ -10,7 +10,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -208,14 +208,16 @@ def edit(request: HttpRequest, patient_id: UUID) -> HttpResponse:
         now, by = timezone.now(), _by(request)
         try:
             with transaction.atomic():
-                services.update(
-                    patient_id=patient_id, changes=form.details(), version=form.cleaned_data["version"], now=now, by=by
+                version = form.cleaned_data["version"]
+                changed = services.update(
+                    patient_id=patient_id, changes=form.details(), version=version, now=now, by=by
                 )
                 warning = ""
                 if form.cleaned_data["national_id"]:
                     warning = services.set_identifier(
-                        patient_id=patient_id, kind="national_id", text=form.cleaned_data["national_id"], now=now, by=by
-                    )
+                        patient_id=patient_id, kind="national_id", text=form.cleaned_data["national_id"],
+                        version=version + bool(changed), now=now, by=by,
+                    )  # fmt: skip
             said = words.word(words.WARNINGS, warning)
             return redirect_to(
                 request,
@@ -226,7 +228,7 @@ def edit(request: HttpRequest, patient_id: UUID) -> HttpResponse:
         except errors.ChangedMeanwhile as refusal:
             form.add_error(None, str(refusal))
             theirs = [
-                {"label": words.word(words.FIELDS, name).capitalize(), "value": _plain(current[name])}
+                {"label": words.word(words.FIELDS, name).capitalize(), "value": _plain(form.fields[name], current[name])}
                 for name, value in form.details().items() if current[name] != value and (current[name] or value)
             ]  # fmt: skip
             # saving again is then a decision, made with both states in view
@@ -242,7 +244,14 @@ def edit(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     )  # fmt: skip
 
 
-def _plain(value: Any) -> str:
+def _plain(field: forms.Field, value: Any) -> str:
+    """Return a value of the record in words, as its field would show it."""
+    if isinstance(value, bool):
+        return pgettext("saved value", "yes") if value else pgettext("saved value", "no")
+    if isinstance(field, forms.ChoiceField):
+        chosen = "" if value is None or value == Patient.Sex.UNKNOWN else str(value)
+        choices: Any = field.choices
+        return next((str(label) for code, label in choices if str(code) == chosen), chosen)
     if value is None:
         return ""
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
@@ -402,8 +411,12 @@ def add_relative(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         given = dict(form.cleaned_data)
         key, linked = given.pop("key"), given.pop("linked")
+        here, limit = at_home("home_location_id")
         relative = (
-            sql.value("select id from patients_patient where chart_number = %s and chart_number <> ''", [linked])
+            sql.value(
+                f"select id from patients_patient where chart_number = %(linked)s and chart_number <> ''{here}",
+                {"linked": linked, **limit},
+            )
             if linked
             else None
         )

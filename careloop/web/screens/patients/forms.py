@@ -1,6 +1,7 @@
 """Forms of the patients' screens."""
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.conf import settings
@@ -128,7 +129,7 @@ class PatientForm(forms.Form):
         """Return the fields as the service takes them."""
         given = {name: self.cleaned_data[name] for name in self.FIELDS}
         given["sex"] = given["sex"] or Patient.Sex.UNKNOWN
-        given["home_location_id"] = given["home_location_id"] or None
+        given["home_location_id"] = UUID(given["home_location_id"]) if given["home_location_id"] else None
         return given
 
 

@@ -7,9 +7,12 @@ import pytest
 from careloop.consent import services as consent
 from careloop.kernel import sql
 from careloop.kernel.ids import uuid7
+from careloop.patients import selectors
+from careloop.patients.models import Patient
 from careloop.patients.tests import make
 from careloop.records import services as records
 from careloop.tenancy import context
+from careloop.tenancy.models import Location
 
 TABS = ["", "visits/", "medication/", "results/", "spend/", "family/", "consent/", "timeline/"]
 FORMS = [
@@ -147,6 +150,44 @@ def test_two_people_editing_see_each_others_work(patient, client_for):
     version = answer.context["form"].data["version"]
     assert nurse.post(f"/patients/{patient}/edit/", second | {"city": "新北市", "version": version}).status_code == 303
     assert sql.value("select city from patients_patient") == "新北市"
+
+
+def test_saving_what_was_not_touched_changes_nothing(patient, client_for):
+    Patient.objects.update(home_location=Location.objects.get())
+    desk = client_for("front_desk")
+
+    assert desk.post(f"/patients/{patient}/edit/", edit_form(desk, patient)).status_code == 303
+
+    assert sql.value("select version from patients_patient") == 1
+    assert sql.value("select count(*) from events_event where kind = 'patient.updated'") == 0
+
+
+def test_what_somebody_else_saved_is_shown_in_words(patient, client_for):
+    desk, nurse = client_for("front_desk"), client_for("nurse", "zh-hant")
+    first, second = edit_form(desk, patient), edit_form(nurse, patient)
+    somewhere = Location.objects.get()
+    changes = {"sex": "female", "home_location_id": str(somewhere.pk), "language": "en", "deceased": "on"}
+    assert desk.post(f"/patients/{patient}/edit/", first | changes).status_code == 303
+
+    answer = nurse.post(f"/patients/{patient}/edit/", second | {"city": "新北市"})
+
+    assert answer.status_code == 422
+    assert {one["value"] for one in answer.context["theirs"]} >= {"女", somewhere.name, "英文", "是"}
+
+
+def test_a_national_id_that_somebody_else_entered_meanwhile_is_not_overwritten(patient, client_for):
+    desk, nurse = client_for("front_desk"), client_for("nurse")
+    first, second = edit_form(desk, patient), edit_form(nurse, patient)
+    assert desk.post(f"/patients/{patient}/edit/", first | {"national_id": "B123456780"}).status_code == 303
+
+    answer = nurse.post(f"/patients/{patient}/edit/", second | {"national_id": "C123456781"})
+
+    assert answer.status_code == 422
+    assert "Somebody else changed" in answer.content.decode()
+    [kept] = [one.masked for one in selectors.secrets_of(patient) if one.kind == "national_id"]
+    assert kept.startswith("B")
+    again = second | {"national_id": "C123456781", "city": "新北市", "version": answer.context["form"].data["version"]}
+    assert nurse.post(f"/patients/{patient}/edit/", again).status_code == 303
 
 
 def test_contact_tag_family_and_background_are_kept(patient, client_for, now):
