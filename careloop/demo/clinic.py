@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from careloop.accounts.models import Membership, MembershipLocation, User
+from careloop.accounts.models import Membership, User
 from careloop.audit.services import Actor, acting_as, record
 from careloop.consent import services as consent
 from careloop.demo import (
@@ -111,19 +111,12 @@ def _found(now: datetime) -> UUID:
     )  # fmt: skip
     with in_organization(made.id):
         Location.objects.filter(name=cast.BRANCHES[0]).update(phone="02-2345-6789", address="臺北市信義區松仁路 88 號")
-        second = Location.objects.create(
-            name=cast.BRANCHES[1], phone="02-2960-1234", address="新北市板橋區文化路一段 120 號"
-        )
+        Location.objects.create(name=cast.BRANCHES[1], phone="02-2960-1234", address="新北市板橋區文化路一段 120 號")
         for one in cast.STAFF:
             user = User.objects.filter(email=one.email).first() or User.objects.create_user(
                 one.email, cast.PASSWORD, name=one.name
             )
-            member = Membership.objects.create(user=user, role=one.role, title=one.title)
-            if one.role == "nurse":
-                MembershipLocation.objects.bulk_create(
-                    MembershipLocation(membership=member, location=place)
-                    for place in (second, Location.objects.exclude(pk=second.pk).get())
-                )
+            Membership.objects.create(user=user, role=one.role, title=one.title)
             record("staff.created", target=("user", user.pk), details={"role": one.role}, now=now)
         owner = User.objects.get(email=cast.STAFF[0].email)
         for purpose, texts in (("", notices.PRIVACY), ("MARKETING", notices.MARKETING)):
