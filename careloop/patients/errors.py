@@ -27,7 +27,7 @@ class PossibleDuplicate(DomainError):
 
     code = "patients.possible_duplicate"
     message = _(
-        "%(count)d patients here look like the same person. Look at them first, or say that this is someone else."
+        "Patients here who look like the same person: %(count)d. Look at them first, or say that this is someone else."
     )
 
 

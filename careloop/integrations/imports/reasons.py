@@ -63,7 +63,7 @@ SENTENCES: dict[str, Any] = {
         "The encoding was guessed to be %(encoding)s. Look at the names in the preview before you go on."
     ),
     # layout
-    "tabular.title_lines": _("The header is in line %(line)s; the %(count)s lines above it are left out."),
+    "tabular.title_lines": _("The header is in line %(line)s; lines above it that are left out: %(count)s."),
     "tabular.total_line": _("Line %(line)s is a total, not a record; it is left out."),
     "tabular.total_lines": _("The last lines hold a total, not a record; they are left out."),
     "tabular.hidden_sheets": _("Hidden sheets were left out: %(sheets)s."),
