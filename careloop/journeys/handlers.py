@@ -171,9 +171,10 @@ def _note_not_sent(events: list[Published], *, now: datetime) -> None:
     pairs = _of_journeys(events)
     if pairs:
         sql.execute(
-            """update journeys_enrollment e set new_answer = %s, due_at = least(e.due_at, %s)
+            """update journeys_enrollment e
+                  set new_answer = %s, due_at = case when e.step_kind = 'wait_reply' then least(e.due_at, %s) else e.due_at end
                  from unnest(%s::uuid[], %s::uuid[]) as g(id, message_id)
-                where e.id = g.id and e.state = 'ACTIVE' and e.step_kind = 'wait_reply' and e.new_answer = ''
+                where e.id = g.id and e.state = 'ACTIVE' and e.new_answer = ''
                   and g.message_id = (select s.message_id from journeys_enrollment_step s
                                        where s.enrollment_id = e.id and s.message_id is not null order by s.number desc limit 1)""",
             [
@@ -186,24 +187,36 @@ def _note_not_sent(events: list[Published], *, now: datetime) -> None:
 
 
 def _note_answers(events: list[Published], *, now: datetime) -> None:
-    """Keep the last answer; who waits for one is due now. STOP ends the path, if the journey says so."""
+    """Keep what was answered last; who waits for it is due now. STOP ends the path, if the journey says so.
+
+    An answer that comes before its wait, during a pause after the message, is kept until the wait begins. Free words after
+    an answer that is understood (BOOK, and then "thank you") do not take it back.
+    """
     pairs = _of_journeys(events)
     if not pairs:
         return
     pairs.sort(key=lambda pair: pair[1].occurred_at)
-    last = dict(pairs)
     first = {one: event.occurred_at for one, event in reversed(pairs)}
-    codes = [str(event.payload.get("answer") or "") or OTHER_ANSWER for event in last.values()]
+    codes: dict[UUID, str] = {}
+    for one, event in pairs:
+        codes[one] = str(event.payload.get("answer") or "") or codes.get(one, OTHER_ANSWER)
+    asked = {one: event.payload.get("in_reply_to") for one, event in pairs}
     sql.execute(
         """update journeys_enrollment e
-              set answer = g.code, answered_at = coalesce(e.answered_at, g.first),
-                  new_answer = case when e.state = 'ACTIVE' and e.step_kind = 'wait_reply' then g.code else e.new_answer end,
-                  due_at = case when e.state = 'ACTIVE' and e.step_kind = 'wait_reply' then least(e.due_at, %s) else e.due_at end
-             from unnest(%s::uuid[], %s::text[], %s::timestamptz[]) as g(id, code, first)
+              set answer = case when g.code = %(other)s and m.answer <> '' then m.answer else g.code end,
+                  answered_at = coalesce(e.answered_at, g.first),
+                  new_answer = case when e.state <> 'ACTIVE' or g.code = %(other)s and e.new_answer not in ('', %(not_sent)s)
+                                    then e.new_answer else g.code end,
+                  due_at = case when e.state = 'ACTIVE' and e.step_kind = 'wait_reply' then least(e.due_at, %(now)s) else e.due_at end
+             from unnest(%(ids)s::uuid[], %(codes)s::text[], %(firsts)s::timestamptz[], %(asked)s::uuid[]) as g(id, code, first, asked)
+             left join messaging_message m on m.id = g.asked
             where e.id = g.id""",
-        [now, list(last), codes, [first[one] for one in last]],
-    )
-    stopped = [one for one, event in last.items() if event.payload.get("answer") == "STOP"]
+        {
+            "other": OTHER_ANSWER, "not_sent": NOT_SENT, "now": now, "ids": list(codes), "codes": list(codes.values()),
+            "firsts": [first[one] for one in codes], "asked": [asked[one] for one in codes],
+        },
+    )  # fmt: skip
+    stopped = list(dict.fromkeys(one for one, event in pairs if event.payload.get("answer") == "STOP"))
     if stopped:
         leaving.leave(_that_exit_on(stopped, "opt_out"), reason="opt_out", now=now)
 

@@ -106,6 +106,9 @@ class _Batch:
         return entry_of(self.version.definition.step(target), now=self.now, zone=self.zone)
 
 
+NEW_QUESTION = ("message", "wait_reply")
+"""Steps after which an answer heard before is no answer any more: it belonged to an earlier message, or has been acted on."""
+
 MOVE = """
 with outcome as materialized ({outcome}),
 target as materialized (
@@ -114,8 +117,9 @@ target as materialized (
 ),
 moved as (
     update journeys_enrollment e
-       set state = case when t.step = '' then 'DONE' else 'ACTIVE' end, step = t.step, step_kind = t.kind, due_at = t.due_at,
-           reply_wait_minutes = t.wait, moves = e.moves + 1, new_answer = '',
+       set state = case when t.step = '' then 'DONE' else 'ACTIVE' end, step = t.step, step_kind = t.kind,
+           due_at = case when t.kind = 'wait_reply' and {heard} <> '' then %(now)s::timestamptz else t.due_at end,
+           reply_wait_minutes = t.wait, moves = e.moves + 1, new_answer = case when t.step = '' then '' else {heard} end,
            exited_at = case when t.step = '' then %(now)s::timestamptz end,
            exit_reason = case when t.step = '' then t.ends else '' end
       from outcome o join target t on t.key = o.target
@@ -149,7 +153,7 @@ def _move(
     entries = {name: batch.entry(target) for name, target in targets.items()}
     return int(
         sql.value(
-            MOVE.format(outcome=outcome),
+            MOVE.format(outcome=outcome, heard="''" if batch.step.kind in NEW_QUESTION else "e.new_answer"),
             {
                 "ids": batch.ids, "keys": list(entries), "steps": [one.step for one in entries.values()],
                 "kinds": [one.kind for one in entries.values()], "dues": [one.due_at for one in entries.values()],

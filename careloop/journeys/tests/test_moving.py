@@ -425,3 +425,99 @@ def test_in_the_demo_a_message_that_waits_for_the_morning_goes_first(clinic):
     sql.execute("update messaging_message set state = 'accepted', accepted_at = %s", [night])
     services.skip_ahead(now=night, by=None, journey_id=journey.pk)
     assert only(journey).due_at == night
+
+
+def answered(who, journey, *answers, at=NOW, **more):
+    """What the patient said, in one batch, a minute apart."""
+    own = str(only(journey).pk)
+    handlers.take(
+        [
+            event("message.received", who, at + timedelta(minutes=n), origin="journey", origin_id=own, answer=one, **more)
+            for n, one in enumerate(answers)
+        ],
+        now=at,
+    )
+
+
+def test_an_answer_that_comes_before_its_wait_is_not_silence(clinic):
+    journey = started(MESSAGE, {"kind": "wait", "days": 1}, {**WAIT_3_DAYS, "answers": {"DONE": "end"}}, CALL)
+    who = person()
+    enroll(journey, who)
+    run_all_due(journey)
+
+    answered(who, journey, "DONE")
+    assert run_all_due(journey) == 0, "the pause is a pause"
+    run_all_due(journey, NOW + DAY)
+
+    assert history(only(journey))[1:] == [("s2", "waited", ""), ("s3", "answered", "DONE")]
+    assert only(journey).state == "DONE"
+    assert followups.of_patient(who) == []
+
+
+def test_an_answer_to_the_message_before_is_none_to_the_next(clinic):
+    journey = started(MESSAGE, {"kind": "wait", "days": 1}, MESSAGE, WAIT_3_DAYS, CALL)
+    who = person()
+    enroll(journey, who)
+    run_all_due(journey)
+
+    answered(who, journey, "DONE")
+    run_all_due(journey, NOW + DAY)
+
+    assert (only(journey).step, only(journey).new_answer) == ("s4", "")
+
+
+def test_thanks_after_an_answer_do_not_take_it_back(clinic):
+    journey = started(MESSAGE, {**WAIT_3_DAYS, "answers": {"DONE": "end"}, "other": "s3"}, CALL)
+    who = person()
+    enroll(journey, who)
+    run_all_due(journey)
+
+    answered(who, journey, "DONE", "")
+    run_all_due(journey)
+
+    assert history(only(journey))[-1] == ("s2", "answered", "DONE")
+    assert only(journey).answer == "DONE"
+
+
+def test_thanks_in_the_next_batch_do_not_take_an_answer_back_either(clinic):
+    journey = started(MESSAGE, {**WAIT_3_DAYS, "answers": {"DONE": "end"}, "other": "s3"}, CALL)
+    who = person()
+    enroll(journey, who)
+    run_all_due(journey)
+    [asked] = messages()
+    sql.execute("update messaging_message set answer = 'DONE' where id = %s", [asked["id"]])
+
+    answered(who, journey, "DONE", in_reply_to=str(asked["id"]))
+    answered(who, journey, "", in_reply_to=str(asked["id"]))
+    run_all_due(journey)
+
+    assert history(only(journey))[-1] == ("s2", "answered", "DONE")
+    assert only(journey).answer == "DONE"
+
+
+def test_stop_ends_the_path_whatever_is_said_after_it(clinic):
+    journey = started(MESSAGE, WAIT_3_DAYS, CALL)
+    who = person()
+    enroll(journey, who)
+    run_all_due(journey)
+
+    answered(who, journey, "STOP", "")
+
+    assert only(journey).exit_reason == "opt_out"
+
+
+def test_a_message_stopped_before_the_wait_for_its_answer_leads_where_the_step_says(clinic):
+    pause = {"kind": "wait", "days": 1}
+    journey = started({**MESSAGE, "if_not_sent": "s4"}, pause, {**WAIT_3_DAYS, "silence": "end"}, CALL)
+    who = person()
+    enroll(journey, who)
+    run_all_due(journey)
+    [planned] = messages()
+
+    blocked = event(
+        "message.blocked", who, NOW, origin="journey", origin_id=str(only(journey).pk), message_id=str(planned["id"])
+    )
+    handlers.take([blocked], now=NOW)
+    run_all_due(journey, NOW + DAY)
+
+    assert history(only(journey))[1:] == [("s2", "waited", ""), ("s3", "not_sent", ""), ("s4", "tasked", "")]
