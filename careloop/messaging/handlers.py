@@ -10,7 +10,6 @@ from django.utils.translation import override
 from careloop.events.registry import Published, reader
 from careloop.followups import services as followups
 from careloop.kernel import sql
-from careloop.messaging.words import answer_label
 from careloop.tenancy.context import in_organization
 from careloop.tenancy.loops import loop
 
@@ -38,33 +37,22 @@ def understand_waiting(organization_id: UUID, *, now: datetime) -> int:
         return inbound.process_waiting(now=now)
 
 
-ASKS_FOR_A_PERSON = {"CALL_ME": 2, "UNWELL": 1, "EMERGENCY": 1, "BOOK": 2}
-"""Answers that staff must act on, and how urgent they are. A journey that asked acts itself, except in an emergency."""
-
-
 @reader("messaging.answers", kinds=("message.received",))
 def open_follow_ups(batch: list[Published]) -> None:
-    """Give staff a task when a patient asks for a person, or writes words that no rule understands."""
+    """Give staff a task when a patient writes words that no rule understands.
+
+    An answer that asks for a person is the follow-ups' own business: they know what to say on the phone.
+    """
     language = sql.value("select language from tenancy_organization")
     with override(language):
         for one in batch:
-            answer, from_journey = one.payload["answer"], one.payload["origin"] == "journey"
-            if one.historical or one.patient_id is None:
+            if one.historical or one.patient_id is None or one.payload["answer"]:
                 continue
-            if answer == "EMERGENCY" or (answer in ASKS_FOR_A_PERSON and not from_journey):
-                kind = "VISIT" if answer == "BOOK" else "CALL"
-                title = _("Patient answered: %(answer)s") % {"answer": answer_label(answer)}
-                _open(one, kind, title, priority=ASKS_FOR_A_PERSON[answer])
-            elif not answer and one.payload["form"] in ("TEXT", "MEDIA") and not _is_being_read(one.patient_id):
-                _open(one, "REPLY", _("Read and answer what the patient wrote"), priority=2)
-
-
-def _open(one: Published, kind: str, title: str, *, priority: int) -> None:
-    assert one.patient_id is not None
-    followups.create(
-        patient_id=one.patient_id, kind=kind, title=title, due_at=one.recorded_at, priority=priority, origin="message",
-        origin_id=one.payload["message_id"], now=one.recorded_at, by=None,
-    )  # fmt: skip
+            if one.payload["form"] in ("TEXT", "MEDIA") and not _is_being_read(one.patient_id):
+                followups.create(
+                    patient_id=one.patient_id, kind="REPLY", title=_("Read and answer what the patient wrote"), priority=2,
+                    due_at=one.recorded_at, origin="message", origin_id=one.payload["message_id"], now=one.recorded_at, by=None,
+                )  # fmt: skip
 
 
 def _is_being_read(patient_id: UUID) -> bool:

@@ -45,31 +45,39 @@ def _words() -> dict[str, dict[str, tuple[str, ...]]]:
     data = tomllib.loads((Path(__file__).parent / "data" / "words.toml").read_text(encoding="utf-8"))
     return {
         code: {
-            how: tuple(folded(word) for word in entry.get(how, ())) for how in ("whole", "anywhere")
+            how: tuple(folded(word) for word in entry.get(how, ())) for how in ("whole", "anywhere", "not_after")
         }
         for code, entry in data.items()
     }  # fmt: skip
 
 
 def folded(text: str) -> str:
-    """Return a text in the form in which words are compared: half width, lower case, no punctuation at its ends.
+    """Return a text in the form in which words are compared: half width, lower case, nothing but words at its ends.
 
-    >>> folded("　ＳＴＯＰ！ "), folded("「退訂」。")
-    ('stop', '退訂')
+    What phones make of an apostrophe is an apostrophe, and a smile or folded hands behind a word are manners.
+
+    >>> folded("　ＳＴＯＰ！ "), folded("「退訂」。"), folded("退訂🙏🏻"), folded("I can’t breathe…")
+    ('stop', '退訂', '退訂', "ican'tbreathe")
     """
-    return normalise(text).casefold().strip(" \t\r\n.,!?。，！？、~～…「」『』\"'“”()（）[]【】:：;；").replace(" ", "")
+    said = normalise(text).casefold().translate(APOSTROPHES)
+    first = next((place for place, char in enumerate(said) if char.isalnum()), len(said))
+    last = next((place for place in range(len(said), first, -1) if said[place - 1].isalnum()), first)
+    return said[first:last].replace(" ", "")
+
+
+APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "´": "'", "`": "'"})
 
 
 def meaning(text: str) -> str:
     """Return the answer code a text means, or "" when a person must read it.
 
     Opting out needs the whole message to be the word: "請不要取消我的預約" is none. Emergencies and "please call me" are
-    found anywhere; an emergency wins.
+    found anywhere; an emergency wins. "Do not call me" is not "please call me": a person reads it.
 
     >>> meaning("退訂"), meaning("STOP "), meaning("請幫我取消訂閱信件的那個活動，我要改期")
     ('STOP', 'STOP', '')
-    >>> meaning("可以請你們打給我嗎")
-    'CALL_ME'
+    >>> meaning("可以請你們打給我嗎"), meaning("請不要再打給我"), meaning("Please don’t call me")
+    ('CALL_ME', '', '')
     """
     said = folded(text)
     if not said:
@@ -79,6 +87,16 @@ def meaning(text: str) -> str:
         entry = words.get(code, {})
         if said in entry.get("whole", ()):
             return code
-        if any(word in said for word in entry.get("anywhere", ())):
+        if any(_says(said, word, entry["not_after"]) for word in entry.get("anywhere", ())):
             return code
     return ""
+
+
+def _says(said: str, word: str, not_after: tuple[str, ...]) -> bool:
+    """Whether a word is in a text, and not only behind one that turns it around."""
+    before, *others = said.split(word)
+    for following in others:
+        if not before.endswith(not_after):
+            return True
+        before = following
+    return False

@@ -1,6 +1,5 @@
 """What comes back: who said it, what it means, what happens at once."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,9 +7,10 @@ import pytest
 from careloop.consent import services as consent
 from careloop.consent.models import Consent
 from careloop.events.registry import Published
+from careloop.followups.handlers import open_for
 from careloop.followups.models import FollowUp
 from careloop.kernel import sql
-from careloop.messaging import handlers, inbound, links, privacy, sealing, services, texts
+from careloop.messaging import handlers, inbound, links, privacy, sealing, services, texts, words
 from careloop.messaging.models import Conversation, InboundMessage, Message
 from careloop.messaging.ports import Inbound, InboundKind
 from careloop.patients.models import ContactPoint
@@ -103,7 +103,7 @@ def test_plain_words_on_a_shared_phone_go_to_the_last_one_written_to_and_say_so(
     assert InboundMessage.objects.get().unsure is True
 
 
-@pytest.mark.parametrize("word", ["退訂", "ＳＴＯＰ", "unsubscribe", " 取消訂閱。", "停止"])
+@pytest.mark.parametrize("word", ["退訂", "ＳＴＯＰ", "unsubscribe", " 取消訂閱。", "停止", "退订🙏🏻", "不要再传了"])
 def test_a_word_of_opting_out_works_at_once_for_one_person_and_is_confirmed(clinic, now, word):
     one, other = patient(line=line_id(904), now=now), patient(line=line_id(904), now=now)
     for person in (one, other):
@@ -125,6 +125,18 @@ def test_a_word_of_opting_out_works_at_once_for_one_person_and_is_confirmed(clin
     assert Message.objects.get(pk=waiting.pk).reason == "opted_out"
     confirmation = Message.objects.get(origin="reply")
     assert (confirmation.patient_id, confirmation.state, confirmation.at_once) == (one, "planned", True)
+
+
+@pytest.mark.parametrize(
+    ("said", "means"),
+    [
+        ("I can’t breathe", "EMERGENCY"), ("請不要再打給我了", ""), ("别打电话给我", ""), ("don’t call me", ""),
+        ("不要寄簡訊，打給我", "CALL_ME"), ("不要再打給我，叫王醫師打給我", "CALL_ME"), ("回电", "CALL_ME"), ("好👍", "YES"), ("晚点", "LATER"), ("做过了", "DONE"),
+        ("👍", ""), ("…", ""),
+    ],
+)  # fmt: skip
+def test_words_mean_the_same_however_a_phone_writes_them(said, means):
+    assert words.meaning(said) == means
 
 
 def test_a_sentence_with_the_word_in_it_is_no_opt_out(clinic, now):
@@ -189,14 +201,28 @@ def published(now):
     return Published(**row)
 
 
-def test_please_call_me_becomes_a_task_once(clinic, now):
+def test_please_call_me_becomes_a_task_once_with_what_to_say(clinic, now):
     patient(line=line_id(909), now=now)
     hear(clinic, now, text="可以請你們打給我嗎", address=line_id(909))
 
-    handlers.open_follow_ups([published(now)])
+    handlers.open_follow_ups([published(now)])  # whichever reader comes first
+    open_for([published(now)], now=now)
     handlers.open_follow_ups([published(now)])
 
-    assert FollowUp.objects.get().kind == "CALL"
+    task = FollowUp.objects.get()
+    assert (task.kind, task.script != "") == ("CALL", True)
+
+
+def test_an_emergency_comes_with_what_to_do_whichever_reader_is_first(clinic, now):
+    patient(line=line_id(908), now=now)
+    hear(clinic, now, text="我胸痛", address=line_id(908))
+
+    handlers.open_follow_ups([published(now)])
+    open_for([published(now)], now=now)
+
+    task = FollowUp.objects.get()
+    assert task.priority == 1
+    assert "119" in task.script
 
 
 def test_words_that_no_rule_understands_are_read_by_a_person(clinic, now):
@@ -207,18 +233,6 @@ def test_words_that_no_rule_understands_are_read_by_a_person(clinic, now):
 
     assert FollowUp.objects.get().kind == "REPLY"
     assert Conversation.objects.get().unread == 1
-
-
-def test_an_answer_to_a_journey_is_the_journeys_unless_it_is_an_emergency(clinic, now):
-    patient(line=line_id(911), now=now)
-    hear(clinic, now, text="請回電", address=line_id(911))
-    event = published(now)
-
-    handlers.open_follow_ups([replace(event, payload={**event.payload, "origin": "journey"})])
-    assert not FollowUp.objects.exists()
-
-    handlers.open_follow_ups([replace(event, payload={**event.payload, "origin": "journey", "answer": "EMERGENCY"})])
-    assert FollowUp.objects.get().priority == 1
 
 
 def test_a_patient_can_have_the_conversation_and_have_it_erased(clinic, now):
