@@ -162,7 +162,7 @@ def reach(*, since: datetime, until: datetime, message_class: str = "") -> Reach
     return Reach(**row)
 
 
-def by_week(*, since: datetime, until: datetime, zone: ZoneInfo) -> list[Row]:
+def by_week(*, since: datetime, until: datetime, zone: ZoneInfo, message_class: str = "") -> list[Row]:
     """Return messages sent and answered, week by week, Mondays first; weeks without any are there too."""
     return sql.rows(
         """with weeks as (
@@ -172,15 +172,16 @@ def by_week(*, since: datetime, until: datetime, zone: ZoneInfo) -> list[Row]:
                select date_trunc('week', m.accepted_at at time zone %(zone)s)::date as week, count(*) as sent,
                       count(m.answered_at) as answered
                  from messaging_message m
-                where m.accepted_at >= %(since)s and m.accepted_at < %(until)s and m.origin <> 'reply' group by 1
+                where m.accepted_at >= %(since)s and m.accepted_at < %(until)s and m.origin <> 'reply'
+                  and (%(class)s = '' or m.message_class = %(class)s) group by 1
            )
            select w.week, coalesce(c.sent, 0) as sent, coalesce(c.answered, 0) as answered
              from weeks w left join counted c using (week) order by w.week""",
-        {"since": since, "until": until, "zone": zone.key},
+        {"since": since, "until": until, "zone": zone.key, "class": message_class},
     )
 
 
-def by_template(*, since: datetime, until: datetime) -> list[Row]:
+def by_template(*, since: datetime, until: datetime, message_class: str = "") -> list[Row]:
     """Return what became of each message template in a period, the most used first."""
     return sql.rows(
         """select coalesce(t.name, '') as name, m.message_class, count(*) as planned,
@@ -189,16 +190,19 @@ def by_template(*, since: datetime, until: datetime) -> list[Row]:
              from messaging_message m
              left join messaging_template_version v on v.id = m.template_version_id
              left join messaging_template t on t.id = v.template_id
-            where m.due_at >= %s and m.due_at < %s and m.origin <> 'reply' and m.state <> 'cancelled'
+            where m.due_at >= %(since)s and m.due_at < %(until)s and m.origin <> 'reply' and m.state <> 'cancelled'
+              and (%(class)s = '' or m.message_class = %(class)s)
             group by 1, 2 order by planned desc, name limit 50""",
-        [since, until],
+        {"since": since, "until": until, "class": message_class},
     )
 
 
-def not_sent_reasons(*, since: datetime, until: datetime) -> list[Row]:
+def not_sent_reasons(*, since: datetime, until: datetime, message_class: str = "") -> list[Row]:
     """Return why messages of a period were not sent, the most frequent first."""
     return sql.rows(
         """select reason, count(*) as n from messaging_message
-            where due_at >= %s and due_at < %s and state in ('blocked', 'failed') group by 1 order by 2 desc, 1""",
-        [since, until],
+            where due_at >= %(since)s and due_at < %(until)s and origin <> 'reply' and state in ('blocked', 'failed')
+              and (%(class)s = '' or message_class = %(class)s)
+            group by 1 order by 2 desc, 1""",
+        {"since": since, "until": until, "class": message_class},
     )

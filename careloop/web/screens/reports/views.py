@@ -90,7 +90,9 @@ def home(request: HttpRequest) -> HttpResponse:
     member: Any = request.member  # type: ignore[attr-defined]
     now = timezone.now()
     reach = selectors.reach(since=period.since, until=period.until, message_class=message_class)
-    weeks = selectors.by_week(since=period.since, until=period.until, zone=period.zone)
+    weeks = selectors.by_week(
+        since=period.since, until=period.until, zone=period.zone, message_class=message_class
+    )
     query = urlencode({name: value for name, value in request.GET.items() if value})
     context = {
         "form": form, "period": period, "reach": reach, "has_messages": reach.planned > 0,
@@ -120,11 +122,11 @@ def home(request: HttpRequest) -> HttpResponse:
         "journeys": [_journey(one, results) for one, results in journeys.by_journey(now=now, since=period.since, until=period.until)],
         "templates": [
             {**row, "class_label": CLASSES.get(row["message_class"], row["message_class"])}
-            for row in selectors.by_template(since=period.since, until=period.until)
+            for row in selectors.by_template(since=period.since, until=period.until, message_class=message_class)
         ],
         "reasons": [
             {"label": reason_label(row["reason"]), "count": row["n"]}
-            for row in selectors.not_sent_reasons(since=period.since, until=period.until)
+            for row in selectors.not_sent_reasons(since=period.since, until=period.until, message_class=message_class)
         ],
     }  # fmt: skip
     return respond(request, "reports/home.html", context)
@@ -142,8 +144,8 @@ def _journey(one: dict[str, Any], results: journeys.Results) -> dict[str, Any]:
 @require_GET
 def weeks_csv(request: HttpRequest) -> HttpResponseBase:
     """The numbers of the chart."""
-    _form, period, _class = _asked(request)
-    rows = selectors.by_week(since=period.since, until=period.until, zone=period.zone)
+    _form, period, message_class = _asked(request)
+    rows = selectors.by_week(since=period.since, until=period.until, zone=period.zone, message_class=message_class)
     audit.record("report.downloaded", target=("report", "weeks"))
     header = [_("Week from"), _("Sent"), _("Answered")]
     return csv_download(

@@ -93,3 +93,29 @@ def test_the_report_costs_a_fixed_number_of_statements(journey, client_for, djan
 
     with django_assert_max_num_queries(18):
         client.get("/reports/")
+
+
+def test_a_class_of_message_is_chosen_for_the_whole_report(journey, client_for):
+    client = client_for("owner")
+    sql.execute(
+        """update messaging_message set state = 'blocked', reason = 'cap', accepted_at = null
+            where id = (select id from messaging_message limit 1)"""
+    )
+    sent = sql.value("select count(*) from messaging_message where accepted_at is not null")
+
+    for chosen, expected in (("CARE", sent), ("MARKETING", 0)):
+        page = client.get(f"/reports/?message_class={chosen}")
+        weeks = b"".join(client.get(f"/reports/weeks.csv?message_class={chosen}").streaming_content).decode("utf-8-sig")
+        assert page.context["reach"].sent == expected
+        assert sum(page.context["chart"]["series"][0]["values"]) == expected
+        assert sum(row["sent"] for row in page.context["templates"]) == expected
+        assert sum(row["count"] for row in page.context["reasons"]) == (1 if expected else 0)
+        assert sum(int(line.split(",")[1]) for line in weeks.splitlines()[1:]) == expected
+
+
+def test_what_was_answered_back_to_a_patient_is_in_no_number(journey, client_for):
+    sql.execute("update messaging_message set origin = 'reply', state = 'blocked', reason = 'no_contact'")
+
+    page = client_for("owner").get("/reports/")
+
+    assert (page.context["reach"].planned, list(page.context["reasons"])) == (0, [])
