@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from careloop.events.registry import Published, reader, reading_now
-from careloop.facts.services import clinic_day
+from careloop.facts.services import NO_VISIT, clinic_day
 from careloop.journeys import enrolling, leaving, moving, versions
 from careloop.journeys.definition import GOAL_EVENTS, NOT_SENT, OTHER_ANSWER, TRIGGER_EVENTS
 from careloop.journeys.enrolling import Candidates
@@ -27,8 +27,8 @@ ENTERED, LEFT, SENT, RECEIVED, WITHDRAWN = (
     "segment.entered", "segment.left", "message.sent", "message.received", "consent.withdrawn",
 )  # fmt: skip
 NOT_GONE = ("message.blocked", "message.failed")
-VISIT = "encounter.recorded"
-KINDS = (ENTERED, LEFT, SENT, RECEIVED, WITHDRAWN, *NOT_GONE, *TRIGGER_EVENTS, *GOAL_EVENTS)
+VISIT, UPDATED = "encounter.recorded", "record.updated"
+KINDS = (ENTERED, LEFT, SENT, RECEIVED, WITHDRAWN, UPDATED, *NOT_GONE, *TRIGGER_EVENTS, *GOAL_EVENTS)
 
 
 @reader("journeys", kinds=tuple(dict.fromkeys(KINDS)), batch_size=5000)
@@ -65,6 +65,10 @@ def take(batch: list[Published], *, now: datetime) -> None:
         _note_not_sent(missed, now=now)
     if answers := by_kind.get(RECEIVED):
         _note_answers(answers, now=now)
+    if visits := by_kind.get(VISIT):
+        by_kind[VISIT] = _that_took_place(visits)
+    if updated := by_kind.get(UPDATED):
+        by_kind[VISIT] += _that_took_place_after_all(updated)
     if visits := by_kind.get(VISIT):
         _note_first(visits, "visited_at")
     for kind in GOAL_EVENTS:
@@ -219,6 +223,38 @@ def _note_answers(events: list[Published], *, now: datetime) -> None:
     stopped = list(dict.fromkeys(one for one, event in pairs if event.payload.get("answer") == "STOP"))
     if stopped:
         leaving.leave(_that_exit_on(stopped, "opt_out"), reason="opt_out", now=now)
+
+
+TOOK_PLACE = "not r.entered_in_error and r.status <> all(%(no_visit)s)"
+
+
+def _that_took_place(visits: list[Published]) -> list[Published]:
+    """Return the visits that are visits: an import also brings those that are booked, were cancelled, or nobody came to."""
+    rows = sql.rows(
+        f"select r.id, {TOOK_PLACE} as took_place from records_encounter r where r.id = any(%(ids)s::uuid[])",
+        {
+            "no_visit": list(NO_VISIT),
+            "ids": [event.payload["record_id"] for event in visits if event.payload.get("record_id")],
+        },
+    )
+    known = {str(row["id"]): row["took_place"] for row in rows}
+    return [event for event in visits if known.get(str(event.payload.get("record_id")), True)]
+
+
+def _that_took_place_after_all(updated: list[Published]) -> list[Published]:
+    """Return the visits, during journeys, of patients of whom an import brought visits up to date: booked then, seen now."""
+    found = sql.rows(
+        f"""select distinct r.patient_id, r.started_at from records_encounter r
+              join journeys_enrollment e on e.patient_id = r.patient_id and r.started_at > e.entered_at and r.started_at <= e.measured_until
+             where r.patient_id = any(%(patients)s::uuid[]) and {TOOK_PLACE}""",
+        {
+            "no_visit": list(NO_VISIT),
+            "patients": [event.patient_id for event in updated if event.payload.get("record") == "encounter"],
+        },
+    )
+    return [
+        Published(0, VISIT, row["patient_id"], row["started_at"], row["started_at"], "import", None, True, {}) for row in found
+    ]
 
 
 def _note_first(events: list[Published], column: str) -> None:

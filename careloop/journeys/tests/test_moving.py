@@ -521,3 +521,24 @@ def test_a_message_stopped_before_the_wait_for_its_answer_leads_where_the_step_s
     run_all_due(journey, NOW + DAY)
 
     assert history(only(journey))[1:] == [("s2", "waited", ""), ("s3", "not_sent", ""), ("s4", "tasked", "")]
+
+
+def test_a_visit_that_was_booked_cancelled_or_missed_is_no_visit_until_it_took_place(clinic):
+    journey = started(MESSAGE, WAIT_3_DAYS, CALL)
+    who = person()
+    enroll(journey, who)
+    run_all_due(journey)
+    later = NOW + DAY
+    for status in ("planned", "cancelled", "noshow", "entered-in-error"):
+        visit = sql.value(
+            "insert into records_encounter (patient_id, status, started_at, recorded_at) values (%s, %s, %s, %s) returning id",
+            [who, status, later, NOW],
+        )
+        handlers.take([event("encounter.recorded", who, later, historical=True, record_id=str(visit))], now=NOW)
+
+    assert (only(journey).visited_at, only(journey).goal_at, only(journey).state) == (None, None, "ACTIVE")
+
+    sql.execute("update records_encounter set status = 'finished' where id = %s", [visit])
+    handlers.take([event("record.updated", who, later, historical=True, record="encounter", count=1)], now=later)
+
+    assert (only(journey).visited_at, only(journey).goal_at, only(journey).exit_reason) == (later, later, "goal")
