@@ -16,7 +16,7 @@ CHANGES_FACTS = frozenset({
     "patient.registered", "patient.updated", "patient.tagged", "patient.untagged", "patient.merged", "patient.unmerged",
     "contact_point.added", "contact_point.changed", "contact_point.removed", "contact_point.reach_changed",
     "consent.given", "consent.withdrawn",
-    "encounter.recorded", "invoice.recorded", "medication.recorded", "record.entered_in_error",
+    "encounter.recorded", "invoice.recorded", "medication.recorded", "record.updated", "record.entered_in_error",
     "follow_up.created", "follow_up.done", "follow_up.snoozed", "follow_up.cancelled", "follow_up.reopened",
     "appointment.booked", "appointment.moved", "appointment.cancelled", "appointment.arrived", "appointment.fulfilled",
     "appointment.noshow", "appointment.entered_in_error",

@@ -167,3 +167,15 @@ class RecordEnteredInError:
     record_id: UUID
     record: str
     display: str = ""
+
+
+@fact(
+    "record.updated", label=_("Records brought up to date"), group="clinical", icon="refresh",
+    sentence=_("An import brought records up to date"),
+)  # fmt: skip
+@dataclass(frozen=True)
+class RecordUpdated:
+    """An import changed records that were known already: a visit's status, an invoice's amount. `record` is their kind."""
+
+    record: str
+    count: int

@@ -19,7 +19,10 @@ WRITTEN_CONSENT = f"f.consent_given & {consent_mask('HEALTH_MARKETING')} <> 0"
 FEW = 30_000
 
 # Events after which anybody may join or leave the people that segments are about.
-BASE_KINDS = frozenset({"patient.registered", "patient.updated", "patient.merged", "patient.unmerged", "import.undone"})
+BASE_KINDS = frozenset({
+    "patient.registered", "patient.updated", "patient.merged", "patient.unmerged", "record.updated", "record.entered_in_error",
+    "import.undone",
+})  # fmt: skip
 CONSENT_KINDS = frozenset({"consent.given", "consent.withdrawn"})
 
 

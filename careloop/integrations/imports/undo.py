@@ -16,10 +16,11 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from careloop.audit import services as audit
-from careloop.events.services import retract_batch
+from careloop.events.services import publish, retract_batch
 from careloop.facts import services as facts
 from careloop.integrations.imports import pipeline
 from careloop.integrations.imports.errors import BatchNotUndoable, UndoRefused
+from careloop.integrations.imports.events import ImportUndone
 from careloop.integrations.imports.models import ImportBatch
 from careloop.integrations.imports.services import get_batch
 from careloop.integrations.imports.targets import TARGETS
@@ -149,6 +150,7 @@ def undo_batch(*, batch_id: UUID, by: audit.Actor | None, by_user: UUID | None, 
     touched += [row["patient_id"] for row in _patients_of_made(batch)]
     erased = _erase(batch)
     retract_batch(batch.id, now=now)
+    publish(ImportUndone(batch.id), patient_id=None, now=now, source="import")
     left = sql.rows("select id from patients_patient where id = any(%s)", [touched])
     facts.refresh([row["id"] for row in left], now=now)
     referrals.visits_gone([row["id"] for row in left], now=now)

@@ -339,11 +339,20 @@ def _update(kind: Kind, target: Target, run: Run, outcome: Outcome, held: set[st
             insert into imports_change (batch_id, "table", record_id, before, after)
             select %(batch)s, %(table)s, c.id, c.before, u.after from changed c join updated u using (id)
             where not exists (select 1 from {table} own where own.id = c.id and own.batch_id = %(batch)s)
+        ), published as (
+            insert into events_event (organization_id, xid, kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source,
+                                      batch_id, historical, payload)
+            select %(organization)s::uuid, (select pg_current_xact_id()::text::bigint), 'record.updated', patient_id, %(now)s, %(now)s,
+                   %(actor_kind)s, %(actor_id)s, %(source)s, %(batch)s, true, jsonb_build_object('record', %(kind)s::text, 'count', count(*))
+              from updated group by patient_id
         )
         select count(*) from updated
         """,
-        {"batch": run.batch_id, "table": table},
-    )[0][0]
+        {
+            "batch": run.batch_id, "table": table, "organization": run.organization_id, "source": run.source, "now": run.now,
+            "actor_kind": run.actor_kind, "actor_id": run.actor_id, "kind": kind.name,
+        },
+    )[0][0]  # fmt: skip
     outcome.updated += changed
     outcome.unchanged += matched - changed
 

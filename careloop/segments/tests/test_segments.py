@@ -10,6 +10,7 @@ from careloop.events.registry import READERS, Published
 from careloop.facts import services as facts
 from careloop.kernel import sql
 from careloop.patients.models import Patient
+from careloop.records import services as records
 from careloop.segments import language, library, selectors, services, usage
 from careloop.segments.errors import (
     ChangedMeanwhile,
@@ -302,6 +303,18 @@ def test_a_rule_nobody_understands_any_more_does_not_stop_the_others(organizatio
     services.refresh_all(now=now)
 
     assert (members(broken), members(sound)) == ({patient.id}, set())
+
+
+def test_a_visit_that_never_was_moves_people_at_once(organization, now, clock):
+    patient = someone(now, days_ago=3)
+    seen = make(rule={"field": "visits", "op": "at_least", "count": 1}, now=now)
+    assert members(seen) == {patient.id}
+    visit = sql.value("select id from records_encounter")
+
+    records.mark_entered_in_error(kind="encounter", record_id=visit, reason="別人的", now=now, by=None)
+    READERS["segments"].handle([told("record.entered_in_error", patient, now)])
+
+    assert members(seen) == set()
 
 
 def test_reading_the_same_events_again_changes_nothing(organization, now, clock):

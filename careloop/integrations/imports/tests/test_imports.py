@@ -15,6 +15,8 @@ import pytest
 from django.utils import timezone, translation
 
 from careloop.audit.services import Actor
+from careloop.events import readers
+from careloop.events.registry import READERS
 from careloop.integrations.imports import commands, services, undo
 from careloop.integrations.imports.errors import UndoRefused
 from careloop.integrations.imports.models import ImportBatch, ImportChange, ImportFinding
@@ -24,6 +26,7 @@ from careloop.loyalty.thanks import referrals
 from careloop.patients import sealing, selectors
 from careloop.patients.models import Patient
 from careloop.records.selectors import counts
+from careloop.segments import services as segments
 from careloop.tenancy.context import in_organization
 
 SIX = {
@@ -253,6 +256,56 @@ def test_undo_takes_a_record_off_the_visit_that_the_same_import_brought(
         assert sql.rows("select encounter_id from records_condition") == [{"encounter_id": None}]
         assert sql.value("select count(*) from records_encounter") == 0
     commands.run_undo(first["batch"], organization=committed_organization.id)
+
+
+def test_records_that_an_import_brings_up_to_date_move_facts_and_segments(
+    committed_organization: Any, tmp_path: Path
+) -> None:
+    """A booked visit is none; the next import says that it took place, and undoing that takes it back."""
+    subject = {"reference": "Patient/p1"}
+    patient = {"resourceType": "Patient", "id": "p1", "name": [{"text": "王小明"}], "birthDate": "1990-03-05"}
+    visit = {
+        "resourceType": "Encounter", "id": "e1", "status": "planned", "class": {"code": "AMB"}, "subject": subject,
+        "period": {"start": "2025-03-01T09:30:00+08:00"},
+    }  # fmt: skip
+
+    def read() -> None:
+        for name in ("facts", "segments"):
+            while readers.run_reader(READERS[name], committed_organization.id, now=timezone.now()):
+                pass
+
+    def seen() -> tuple[str, int]:
+        read()
+        with in_organization(committed_organization.id):
+            return (
+                str(sql.value("select last_visit_on from facts_patient")),
+                sql.value("select count(*) from segments_member"),
+            )
+
+    def bring(place: int, *resources: dict[str, Any]) -> dict[str, Any]:
+        path = write(tmp_path, "\n".join(map(json.dumps, resources)), f"{place}.ndjson")
+        return bring_in(committed_organization, path, kind="fhir", source="his")
+
+    bring(0, patient, visit)
+    read()
+    with in_organization(committed_organization.id):
+        segments.create_segment(
+            name="來過", rule={"field": "visits", "op": "at_least", "count": 1}, purpose="CARE", by=None, now=timezone.now()
+        )
+    assert seen() == ("None", 0)
+
+    second = bring(1, patient, visit | {"status": "finished"})
+    assert (second["created"], second["updated"]) == ({}, {"Encounter": 1})
+    assert seen() == ("2025-03-01", 1)
+    with in_organization(committed_organization.id):
+        assert sql.value("select historical from events_event where kind = 'record.updated'")
+
+    bring(2, patient, visit | {"status": "finished"})
+    with in_organization(committed_organization.id):
+        assert sql.value("select count(*) from events_event where kind = 'record.updated'") == 1, "nothing changed"
+
+    commands.run_undo(second["batch"], organization=committed_organization.id)
+    assert seen() == ("None", 0)
 
 
 def test_undo_is_refused_when_later_work_builds_on_the_import(committed_organization: Any, tmp_path: Path) -> None:
