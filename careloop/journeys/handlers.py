@@ -253,7 +253,8 @@ def _that_took_place_after_all(updated: list[Published]) -> list[Published]:
         },
     )
     return [
-        Published(0, VISIT, row["patient_id"], row["started_at"], row["started_at"], "import", None, True, {}) for row in found
+        Published(0, VISIT, row["patient_id"], row["started_at"], row["started_at"], "import", None, True, {})
+        for row in found
     ]
 
 

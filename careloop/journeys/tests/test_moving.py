@@ -432,7 +432,9 @@ def answered(who, journey, *answers, at=NOW, **more):
     own = str(only(journey).pk)
     handlers.take(
         [
-            event("message.received", who, at + timedelta(minutes=n), origin="journey", origin_id=own, answer=one, **more)
+            event(
+                "message.received", who, at + timedelta(minutes=n), origin="journey", origin_id=own, answer=one, **more
+            )
             for n, one in enumerate(answers)
         ],
         now=at,

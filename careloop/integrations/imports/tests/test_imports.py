@@ -290,7 +290,11 @@ def test_records_that_an_import_brings_up_to_date_move_facts_and_segments(
     read()
     with in_organization(committed_organization.id):
         segments.create_segment(
-            name="來過", rule={"field": "visits", "op": "at_least", "count": 1}, purpose="CARE", by=None, now=timezone.now()
+            name="來過",
+            rule={"field": "visits", "op": "at_least", "count": 1},
+            purpose="CARE",
+            by=None,
+            now=timezone.now(),
         )
     assert seen() == ("None", 0)
 

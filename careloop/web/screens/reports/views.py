@@ -90,9 +90,7 @@ def home(request: HttpRequest) -> HttpResponse:
     member: Any = request.member  # type: ignore[attr-defined]
     now = timezone.now()
     reach = selectors.reach(since=period.since, until=period.until, message_class=message_class)
-    weeks = selectors.by_week(
-        since=period.since, until=period.until, zone=period.zone, message_class=message_class
-    )
+    weeks = selectors.by_week(since=period.since, until=period.until, zone=period.zone, message_class=message_class)
     query = urlencode({name: value for name, value in request.GET.items() if value})
     context = {
         "form": form, "period": period, "reach": reach, "has_messages": reach.planned > 0,
