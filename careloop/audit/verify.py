@@ -19,8 +19,8 @@ def verify_chain(organization_id: UUID) -> dict[str, Any]:
     """Return `{"whole", "entries", "faults"}` for the running organization's chain.
 
     Finds an edited row (its hash no longer fits), a deleted one (a gap in the numbers), a reordered one (the hash before
-    does not fit), and a cut-off end (the head, a daily head in the database, or one kept in CARELOOP_HOME/audit
-    knows of more).
+    does not fit), a cut-off end (the head, a daily head in the database, or one kept in CARELOOP_HOME/audit
+    knows of more), and an entry that the list of a patient's entries hides, or shows of somebody else.
     """
     faults: list[str] = []
     entries, previous, ends = 0, b"", dict[int, bytes]()
@@ -42,6 +42,7 @@ def verify_chain(organization_id: UUID) -> dict[str, Any]:
             faults.append("… and more")
             break
     faults += _check_ends(entries, previous, ends, daily)
+    faults += _check_patients()
     return {"whole": not faults, "entries": entries, "faults": faults}
 
 
@@ -78,6 +79,24 @@ def _check_ends(
         elif ends.get(number) != digest:
             faults.append(f"the chain no longer leads to the head of {day} ({where})")
     return faults
+
+
+def _check_patients() -> list[str]:
+    """Whether the entries found by patient are those that name the patient: what a viewer does not find was not seen."""
+    found = sql.rows(
+        """with named as (select e.number, unnest(e.patients) as patient_id from audit_event e)
+           select coalesce(n.number, p.number) as number, p.number is null as hidden
+             from named n full join audit_patient p on p.number = n.number and p.patient_id = n.patient_id
+            where n.number is null or p.number is null
+            group by 1, 2 order by 1 limit 21"""
+    )
+    faults = [
+        f"entry {row['number']} is not found by a patient whom it names"
+        if row["hidden"]
+        else f"entry {row['number']} is found by a patient whom it does not name"
+        for row in found[:20]
+    ]
+    return [*faults, "… and more"] if len(found) > 20 else faults
 
 
 def _daily_heads(organization_id: UUID) -> list[tuple[str, int, bytes, str]]:

@@ -12,6 +12,7 @@ from careloop.audit import verify
 from careloop.audit.services import record
 from careloop.config.database import database
 from careloop.kernel import sql
+from careloop.kernel.ids import uuid7
 from careloop.tenancy.context import in_organization
 
 
@@ -159,3 +160,24 @@ def test_the_command_says_so_in_json_and_by_its_exit_code(admin, chain, capsys, 
     assert main(["audit", "verify", "--json", "--organization", chain.slug]) == 1
     answer = json.loads(capsys.readouterr().out)
     assert "entry 3 was changed" in answer["organizations"][chain.slug]["faults"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("delete from audit_patient where organization_id = %(o)s and number = 11", "entry 11 is not found by a patient whom it names"),
+        ("update audit_patient set patient_id = gen_random_uuid() where organization_id = %(o)s and number = 11", "entry 11 is found by a patient whom it does not name"),
+        ("insert into audit_patient (organization_id, patient_id, number) select organization_id, patient_id, 3 from audit_patient where organization_id = %(o)s and number = 11",
+         "entry 3 is found by a patient whom it does not name"),
+    ],
+)  # fmt: skip
+def test_an_entry_hidden_from_those_who_look_for_the_patient_is_found(admin, chain, statement, fault):
+    with in_organization(chain.id):
+        record("patient.viewed", patients=[uuid7(), uuid7()])
+    assert report_of(chain) == {"whole": True, "entries": 11, "faults": []}
+
+    admin.execute("set session_replication_role = replica")
+    changed = admin.execute(statement, {"o": chain.id}).rowcount
+
+    assert changed
+    assert fault in report_of(chain)["faults"]
