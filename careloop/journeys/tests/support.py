@@ -27,6 +27,11 @@ __all__ = [
     "started",
 ]
 
+#: steps that many journeys are made of
+MESSAGE = {"kind": "message", "template": "recall"}
+WAIT_3_DAYS = {"kind": "wait_reply", "days": 3, "answers": {"DONE": "end"}, "other": "end", "silence": "next"}
+CALL = {"kind": "follow_up", "title": "打電話", "script": "問候", "task": "CALL", "due_days": 1}
+
 
 def open_line(now=NOW):
     """A clinic that can write over LINE, with the library's texts."""

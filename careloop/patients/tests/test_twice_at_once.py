@@ -1,41 +1,13 @@
 """A double click arrives as two requests at the same moment: one row is made, and neither is an error."""
 
-import threading
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
-
-from django.db import connection, transaction
 
 from careloop.kernel import sql
 from careloop.kernel.ids import uuid7
 from careloop.patients import services
 from careloop.patients.tests import make
 from careloop.tenancy.context import in_organization
-
-CLICKS = 4
-
-
-def clicked(organization: Any, change: Callable[[], Any]) -> list[Any]:
-    """Return what each of the clicks got back, errors too."""
-    together, answers = threading.Barrier(CLICKS), []
-
-    def click() -> None:
-        try:
-            with transaction.atomic(), in_organization(organization.id):
-                together.wait(10)
-                answers.append(change())
-        except Exception as error:
-            answers.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=click) for _click in range(CLICKS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(30)
-    return answers
+from careloop.tenancy.tests.at_once import CLICKS, clicked
 
 
 def test_a_registration_sent_twice_at_once_makes_one_patient(committed_organization, now):

@@ -46,10 +46,12 @@ def cut_into(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loader, "stream", partial(STREAM, size=rows))
 
 
-def begun(organization: Any, path: Path, *, source: str = "his", document: Any = None) -> ImportBatch:
+def begun(
+    organization: Any, path: Path, *, source: str = "his", document: Any = None, dry_run: bool = False
+) -> ImportBatch:
     with in_organization(organization.id):
         return services.create_batch(
-            kind="csv", path=path, name=path.name, source=source, document=document, dry_run=False, by=None, now=timezone.now()
+            kind="csv", path=path, name=path.name, source=source, document=document, dry_run=dry_run, by=None, now=timezone.now()
         )  # fmt: skip
 
 
@@ -244,17 +246,7 @@ def test_a_dry_run_holds_up_nobody_who_follows_the_log(committed_organization: A
         desk.join()
 
     path = write(tmp_path, people_of(20))
-    with in_organization(committed_organization.id):
-        batch = services.create_batch(
-            kind="csv",
-            path=path,
-            name=path.name,
-            source="his",
-            document=None,
-            dry_run=True,
-            by=None,
-            now=timezone.now(),
-        )
+    batch = begun(committed_organization, path, dry_run=True)
     try:
         go_on(committed_organization, batch, path, progress=meanwhile)
     finally:
