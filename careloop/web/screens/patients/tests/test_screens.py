@@ -152,8 +152,9 @@ def test_two_people_editing_see_each_others_work(patient, client_for):
     assert sql.value("select city from patients_patient") == "新北市"
 
 
-def test_saving_what_was_not_touched_changes_nothing(patient, client_for):
-    Patient.objects.update(home_location=Location.objects.get())
+@pytest.mark.parametrize("language", ["", "zh-hant", "zh-TW", "vi", "tlh"])
+def test_saving_what_was_not_touched_changes_nothing(patient, client_for, language):
+    Patient.objects.update(home_location=Location.objects.get(), language=language)
     desk = client_for("front_desk")
 
     assert desk.post(f"/patients/{patient}/edit/", edit_form(desk, patient)).status_code == 303
