@@ -9,9 +9,11 @@ from uuid import UUID
 from careloop.kernel import sql
 
 COLUMNS = (
-    "e.number, e.recorded_at, e.action, e.actor_kind, e.actor_id, e.actor_name, e.via, e.address, e.patients, e.target_kind, "
-    "e.target_id, e.reason, e.details"
+    "e.number, e.recorded_at, e.action, e.actor_kind, e.actor_id, e.actor_name, e.via, e.address, {patients} as patients, "
+    "cardinality(e.patients) as patient_count, e.target_kind, e.target_id, e.reason, e.details"
 )
+EVERYBODY, FIRST_FEW = "e.patients", "e.patients[:10]"
+"""Which of an entry's patients are read: an import's names thousands, a screen shows a handful and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,16 @@ class Wanted:
 
 
 def entries(
-    wanted: Wanted, *, where: str = "true", params: Iterable[Any] = (), order: str = "e.number desc", limit: int
-) -> list[dict[str, Any]]:
-    """Return entries of the chain, newest first unless `order` says otherwise; `where` is a further condition of ours."""
+    wanted: Wanted, *, where: str = "true", params: Iterable[Any] = (), order: str = "e.number desc", limit: int,
+    whose: str = FIRST_FEW,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return entries of the chain, newest first unless `order` says otherwise; `where` is a further condition of ours.
+
+    `patients` are the first few of an entry, or all with `whose=EVERYBODY`; `patient_count` is of all.
+    """
     condition, values = wanted.where()
     return sql.rows(
-        f"select {COLUMNS} from audit_event e where {condition} and {where} order by {order} limit %s",
+        f"select {COLUMNS.format(patients=whose)} from audit_event e where {condition} and {where} order by {order} limit %s",
         [*values, *params, limit],
     )
 
@@ -62,7 +68,7 @@ def entries(
 def seen_by(patient_id: UUID, *, limit: int = 50) -> list[dict[str, Any]]:
     """Return what the chain knows about one patient, newest first."""
     return sql.rows(
-        f"""select {COLUMNS} from (
+        f"""select {COLUMNS.format(patients=FIRST_FEW)} from (
                 select number from audit_patient where patient_id = %s order by number desc limit %s
             ) p join audit_event e on e.number = p.number order by e.number desc""",
         [patient_id, limit],

@@ -77,6 +77,10 @@ class PatientFacts(TenantModel):
         indexes = [
             models.Index(fields=["organization", "next_change_on"], name="facts_by_next_change"),
             models.Index(fields=["organization", "-last_visit_on", "patient"], name="facts_by_last_visit"),
+            # the day's numbers and greetings; what they begin with hardly ever changes, so roll-ups stay cheap
+            models.Index(fields=["organization", "birth_mmdd"], name="facts_by_birthday", condition=models.Q(birth_mmdd__isnull=False)),
+            models.Index(fields=["organization", "registered_on"], name="facts_by_registration", condition=models.Q(registered_on__isnull=False)),
+            models.Index(fields=["organization", "supply_ends_on"], name="facts_by_supply", condition=models.Q(supply_ends_on__isnull=False)),
             # counting “spent much, away long, this tag, this consent” reads this index and no row (see README)
             models.Index(
                 fields=["organization", "self_pay_12m"], name="facts_by_self_pay",

@@ -153,6 +153,8 @@ def reach(*, since: datetime, until: datetime, message_class: str = "") -> Reach
                   (select count(*) from reached) as patients,
                   (select count(*) from reached r where exists (
                       select 1 from records_encounter e where e.patient_id = r.patient_id and e.started_at >= date_trunc('minute', r.first_at)
+                         -- the same for all of them: only the visits of that time are read
+                         and e.started_at >= (select date_trunc('minute', min(first_at)) from reached)
                          and e.started_at <= r.first_at + make_interval(days => %(days)s) and not e.entered_in_error
                          and e.status <> all(%(no_visit)s))) as visited
              from m""",

@@ -138,6 +138,7 @@ class Enrollment(TenantModel):
             models.Index(fields=["organization", "journey", "due_at", "id"], name="enrollment_due", condition=models.Q(state="ACTIVE")),
             models.Index(fields=["organization", "patient", "-entered_at"], name="enrollment_by_patient"),
             models.Index(fields=["organization", "journey", "-entered_at", "-id"], name="enrollment_by_journey"),
+            models.Index(fields=["organization", "-answered_at"], name="enrollment_answered", condition=models.Q(answered_at__isnull=False)),
         ]  # fmt: skip
 
 

@@ -250,6 +250,7 @@ class Message(TenantModel):
             models.Index(fields=["organization", "account", "due_at", "id"], name="message_due", condition=models.Q(state="planned")),
             models.Index(fields=["organization", "lease_until"], name="message_leases", condition=models.Q(state="claimed")),
             models.Index(fields=["organization", "closed_at"], name="message_unknown", condition=models.Q(state="unknown")),
+            models.Index(fields=["organization", "due_at"], name="message_failed", condition=models.Q(state="failed")),
             models.Index(fields=["organization", "patient", "-due_at"], name="message_by_patient"),
             models.Index(fields=["organization", "-due_at", "-id"], name="message_by_time"),
             models.Index(fields=["organization", "contact_point", "-accepted_at"], name="message_by_contact"),
@@ -314,7 +315,10 @@ class Conversation(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["organization", "patient", "channel"], name="conversation_once"),
         ]
-        indexes = [models.Index(fields=["organization", "-last_inbound_at"], name="conversation_by_time")]
+        indexes = [
+            models.Index(fields=["organization", "-last_inbound_at"], name="conversation_by_time"),
+            models.Index(fields=["organization", "-last_inbound_at"], name="conversation_unread", condition=models.Q(unread__gt=0)),
+        ]
 
 
 class InboundEvent(TenantModel):

@@ -218,12 +218,13 @@ def _by_external_id(rows: list[Row], run: Run) -> dict[str, str]:
     wanted = {str(row[at]) for row in rows if row[at]}
     found: dict[str, str] = {}
     for statement in (
-        f"select external_id, id::text from patients_patient where source = %(source)s and external_id = any({LISTED})",
+        "select external_id, id::text from patients_patient where source = %(source)s and external_id <> '' "
+        f"and external_id = any({LISTED})",
         "select external_id, record_id::text from imports_name where kind = 'patient' and source = %(source)s "
         f"and external_id = any({LISTED})",
         # a UUID is the same person whatever the source
         "select external_id, id::text from patients_patient where source in (select code from imports_source) "
-        f"and external_id = any({LISTED}) and external_id ~ '^[0-9a-fA-F]{{8}}-[0-9a-fA-F-]{{27}}$'",
+        f"and external_id <> '' and external_id = any({LISTED}) and external_id ~ '^[0-9a-fA-F]{{8}}-[0-9a-fA-F-]{{27}}$'",
     ):
         if wanted:
             given = {"source": run.source, "wanted": listed(wanted)}
@@ -257,7 +258,7 @@ def _by_identity(rows: list[Row], run: Run) -> _Identities:
         identities.found.update(
             (external, str(patient))
             for external, patient in fetch(
-                "select external_id, id from patients_patient where source = %s and external_id = any(%s)",
+                "select external_id, id from patients_patient where source = %s and external_id <> '' and external_id = any(%s)",
                 [run.source, list(keys)],
             )
         )

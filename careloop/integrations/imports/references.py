@@ -32,7 +32,8 @@ def find_patients(run: Run, references: Iterable[str]) -> dict[str, str]:
     known = run.patients
     wanted = {reference for reference in references if reference and reference not in known}
     for statement in (
-        f"select external_id, id::text from patients_patient where source = %(source)s and external_id = any({LISTED})",
+        "select external_id, id::text from patients_patient where source = %(source)s and external_id <> '' "
+        f"and external_id = any({LISTED})",
         "select external_id, record_id::text from imports_name where kind = 'patient' and source = %(source)s "
         f"and external_id = any({LISTED})",
         f"select chart_number, id::text from patients_patient where chart_number <> '' and chart_number = any({LISTED})",
@@ -44,8 +45,8 @@ def find_patients(run: Run, references: Iterable[str]) -> dict[str, str]:
     if uuids := [reference for reference in wanted if _UUID.fullmatch(reference)]:
         found = dict(
             fetch(
-                f"select external_id, id::text from patients_patient where external_id = any({LISTED}) and source in "
-                "(select code from imports_source)",
+                f"select external_id, id::text from patients_patient where external_id <> '' and external_id = any({LISTED}) "
+                "and source in (select code from imports_source)",
                 {"wanted": listed(uuids)},
             )
         )

@@ -57,7 +57,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
     """The filtered log as a file; what leaves is recorded with how much it was."""
     form, patient_id, _choices = _asked(request)
     wanted = form.wanted(patient_id=patient_id, zone=_zone())
-    found = selectors.entries(wanted, limit=MOST_EXPORTED)
+    found = selectors.entries(wanted, limit=MOST_EXPORTED, whose=selectors.EVERYBODY)
     here = ZoneInfo(_zone())
     record("audit.exported", patients=[patient_id] if patient_id else [], details={"entries": len(found)})
     header = ["number", "time", "who", "kind", "address", "action", "what", "patients", "target", "reason"]
@@ -130,7 +130,7 @@ def _shown(request: HttpRequest, rows: Iterable[dict[str, Any]]) -> list[dict[st
             "kind": kinds.get(row["actor_kind"], row["actor_kind"]) if row["actor_kind"] != "staff" else "",
             "what": label_of(row["action"]), "action": row["action"], "address": row["address"], "reason": row["reason"],
             "people": [{"name": names[one], "url": _patient_url(one)} for one in row["patients"][:NAMES_SHOWN] if one in names],
-            "more": len(row["patients"]) - len([one for one in row["patients"][:NAMES_SHOWN] if one in names]),
+            "more": row["patient_count"] - len([one for one in row["patients"][:NAMES_SHOWN] if one in names]),
             "about": staff.get(row["target_id"], "") if row["target_kind"] == "user" else row["details"].get("email", ""),
             "details": [{"label": name, "value": _plain(value)} for name, value in sorted(row["details"].items()) if name != "email"],
             "via": row["via"],

@@ -35,9 +35,10 @@ def templates(request: HttpRequest) -> HttpResponse:
         """select t.id, t.key, t.name, t.description, t.message_class, t.is_library, t.is_archived,
                   max(v.number) filter (where v.published_at is not null) as published,
                   max(v.published_at) as published_at, bool_or(v.published_at is null) as has_draft,
-                  (select count(*) from messaging_message m join messaging_template_version mv on mv.id = m.template_version_id
-                    where mv.template_id = t.id and m.accepted_at > %s - interval '30 days') as sent
+                  coalesce(sum(s.sent), 0)::int as sent
              from messaging_template t left join messaging_template_version v on v.template_id = t.id
+             left join (select template_version_id, count(*) as sent from messaging_message
+                         where accepted_at > %s - interval '30 days' group by 1) s on s.template_version_id = v.id
             group by t.id order by t.is_archived, t.message_class, t.name""",
         [timezone.now()],
     )
