@@ -113,6 +113,12 @@ class EventPage(Schema):
     next: str | None = None
 
 
+class LogPage(EventPage):
+    """A part of the event log. `last` stands behind everything looked at: asking with it later gives what has come since."""
+
+    last: str | None = None
+
+
 class SegmentOut(Schema):
     id: UUID
     name: str

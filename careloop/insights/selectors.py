@@ -1,6 +1,6 @@
 """What the clinic sees of itself: the day's numbers, and what reaching out brought."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -45,6 +45,7 @@ def today(
         me: whose own follow-ups are counted apart.
         locations: only patients whose home is one of these (a member limited to them); None: all.
     """
+    of_patients = _at_home(locations)
     row = sql.row(
         f"""select
               (select count(*) from followups_follow_up f where f.state = 'OPEN' and f.priority = 1
@@ -78,11 +79,15 @@ LISTS = {
 PLACE = "(%(locations)s::uuid[] is null or f.home_location_id = any(%(locations)s))"
 
 
-def of_patients(alias: str) -> str:
-    """SQL: rows about patients of the locations asked for."""
-    return (
-        f"(%(locations)s::uuid[] is null or {alias}.patient_id in "
-        "(select h.id from patients_patient h where h.home_location_id = any(%(locations)s)))"
+def _at_home(locations: Iterable[UUID] | None) -> Callable[[str], str]:
+    """Return what makes SQL out of an alias: rows about patients of the locations asked for.
+
+    All are asked for in words of their own: behind an “or”, PostgreSQL gathers every patient of a branch before it looks at the rows.
+    """
+    if locations is None:
+        return lambda alias: "true"
+    return lambda alias: (
+        f"exists (select from patients_patient h where h.id = {alias}.patient_id and h.home_location_id = any(%(locations)s))"
     )
 
 
@@ -91,7 +96,7 @@ def unread(*, locations: Iterable[UUID] | None = None, limit: int = 8) -> list[R
     return sql.rows(
         f"""select c.channel, c.last_inbound_at, c.unread, p.id as patient_id, p.name as patient_name
               from messaging_conversation c join patients_patient p on p.id = c.patient_id
-             where c.unread > 0 and {of_patients("c")} order by c.last_inbound_at desc limit %(limit)s""",
+             where c.unread > 0 and {_at_home(locations)("c")} order by c.last_inbound_at desc limit %(limit)s""",
         {"locations": sorted(locations) if locations is not None else None, "limit": limit},
     )
 
