@@ -9,8 +9,11 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from careloop.consent.models import ConsentChannel
+from careloop.kernel import languages
 from careloop.kernel.dates import DateRefused, read_date
 from careloop.kernel.text import clean
+from careloop.patients.models import Patient
 from careloop.portal import codes, errors
 from careloop.portal.codes import Address
 
@@ -121,6 +124,26 @@ class PreferencesForm(forms.Form):
         choices=[("", _("Whatever reaches me")), ("line", "LINE"), ("sms", _("SMS")), ("email", _("E-mail"))],
     )  # fmt: skip
     preferred_hour = forms.ChoiceField(label=_("Not before"), choices=HOURS, required=False)
+
+    def __init__(self, data: Any = None, *, kept: Patient) -> None:
+        """Offer what is offered to everybody, and what is kept of this patient."""
+        hour = "" if kept.preferred_hour is None else str(kept.preferred_hour)
+        initial = {"language": kept.language, "preferred_channel": kept.preferred_channel, "preferred_hour": hour}
+        super().__init__(data, initial=initial)
+        fields: Any = self.fields
+        fields["language"].choices = [("", _("As the clinic writes")), *languages.offered(kept.language)]
+        told = dict(ConsentChannel.choices).get(kept.preferred_channel, kept.preferred_channel)
+        for name, value, label in (
+            ("preferred_channel", kept.preferred_channel, told),
+            ("preferred_hour", hour, f"{hour}:00"),
+        ):
+            if value not in dict(fields[name].choices):
+                fields[name].choices = [*fields[name].choices, (value, label)]
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields as the service takes them."""
+        hour = self.cleaned_data["preferred_hour"]
+        return self.cleaned_data | {"preferred_hour": int(hour) if hour else None}
 
 
 class TellForm(forms.Form):

@@ -45,10 +45,7 @@ def me(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     is_adult = patient.birth_date is None or age_in_years(patient.birth_date, on=today) >= family.ADULT
     context = {
         "patient": patient, "contacts": contacts,
-        "preferences": PreferencesForm(initial={
-            "language": patient.language, "preferred_channel": patient.preferred_channel,
-            "preferred_hour": "" if patient.preferred_hour is None else str(patient.preferred_hour),
-        }),
+        "preferences": PreferencesForm(kept=patient),
         # only the person themself decides who may act for them
         "helpers": family.helpers_of(visitor.own_id) if is_adult and not visitor.acts_for_another else [],
         "devices": len(recognizing.sessions_of(visitor.own_id, now=visitor.now)),
@@ -64,16 +61,9 @@ def me(request: HttpRequest, visitor: Visitor) -> HttpResponse:
 @require_POST
 def preferences(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     """Keep how the clinic should write."""
-    form = PreferencesForm(request.POST)
+    form = PreferencesForm(request.POST, kept=Patient.objects.get(pk=visitor.patient_id))
     if form.is_valid():
-        hour = form.cleaned_data["preferred_hour"]
-        services.update(
-            patient_id=visitor.patient_id, version=None, now=visitor.now, by=None,
-            changes={
-                "language": form.cleaned_data["language"], "preferred_channel": form.cleaned_data["preferred_channel"],
-                "preferred_hour": int(hour) if hour else None,
-            },
-        )  # fmt: skip
+        services.update(patient_id=visitor.patient_id, version=None, now=visitor.now, by=None, changes=form.changes())
     return _to(visitor, "portal:me")
 
 

@@ -191,6 +191,22 @@ def test_my_data_are_shown_masked_and_reading_is_noted(phone):
     assert row["details"] == {"page": "me"}
 
 
+def test_what_the_form_does_not_offer_is_kept_by_saving_it(phone):
+    """A language from an import, a channel and an early hour that the desk noted."""
+    somebody()
+    Patient.objects.update(language="vi", preferred_channel="wechat", preferred_hour=7)
+    phone.sign_in()
+    page = phone.get("me/").content.decode()
+    assert 'value="vi" selected' in page
+    assert 'value="wechat" selected' in page
+
+    phone.post("me/preferences/", {"language": "vi", "preferred_channel": "wechat", "preferred_hour": "7"})
+    phone.post("me/preferences/", {"language": "ja", "preferred_channel": "wechat", "preferred_hour": "7"})
+
+    kept = Patient.objects.get()
+    assert (kept.language, kept.preferred_channel, kept.preferred_hour) == ("vi", "wechat", 7)
+
+
 def test_preferences_are_kept(phone):
     somebody()
     phone.sign_in()

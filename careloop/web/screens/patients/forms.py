@@ -5,10 +5,10 @@ from uuid import UUID
 
 from django import forms
 from django.conf import settings
-from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
 from careloop.consent.models import Consent, ConsentChannel, Purpose
+from careloop.kernel import languages
 from careloop.patients.models import ContactPoint, HealthNote, Patient
 from careloop.web.screens.patients import list_query, words
 from careloop.web.screens.patients.fields import ClinicDateField, MoneyField
@@ -88,18 +88,6 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(label=_("Reason"), max_length=200, help_text=_("Kept in the audit log."))
 
 
-def _language_name(code: str) -> str:
-    """Return a language in words beside its code, or the code alone.
-
-    >>> _language_name("xx-unknown")
-    'xx-unknown'
-    """
-    try:
-        return f"{get_language_info(code.lower())['name_translated']} ({code})"
-    except KeyError:
-        return code
-
-
 class PatientForm(forms.Form):
     """Who the patient is and how they like to be reached."""
 
@@ -137,9 +125,7 @@ class PatientForm(forms.Form):
         field: Any = self.fields["home_location_id"]
         field.choices = [("", _("not said")), *((one["id"], one["name"]) for one in locations)]
         spoken: Any = self.fields["language"]
-        if (saved := self.initial.get("language")) and saved not in dict(spoken.choices):
-            # zh-TW, vi: imports keep a language as it was given, and whoever saves the form keeps it too
-            spoken.choices = [*spoken.choices, (saved, _language_name(saved))]
+        spoken.choices = [("", AS_ORGANIZATION), *languages.offered(self.initial.get("language", ""))]
         self.fields["name"].widget.attrs |= {"autofocus": True, "autocomplete": "off"}
 
     def details(self) -> dict[str, Any]:
