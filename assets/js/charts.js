@@ -77,6 +77,8 @@ function option(data, element) {
     },
     yAxis: {
       type: "value",
+      // nobody is half a visit
+      minInterval: data.series.every((one) => one.values.every((value) => value == null || Number.isInteger(value))) ? 1 : undefined,
       scale: data.kind === "line",
       min: data.range ? (extent) => Math.min(extent.min, data.range[0] ?? extent.min) : undefined,
       max: data.range ? (extent) => Math.max(extent.max, data.range[1] ?? extent.max) : undefined,

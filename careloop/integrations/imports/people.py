@@ -437,8 +437,11 @@ def _update_patients(run: Run, outcome: Outcome, known: int, given: dict[str, st
             insert into events_event (kind, patient_id, occurred_at, recorded_at, actor_kind, actor_id, source, batch_id,
                                       historical, payload)
             select 'patient.updated', id, %(now)s, %(now)s, %(actor_kind)s, %(actor_id)s, %(source)s, %(batch)s, true,
-                   jsonb_build_object('fields', '[]'::jsonb)
-              from updated
+                   jsonb_build_object('fields', (
+                       select coalesce(jsonb_agg(case field when 'address_sealed' then 'address' else field end order by field), '[]')
+                         from jsonb_object_keys(u.after) as field
+                        where field not in ('version', 'name_grams') and u.after -> field is distinct from c.before -> field))
+              from changed c join updated u using (id)
         )
         select count(*) from updated
         """,

@@ -97,6 +97,20 @@ def test_several_telephone_numbers_in_one_cell_are_several_contacts_the_first_fi
     assert (again["created"], again["unchanged"]) == ({}, {"Patient": 4})
 
 
+def test_what_an_import_changes_in_a_patient_is_named_and_nothing_else(
+    committed_organization: Any, tmp_path: Path
+) -> None:
+    bring_in(committed_organization, write(tmp_path, "病歷號,姓名,生日,地址\n0001,王小明,1990-01-02,大安路1號\n"))
+    answer = bring_in(
+        committed_organization, write(tmp_path, "病歷號,姓名,生日,地址\n0001,王大明,1990-01-02,大安路2號\n")
+    )
+
+    assert answer["updated"] == {"Patient": 1}
+    with in_organization(committed_organization.id):
+        told = sql.row("select payload -> 'fields' as fields from events_event where kind = 'patient.updated'")
+        assert told == {"fields": ["address", "name"]}
+
+
 def test_what_is_to_be_looked_at_is_named_with_its_line_as_refused_rows_are(
     committed_organization: Any, tmp_path: Path
 ) -> None:

@@ -143,6 +143,8 @@ class _Payload(dict[str, Any]):
 
 def sentence(kind: str, payload: dict[str, Any]) -> str:
     """Return an event as a sentence: codes become words, amounts become money."""
+    if payload.get("fields") == []:
+        return str(KINDS[kind].label)  # earlier imports did not say what they changed
     said = KINDS[kind].sentence or KINDS[kind].label
     shown = _Payload()
     for name, value in payload.items():

@@ -196,6 +196,7 @@ def test_every_kind_of_event_can_be_said(organization):
 
     for kind in KINDS:
         assert sentence(kind, {}) is not None
+        assert "%(" not in sentence(kind, {"fields": []})
         assert "%(" not in sentence(kind, {"fields": ["name", "city"], "total": 5, "currency": "TWD", "display": "x"})
 
 
