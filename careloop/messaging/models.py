@@ -254,6 +254,7 @@ class Message(TenantModel):
             models.Index(fields=["organization", "patient", "-due_at"], name="message_by_patient"),
             models.Index(fields=["organization", "-due_at", "-id"], name="message_by_time"),
             models.Index(fields=["organization", "contact_point", "-accepted_at"], name="message_by_contact"),
+            models.Index(fields=["related_person"], name="message_by_relative", condition=models.Q(related_person__isnull=False)),
             models.Index(fields=["organization", "origin", "origin_id"], name="message_by_origin", condition=~models.Q(origin_id="")),
             models.Index(fields=["organization", "account", "accepted_at"], name="message_by_account_sent",
                          condition=models.Q(accepted_at__isnull=False)),
@@ -317,7 +318,11 @@ class Conversation(TenantModel):
         ]
         indexes = [
             models.Index(fields=["organization", "-last_inbound_at"], name="conversation_by_time"),
-            models.Index(fields=["organization", "-last_inbound_at"], name="conversation_unread", condition=models.Q(unread__gt=0)),
+            models.Index(
+                fields=["organization", "-last_inbound_at"],
+                name="conversation_unread",
+                condition=models.Q(unread__gt=0),
+            ),
         ]
 
 

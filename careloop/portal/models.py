@@ -35,7 +35,10 @@ class PatientSession(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["organization", "token_hash"], name="patient_session_token_once")
         ]
-        indexes = [models.Index(fields=["organization", "patient", "-seen_at"], name="patient_session_by_patient")]
+        indexes = [
+            models.Index(fields=["organization", "patient", "-seen_at"], name="patient_session_by_patient"),
+            models.Index(fields=["acting_for"], name="patient_session_acting_for", condition=models.Q(acting_for__isnull=False)),
+        ]  # fmt: skip
 
 
 class OneTimeCode(TenantModel):
@@ -72,8 +75,9 @@ class OneTimeCode(TenantModel):
     class Meta:
         db_table = "portal_one_time_code"
         indexes = [
-            models.Index(fields=["organization", "browser_hash", "-created_at"], name="one_time_code_by_browser")
-        ]
+            models.Index(fields=["organization", "browser_hash", "-created_at"], name="one_time_code_by_browser"),
+            models.Index(fields=["patient"], name="one_time_code_by_patient", condition=models.Q(patient__isnull=False)),
+        ]  # fmt: skip
 
 
 class Booking(TenantModel):
@@ -99,4 +103,5 @@ class Booking(TenantModel):
         indexes = [
             models.Index(fields=["organization", "browser_hash", "-created_at"], name="portal_booking_by_browser"),
             models.Index(fields=["organization", "created_at"], name="portal_booking_by_time"),
-        ]
+            models.Index(fields=["patient"], name="portal_booking_by_patient", condition=models.Q(patient__isnull=False)),
+        ]  # fmt: skip

@@ -38,16 +38,20 @@ SHARED_TABLES: dict[str, str] = {
 }
 
 
+# what somebody else made in our schema (an administrator's copy of a table) is theirs: we neither may nor want to open it
+OURS = "n.nspname = 'public' and c.relowner = current_user::regrole"
+
+
 def apply(alias: str = "owner") -> None:
-    """Put every table under its rule. Running it again changes nothing."""
+    """Put every table of ours under its rule. Running it again changes nothing."""
     append_only, read_only = _tables_with("append_only"), _tables_with("read_only")
     with connections[alias].cursor() as cursor:
         cursor.execute(
-            """select c.relname, c.relispartition,
+            f"""select c.relname, c.relispartition,
                       exists (select 1 from pg_attribute a where a.attrelid = c.oid and a.attname = 'organization_id'
                               and not a.attisdropped)
                  from pg_class c join pg_namespace n on n.oid = c.relnamespace
-                where n.nspname = 'public' and c.relkind in ('r', 'p')"""
+                where {OURS} and c.relkind in ('r', 'p')"""
         )
         for table, is_partition, is_tenant in cursor.fetchall():
             if is_partition:
@@ -67,7 +71,11 @@ def apply(alias: str = "owner") -> None:
             cursor.execute(f'grant {verbs} on "{table}" to "{APP}"')
             cursor.execute(f'grant select on "{table}" to "{SEARCH}"')
         _drop_organization_keys(cursor)
-        cursor.execute(f'grant usage, select on all sequences in schema public to "{APP}"')
+        cursor.execute(
+            f"select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where {OURS} and c.relkind = 'S'"
+        )
+        for (sequence,) in cursor.fetchall():
+            cursor.execute(f'grant usage, select on sequence "{sequence}" to "{APP}"')
         for statement in _extra_grants():
             cursor.execute(statement)
 

@@ -12,6 +12,7 @@ from careloop.audit.models import AuditEvent
 from careloop.audit.services import record
 from careloop.cli.output import in_own_words
 from careloop.config.database import database
+from careloop.kernel.postgres.databases import APP
 from careloop.loyalty.tests.support import earn, member, open_programme
 from careloop.tenancy import services
 from careloop.tenancy.context import in_organization
@@ -190,6 +191,17 @@ def test_a_second_user_with_the_address_is_refused(command, slug):
 
 def test_migrating_again_changes_nothing(command):
     assert command("migrate", "--json").json == {"migrated": True}
+
+
+def test_migrating_leaves_alone_what_an_administrator_keeps_in_the_same_place(command, admin):
+    admin.execute("create table copy_of_somebody (id bigint generated always as identity, organization_id uuid)")
+    try:
+        migrated = command("migrate", "--json")
+        assert (migrated.code, migrated.json) == (0, {"migrated": True})
+        opened = admin.execute("select has_table_privilege(%s, 'copy_of_somebody', 'select')", [APP]).fetchone()
+        assert opened == (False,)
+    finally:
+        admin.execute("drop table copy_of_somebody")
 
 
 def test_an_empty_clinic_counts_nothing_but_what_made_it(command, slug):

@@ -213,4 +213,7 @@ class PoolMember(TenantModel):
                 condition=models.Q(state__in=["INVITED", "IN", "REFUSED", "LEFT"]), name="loyalty_pool_member_state_known"
             ),
         ]  # fmt: skip
-        indexes = [models.Index(fields=["organization", "account"], name="loyalty_pools_of_account")]
+        indexes = [
+            models.Index(fields=["organization", "account"], name="loyalty_pools_of_account"),
+            models.Index(fields=["consent_patient"], name="loyalty_pools_agreed_by", condition=models.Q(consent_patient__isnull=False)),
+        ]  # fmt: skip

@@ -158,6 +158,7 @@ class Account(TenantModel):
         ]  # fmt: skip
         indexes = [
             models.Index(fields=["organization", "-joined_at", "-id"], name="loyalty_members_by_join", condition=models.Q(kind="PATIENT")),
+            models.Index(fields=["patient"], name="loyalty_account_by_patient", condition=models.Q(patient__isnull=False)),
             models.Index(fields=["organization", "pool"], name="loyalty_account_pool", condition=models.Q(pool__isnull=False)),
             models.Index(fields=["organization", "review_on"], name="loyalty_account_review", condition=models.Q(review_on__isnull=False)),
             models.Index(fields=["organization", "hand_until"], name="loyalty_account_hand", condition=models.Q(hand_until__isnull=False)),

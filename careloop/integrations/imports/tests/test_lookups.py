@@ -50,4 +50,6 @@ def test_a_look_up_reads_what_it_asks_for_only(organization, look_up):
             cursor.execute("explain " + statement)
             plan = [row[0].strip() for row in cursor.fetchall()]
             conditions = [line for line in plan if line.startswith("Index Cond")]
-            assert any("external_id" in one or "chart_number" in one for one in conditions), "\n".join([statement, *plan])
+            assert any("external_id" in one or "chart_number" in one for one in conditions), "\n".join(
+                [statement, *plan]
+            )
