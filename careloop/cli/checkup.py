@@ -194,18 +194,29 @@ def _assets() -> Iterator[Finding]:
 
 
 def _readers() -> Iterator[Finding]:
-    stuck = []
+    from careloop.events.readers import STUCK_AFTER_FAILURES
+
+    stuck: list[str] = []
+    retrying: list[str] = []
     for slug, rows in _everywhere(
         "select reader, error, failures from events_position where failures > 0 order by reader"
     ):
-        stuck += [f"{slug}: {row['reader']} failed {row['failures']} times ({row['error']})" for row in rows]
+        for row in rows:
+            fallen = stuck if row["failures"] >= STUCK_AFTER_FAILURES else retrying
+            fallen.append(f"{slug}: {row['reader']} failed {row['failures']} times ({row['error']})")
     if stuck:
         yield Finding(
             "error",
             "event readers stand still: " + "; ".join(stuck),
             "the worker's log says more; after mending it goes on by itself",
         )
-    else:
+    if retrying:
+        yield Finding(
+            "warning",
+            "event readers try again: " + "; ".join(retrying),
+            "they do so by themselves; look again in a minute",
+        )
+    if not stuck and not retrying:
         yield Finding("ok", "event readers keep up")
 
 

@@ -15,6 +15,8 @@ from careloop.tenancy.context import in_organization
 log = structlog.get_logger(__name__)
 
 LONGEST_PAUSE = timedelta(minutes=5)
+# with growing pauses that is half a minute; what passes by itself (a lock, a restart of the database) has passed by then
+STUCK_AFTER_FAILURES = 5
 
 
 def run_reader(reader: Reader, organization_id: UUID, *, now: datetime) -> int:

@@ -5,11 +5,11 @@ evaluated once a statement, the bare setting once a row; `FORCE` binds the owner
 never bound, which is why the application signs in as neither.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.apps import apps
-from django.db import connections, migrations
+from django.db import connections, migrations, transaction
 
 from careloop.kernel.postgres.databases import APP, SEARCH
 
@@ -43,50 +43,83 @@ OURS = "n.nspname = 'public' and c.relowner = current_user::regrole"
 
 
 def apply(alias: str = "owner") -> None:
-    """Put every table of ours under its rule. Running it again changes nothing."""
-    append_only, read_only = _tables_with("append_only"), _tables_with("read_only")
+    """Put every table of ours under its rule that is not: the program may be running, and each of these statements stops it.
+
+    A table changes at once, so that no moment shows it without its wall, or takes the program's rights away.
+    """
     with connections[alias].cursor() as cursor:
-        cursor.execute(
-            f"""select c.relname, c.relispartition,
-                      exists (select 1 from pg_attribute a where a.attrelid = c.oid and a.attname = 'organization_id'
-                              and not a.attisdropped)
-                 from pg_class c join pg_namespace n on n.oid = c.relnamespace
-                where {OURS} and c.relkind in ('r', 'p')"""
-        )
-        for table, is_partition, is_tenant in cursor.fetchall():
-            if is_partition:
-                # reached through its parent only, where the policy is
-                cursor.execute(f'alter table "{table}" enable row level security')
-                cursor.execute(f'alter table "{table}" force row level security')
-                cursor.execute(f'revoke all on "{table}" from "{APP}"')
-                continue
-            if is_tenant or table == "tenancy_organization":
-                _protect(cursor, table, column="id" if table == "tenancy_organization" else "organization_id")
-            verbs = "select, insert, update, delete"
-            if table in read_only:
-                verbs = "select"
-            elif table in append_only:
-                verbs = "select, insert"
-            cursor.execute(f'revoke all on "{table}" from "{APP}"')
-            cursor.execute(f'grant {verbs} on "{table}" to "{APP}"')
-            cursor.execute(f'grant select on "{table}" to "{SEARCH}"')
+        for statements in _out_of_place(cursor):
+            with transaction.atomic(using=alias):
+                for statement in statements:
+                    cursor.execute(statement)
         _drop_organization_keys(cursor)
         cursor.execute(
-            f"select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where {OURS} and c.relkind = 'S'"
+            f"""select c.relname, has_sequence_privilege('{APP}', c.oid, 'usage') and has_sequence_privilege('{APP}', c.oid, 'select')
+                  from pg_class c join pg_namespace n on n.oid = c.relnamespace where {OURS} and c.relkind = 'S'"""
         )
-        for (sequence,) in cursor.fetchall():
-            cursor.execute(f'grant usage, select on sequence "{sequence}" to "{APP}"')
-        for statement in _extra_grants():
-            cursor.execute(statement)
+        for sequence, is_open in cursor.fetchall():
+            if not is_open:
+                cursor.execute(f'grant usage, select on sequence "{sequence}" to "{APP}"')
 
 
-def _protect(cursor: Any, table: str, *, column: str) -> None:
-    cursor.execute(f'alter table "{table}" enable row level security')
-    cursor.execute(f'alter table "{table}" force row level security')
-    cursor.execute(f'drop policy if exists one_organization on "{table}"')
+def _out_of_place(cursor: Any) -> Iterator[list[str]]:
+    """Yield, for each table that is not as it should be, the statements that put it right."""
+    append_only, read_only = _tables_with("append_only"), _tables_with("read_only")
+    policies = {column: _as_kept(cursor, column) for column in ("id", "organization_id")}
     cursor.execute(
-        f'create policy one_organization on "{table}" using ({column} = {CURRENT}) with check ({column} = {CURRENT})'
+        f"""select quote_ident(c.relname), c.relispartition, c.relrowsecurity and c.relforcerowsecurity,
+                  exists (select 1 from pg_attribute a where a.attrelid = c.oid and a.attname = 'organization_id'
+                          and not a.attisdropped),
+                  (select {_POLICY} from pg_policy p where p.polrelid = c.oid and p.polname = 'one_organization'),
+                  array(select lower(held.privilege_type) from aclexplode(c.relacl) held where held.grantee = '{APP}'::regrole),
+                  exists (select 1 from pg_attribute a, aclexplode(a.attacl) held
+                           where a.attrelid = c.oid and held.grantee = '{APP}'::regrole),
+                  has_table_privilege('{SEARCH}', c.oid, 'select')
+             from pg_class c join pg_namespace n on n.oid = c.relnamespace
+            where {OURS} and c.relkind in ('r', 'p') order by 1"""
     )
+    for table, is_partition, is_walled, is_tenant, policy, verbs, has_columns, is_searched in cursor.fetchall():
+        wall = [f"alter table {table} enable row level security", f"alter table {table} force row level security"]
+        statements: list[str] = []
+        wanted: set[str] = set()
+        if is_partition:
+            # reached through its parent only, where the policy is
+            statements += [] if is_walled else wall
+        else:
+            column = "id" if table == "tenancy_organization" else "organization_id"
+            if (is_tenant or column == "id") and not (is_walled and policy == policies[column]):
+                statements += [*wall, f"drop policy if exists one_organization on {table}", _policy(table, column)]
+            wanted = {"select", "insert", "update", "delete"}
+            if table in read_only:
+                wanted = {"select"}
+            elif table in append_only:
+                wanted = {"select", "insert"}
+        if has_columns or set(verbs) != wanted:
+            statements.append(f'revoke all on {table} from "{APP}"')
+            statements += [f'grant {", ".join(sorted(wanted))} on {table} to "{APP}"'] if wanted else []
+        if not is_partition and not is_searched:
+            statements.append(f'grant select on {table} to "{SEARCH}"')
+        if statements:
+            yield statements
+
+
+# a policy as PostgreSQL keeps it, in one value
+_POLICY = """jsonb_build_array(p.polpermissive, p.polcmd, p.polroles::oid[]::text,
+                               pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid))"""
+
+
+def _policy(table: str, column: str) -> str:
+    return f"create policy one_organization on {table} using ({column} = {CURRENT}) with check ({column} = {CURRENT})"
+
+
+def _as_kept(cursor: Any, column: str) -> Any:
+    """Return our policy as PostgreSQL keeps it: it writes expressions in its own way, so it is asked to write this one."""
+    cursor.execute(f"create temporary table careloop_pattern ({column} uuid)")
+    cursor.execute(_policy("careloop_pattern", column))
+    cursor.execute(f"select {_POLICY} from pg_policy p where p.polrelid = 'careloop_pattern'::regclass")
+    (kept,) = cursor.fetchone()
+    cursor.execute("drop table careloop_pattern")
+    return kept
 
 
 def _drop_organization_keys(cursor: Any) -> None:
@@ -108,19 +141,6 @@ def _drop_organization_keys(cursor: Any) -> None:
 
 def _tables_with(attribute: str) -> set[str]:
     return {model._meta.db_table for model in apps.get_models() if getattr(model, attribute, False)}
-
-
-def _extra_grants() -> list[str]:
-    """Grants that slices declare in `<slice>/security.py` as a list named GRANTS."""
-    from importlib import import_module
-    from importlib.util import find_spec
-
-    found: list[str] = []
-    for config in apps.get_app_configs():
-        name = f"{config.name}.security"
-        if config.name.startswith("careloop.") and config.name != "careloop.tenancy" and find_spec(name):
-            found += list(getattr(import_module(name), "GRANTS", []))
-    return found
 
 
 # Functions that look across the wall: name → why. The guard test compares this with the database.

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET
 
 from careloop.accounts.access import public
+from careloop.events.readers import STUCK_AFTER_FAILURES
 from careloop.kernel import sql
 from careloop.tenancy.context import in_organization
 from careloop.tenancy.services import organization_ids
@@ -20,7 +21,6 @@ from careloop.web import metrics
 
 log = structlog.get_logger(__name__)
 
-STUCK_AFTER_FAILURES = 5
 REMEMBERED_SECONDS = 3.0
 _remembered: dict[str, tuple[float, dict[str, bool]]] = {}
 

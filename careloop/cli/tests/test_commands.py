@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from django.db import connections
 from django.utils.translation import get_language
 
 from careloop.accounts.models import Membership, User
@@ -12,9 +13,10 @@ from careloop.audit.models import AuditEvent
 from careloop.audit.services import record
 from careloop.cli.output import in_own_words
 from careloop.config.database import database
+from careloop.kernel import sql
 from careloop.kernel.postgres.databases import APP
 from careloop.loyalty.tests.support import earn, member, open_programme
-from careloop.tenancy import services
+from careloop.tenancy import security, services
 from careloop.tenancy.context import in_organization
 from careloop.tenancy.services import find_organization
 
@@ -189,8 +191,85 @@ def test_a_second_user_with_the_address_is_refused(command, slug):
 # -- data ------------------------------------------------------------------------------------------------------
 
 
-def test_migrating_again_changes_nothing(command):
+def test_migrating_again_changes_nothing_under_a_program_that_runs(command, admin):
+    statement = "select (select array_agg((oid, xmin) order by oid) from pg_class), (select array_agg((oid, xmin) order by oid) from pg_policy)"
+    before = admin.execute(statement).fetchone()
+
     assert command("migrate", "--json").json == {"migrated": True}
+
+    assert admin.execute(statement).fetchone() == before
+
+
+@pytest.mark.parametrize(
+    ("damage", "proof"),
+    [
+        ("alter table patients_patient disable row level security", "select relrowsecurity from pg_class where relname = 'patients_patient'"),
+        ("alter table patients_patient no force row level security", "select relforcerowsecurity from pg_class where relname = 'patients_patient'"),
+        ("drop policy one_organization on patients_patient", "select count(*) = 1 from pg_policies where tablename = 'patients_patient'"),
+        ("alter policy one_organization on patients_patient using (true)", "select qual like '%careloop.organization%' from pg_policies where tablename = 'patients_patient'"),
+        ("alter policy one_organization on tenancy_organization with check (true)", "select with_check like '%careloop.organization%' from pg_policies where tablename = 'tenancy_organization'"),
+        ("grant truncate, delete on audit_event to careloop_app", "select not has_table_privilege('careloop_app', 'audit_event', 'truncate, delete')"),
+        ("grant update (payload) on events_event to careloop_app", "select not has_column_privilege('careloop_app', 'events_event', 'payload', 'update')"),
+        ("revoke update on patients_patient from careloop_app", "select has_table_privilege('careloop_app', 'patients_patient', 'update')"),
+        ("revoke select on patients_patient from careloop_search", "select has_table_privilege('careloop_search', 'patients_patient', 'select')"),
+        ("revoke usage on sequence procrastinate_jobs_id_seq from careloop_app", "select has_sequence_privilege('careloop_app', 'procrastinate_jobs_id_seq', 'usage')"),
+    ],
+)  # fmt: skip
+def test_migrating_puts_a_wall_right_that_somebody_moved(command, admin, damage, proof):
+    assert admin.execute(proof).fetchone() == (True,)
+    admin.execute(damage)
+    assert admin.execute(proof).fetchone() == (False,)
+
+    assert command("migrate", "--json").json == {"migrated": True}
+
+    assert admin.execute(proof).fetchone() == (True,)
+
+
+def test_a_wall_is_moved_at_once(command, admin):
+    """A program that runs sees the table before or after, never without its wall and never without its own rights."""
+    seen: list[tuple[str, bool]] = []
+
+    def note(execute, statement, params, many, context):
+        if statement.startswith(("drop policy", "revoke", "grant")):
+            seen.append((statement, context["connection"].in_atomic_block))
+        return execute(statement, params, many, context)
+
+    admin.execute("drop policy one_organization on patients_patient")
+    admin.execute("grant delete on audit_event to careloop_app")
+    with connections["owner"].execute_wrapper(note):
+        security.apply()
+
+    assert seen == [
+        ('revoke all on audit_event from "careloop_app"', True),
+        ('grant select on audit_event to "careloop_app"', True),
+        ("drop policy if exists one_organization on patients_patient", True),
+    ]
+
+
+def test_the_doctor_tells_a_reader_that_tries_again_from_one_that_stands_still(command, slug):
+    organization_id = find_organization(slug)
+
+    def told(failures: int) -> list[dict[str, str]]:
+        with in_organization(organization_id):
+            sql.execute(
+                "insert into events_position (reader, xid, event_id, failures, error) values ('facts', 0, 0, %s, 'ValueError at x.py:1') "
+                "on conflict (organization_id, reader) do update set failures = excluded.failures",
+                [failures],
+            )
+        return [
+            one
+            for one in command("doctor", "--json").json["findings"]
+            if slug in one["what"] and "facts" in one["what"]
+        ]
+
+    assert [(one["level"], one["what"]) for one in told(1)] == [
+        ("warning", f"event readers try again: {slug}: facts failed 1 times (ValueError at x.py:1)")
+    ]
+    assert [(one["level"], one["what"]) for one in told(5)] == [
+        ("error", f"event readers stand still: {slug}: facts failed 5 times (ValueError at x.py:1)")
+    ]
+    with in_organization(organization_id):
+        sql.execute("delete from events_position where reader = 'facts'")
 
 
 def test_migrating_leaves_alone_what_an_administrator_keeps_in_the_same_place(command, admin):

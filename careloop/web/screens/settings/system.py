@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET
 
 from careloop import __version__
 from careloop.accounts.access import requires
+from careloop.events.readers import STUCK_AFTER_FAILURES
 from careloop.kernel import sql
 from careloop.web.health import migrations_current
 from careloop.web.http import respond
@@ -55,7 +56,7 @@ def _readers() -> Iterator[Finding]:
     stuck = sql.rows("select reader, failures from events_position where failures > 0 order by reader")
     for row in stuck:
         yield Finding(
-            "danger", _("Event readers"),
+            "danger" if row["failures"] >= STUCK_AFTER_FAILURES else "warning", _("Event readers"),
             _("%(reader)s failed %(failures)s times and tries again by itself.") % {"reader": row["reader"], "failures": row["failures"]},
             _("The log of the worker says why."),
         )  # fmt: skip

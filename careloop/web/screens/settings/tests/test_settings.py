@@ -9,6 +9,7 @@ from django.test import Client
 from careloop.accounts.models import Invitation, Membership, User
 from careloop.accounts.scope import location_ids
 from careloop.audit.models import AuditEvent
+from careloop.kernel import sql
 from careloop.policy.models import PolicyOverride, RegisteredContact
 from careloop.tenancy.context import run_before_commit
 from careloop.tenancy.models import Location, Organization
@@ -373,3 +374,16 @@ def test_the_state_of_the_installation_is_shown_without_paths(client_for, settin
     assert "PostgreSQL" in text
     assert str(settings.CARELOOP_FILES) not in text
     assert client_for("nurse").get("/settings/system/").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("failures", "said"), [(1, "It works, but something deserves a look."), (5, "Something needs mending.")]
+)
+def test_a_reader_that_failed_once_tries_again_and_one_that_stands_still_needs_mending(client_for, failures, said):
+    client = client_for("it")
+    sql.execute(
+        "insert into events_position (reader, xid, event_id, failures, error) values ('facts', 0, 0, %s, 'ValueError at x.py:1')",
+        [failures],
+    )
+
+    assert said in client.get("/settings/system/", headers={"accept-language": "en"}).content.decode()
