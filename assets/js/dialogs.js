@@ -39,10 +39,15 @@ dialog?.addEventListener("close", () => {
 // Forms inside the dialog go through htmx, so that mistakes are shown without leaving the page.
 document.addEventListener("htmx:load", (event) => {
   if (!event.detail.elt.closest?.("#dialog-content")) return;
-  dialog.querySelectorAll("form[method=post]:not([hx-post])").forEach((form) => {
+  dialog.querySelectorAll("form[method=post]:not([hx-post]):not([data-download])").forEach((form) => {
     form.setAttribute("hx-post", form.getAttribute("action") || dialog.opener.href);
     form.setAttribute("hx-target", "#dialog-content");
     form.setAttribute("hx-swap", "innerHTML");
     htmx.process(form);
   });
+});
+
+// A file is fetched by the browser itself, beside the page; once it is asked for, the dialog has done its work.
+document.addEventListener("submit", (event) => {
+  if (dialog?.open && event.target.closest("#dialog-content [data-download]")) setTimeout(() => dialog.close());
 });

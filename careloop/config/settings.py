@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "careloop.payments",
     "careloop.loyalty",
     "careloop.insights",
+    "careloop.privacy",
     "careloop.integrations",
     "careloop.integrations.channels",
     "careloop.integrations.fhir",

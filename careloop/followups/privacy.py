@@ -3,6 +3,9 @@
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
+from careloop.followups import services
 from careloop.followups.models import FollowUp
 
 
@@ -15,5 +18,7 @@ def export(patient_id: UUID) -> dict[str, Any]:
 
 
 def erase(patient_id: UUID) -> None:
-    """Empty the words of the patient's follow-ups; that there was work, and its outcome, stays countable."""
+    """Close what is open, and empty the words of the patient's follow-ups; that there was work, and its outcome, stays countable."""
+    still_open = FollowUp.objects.filter(patient_id=patient_id, state=FollowUp.State.OPEN).values_list("id", flat=True)
+    services.cancel(follow_up_ids=list(still_open), reason="inactive", now=timezone.now(), by=None)
     FollowUp.objects.filter(patient_id=patient_id).update(title="—", script="", outcome_note="")

@@ -5,7 +5,7 @@ Three layers of keys, so that each can be replaced or destroyed alone:
 * *master keys*, versioned, in `CARELOOP_HOME/keys/master.json` (never in the database);
 * *data keys*, one per patient (or organization), random, kept in the database wrapped by a master key.
   Rotating a master key re-wraps data keys and touches no patient row; destroying a data key erases
-  what it sealed, in backups too;
+  what it sealed;
 * *index keys*, derived from the index secret per organization and column, for blind indexes.
 
 Values are bound to their place: the associated data names table, column and row, so a ciphertext copied to

@@ -87,3 +87,15 @@ class ReasonMissing(DomainError):
     code = "patients.reason_missing"
     message = _("Say why; the reason is kept in the audit log.")
     status = 422
+
+
+class RecordRestricted(DomainError):
+    code = "patients.restricted"
+    message = _(
+        "The person asked that this record is not used. Lift the restriction first, on the page of their personal data."
+    )
+
+
+class RecordErased(DomainError):
+    code = "patients.erased"
+    message = _("This record was erased. Register the person anew if they come again.")

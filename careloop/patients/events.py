@@ -79,3 +79,29 @@ class ContactPointReachChanged:
     contact_point_id: UUID
     system: str
     reach: str
+
+
+@fact(
+    "patient.restricted", label=_("Restricted"), group="profile", icon="lock",
+    sentence=_("Kept, but no longer used: the person asked for it."),
+)  # fmt: skip
+@dataclass(frozen=True)
+class PatientRestricted:
+    """The record is kept because it must be, and used for nothing else."""
+
+
+@fact(
+    "patient.restriction_lifted", label=_("Restriction lifted"), group="profile", icon="lock-open",
+    sentence=_("The record is used again."),
+)  # fmt: skip
+@dataclass(frozen=True)
+class PatientRestrictionLifted:
+    """The record is open again."""
+
+
+@fact(
+    "patient.erased", label=_("Erased"), group="profile", icon="eraser", sentence=_("What said who this is was erased.")
+)
+@dataclass(frozen=True)
+class PatientErased:
+    """The record was emptied and its key destroyed."""

@@ -23,6 +23,12 @@ class Patient(TenantModel):
         OTHER = "other", _("other")
         UNKNOWN = "unknown", _("unknown")
 
+    class Restriction(models.TextChoices):
+        """What a request of the person left: kept but not used, or emptied. Either way the record is closed and stays so."""
+
+        RESTRICTED = "RESTRICTED", _("restricted")
+        ERASED = "ERASED", _("erased")
+
     id = models.UUIDField(primary_key=True, default=uuid7, db_default=NewId(), editable=False)
     chart_number = models.CharField(max_length=60, blank=True, db_default="", db_collation="C")
     name = models.CharField(max_length=160)
@@ -35,6 +41,7 @@ class Patient(TenantModel):
     deceased = models.BooleanField(default=False, db_default=False)
     deceased_at = models.DateTimeField(null=True, blank=True)
     active = models.BooleanField(default=True, db_default=True)
+    restriction = models.CharField(max_length=12, choices=Restriction, blank=True, db_default="")
     language = models.CharField(max_length=10, blank=True, db_default="", help_text=_("empty: the organization's"))
     preferred_channel = models.CharField(max_length=10, blank=True, db_default="")
     preferred_hour = models.PositiveSmallIntegerField(null=True, blank=True)

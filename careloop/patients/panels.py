@@ -33,6 +33,7 @@ class PatientHead:
     deceased: bool
     active: bool
     language: str = ""
+    restriction: str = ""
 
 
 Rendered = tuple[str, dict[str, Any]] | None

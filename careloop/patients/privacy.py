@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from careloop.audit import services as audit
 from careloop.kernel import sql
 from careloop.patients import sealing
 from careloop.patients.models import (
@@ -71,7 +70,7 @@ def _rows(model: Any, patient_id: UUID, *names: str) -> list[dict[str, Any]]:
 def erase(patient_id: UUID) -> None:
     """Destroy the patient's data key and everything that says who this is; the empty record stays for what refers to it.
 
-    With the key gone, the sealed values in older backups cannot be opened either.
+    A backup made before still holds the key, wrapped by the master key of its time: see docs/how-to/personal-data.md.
     """
     PatientKey.objects.filter(patient_id=patient_id).delete()
     for model in (Identifier, ContactPoint, RelatedPerson, PatientTag, HealthNote):
@@ -82,8 +81,8 @@ def erase(patient_id: UUID) -> None:
               set name = %s, family_name = '', given_name = '', name_grams = '{}', chart_number = '', birth_date = null,
                   sex = 'unknown', address_sealed = null, postal_code = '', city = '', district = '', marital_status = '',
                   blood_group = '', occupation = '', referral_source = '', note = '', external_id = '', warnings = '[]',
-                  preferred_practitioner = '', active = false, version = version + 1
+                  preferred_practitioner = '', language = '', preferred_channel = '', preferred_hour = null, deceased_at = null,
+                  country = '', active = false, version = version + 1
             where id = %s""",
         [ERASED_NAME, patient_id],
     )
-    audit.record("patient.erased", patients=[patient_id])

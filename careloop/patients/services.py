@@ -171,12 +171,17 @@ def update(
         version: the version the changes were made from; None when there is nothing to overwrite (a channel's own answer).
 
     Raises:
-        UnknownPatient, ChangedMeanwhile, ChartNumberTaken, NameMissing, BirthInFuture, UnknownField.
+        UnknownPatient, ChangedMeanwhile, ChartNumberTaken, NameMissing, BirthInFuture, UnknownField, RecordRestricted,
+        RecordErased.
     """
     patient = Patient.objects.select_for_update(of=("self",)).filter(id=patient_id).first()
     if patient is None:
         raise errors.UnknownPatient
+    if patient.restriction == Patient.Restriction.ERASED:
+        raise errors.RecordErased
     values = _checked(changes, today=_today(now))
+    if patient.restriction and values.get("active"):
+        raise errors.RecordRestricted
     address = values.pop("address", None)
     changed = [name for name, value in values.items() if getattr(patient, name) != value]
     if address is not None and address != selectors.address_of(patient_id):
@@ -244,11 +249,16 @@ def _touch(patient_id: UUID, *, now: datetime) -> None:
 
     Raises:
         UnknownPatient: not here.
+        RecordErased: nothing is added to an emptied record.
     """
-    if not sql.execute(
-        "update patients_patient set version = version + 1, updated_at = %s where id = %s", [now, patient_id]
-    ):
+    restriction = sql.value(
+        "update patients_patient set version = version + 1, updated_at = %s where id = %s returning restriction",
+        [now, patient_id],
+    )
+    if restriction is None:
         raise errors.UnknownPatient
+    if restriction == Patient.Restriction.ERASED:
+        raise errors.RecordErased
 
 
 # -- identifiers ------------------------------------------------------------------------------------------------

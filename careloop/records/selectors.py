@@ -52,6 +52,29 @@ def _own_counts() -> dict[str, int]:
 counting.register(_own_counts)
 
 
+# -- retention --------------------------------------------------------------------------------------------------
+
+# when a record is about, by table; those without a time are about the day they came
+MOMENTS = {
+    "records_encounter": "coalesce(ended_at, started_at)", "records_condition": "onset_at", "records_allergy": "noted_at",
+    "records_medication": "coalesce(ended_at, started_at)", "records_observation": "observed_at",
+    "records_procedure": "coalesce(ended_at, performed_at)", "records_immunization": "given_at", "records_report": "issued_at",
+    "records_care_plan": "coalesce(ended_at, started_at)", "records_invoice": "issued_at", "records_other": "coalesce(ended_at, happened_at)",
+}  # fmt: skip
+
+
+def last_record_on(patient_id: UUID, *, zone: str) -> date | None:
+    """Return the day of the patient's latest record, whatever its kind: from then on records are kept for so many years."""
+    moments = " union all ".join(
+        f"select max(coalesce({moment}, recorded_at)) as at from {table} where patient_id = %(patient)s"
+        for table, moment in MOMENTS.items()
+    )
+    day: date | None = sql.value(
+        f"select (max(at) at time zone %(zone)s)::date from ({moments}) m", {"patient": patient_id, "zone": zone}
+    )
+    return day
+
+
 # -- visits -----------------------------------------------------------------------------------------------------
 
 

@@ -63,7 +63,7 @@ SECTIONS: list[Section] = [
         Item(pgettext_lazy("navigation", "Today"), "today:home", "sun"),
         Item(pgettext_lazy("navigation", "Waiting room"), "queue:home", "armchair", "queue.run"),
         Item(pgettext_lazy("navigation", "Patients"), "patients:list", "users", "patients.view",
-             under=("records", "consent")),
+             under=("records", "consent", "privacy")),
         Item(pgettext_lazy("navigation", "Schedule"), "schedule:home", "calendar", "schedule.view"),
     )),
     Section(pgettext_lazy("navigation", "Care"), (

@@ -33,6 +33,11 @@ class Installation:
         """Run Python with these arguments, as the installation's own programs run."""
         subprocess.run([sys.executable, *arguments], cwd=ROOT, env=self._environment, check=True, capture_output=True)
 
+    @property
+    def database(self) -> str:
+        """The name of its database on the tests' server."""
+        return self._environment["CARELOOP_DATABASE_NAME"]
+
     def mailed(self) -> int:
         """How many mails the mail server has taken."""
         return len(read_spool(self.mails))

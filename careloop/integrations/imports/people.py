@@ -409,6 +409,8 @@ def _update_patients(run: Run, outcome: Outcome, known: int, given: dict[str, st
         else f"coalesce({given[name]}, r.{name})"
         for name in (*TEXTS, "birth_date", "birth_precision", "deceased", "deceased_at", "active", "registered_on")
     }
+    # who asked that the record is not used is not brought back by what another system says
+    new["active"] = f"{new['active']} and r.restriction = ''"
     new["deceased"] = f"r.deceased or coalesce({given['deceased']}, false)"
     new["chart_number"] = (
         f"coalesce(nullif(r.chart_number, ''), left({given['chart_number']}, {cut['chart_number']}), '')"

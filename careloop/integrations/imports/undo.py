@@ -1,7 +1,7 @@
 """Take a whole import back: what it made is erased, what it changed is as it was, and its events are shown nowhere.
 
 Undo is refused as a whole when later work builds on the import (an edited patient, a message, a visit from another
-import), and says which. Erasing a patient destroys the patient's key too, so copies in backups stay closed.
+import), and says which. Erasing a patient destroys the patient's key too.
 """
 
 from collections.abc import Iterator

@@ -394,6 +394,17 @@ def test_a_patient_gets_their_appointments_and_can_have_the_words_erased(organiz
     assert privacy.export(who)["appointments"][0]["note"] == ""
 
 
+def test_the_answers_before_a_visit_are_given_out_in_clear_and_erased(organization):
+    where = clinic()
+    who = patient()
+    held = book(where, session(where), who, state="pending", held_until=NOW + HALF)
+    services.keep(appointment_id=held.pk, answers='{"過敏": "花生"}', now=NOW, by=None)
+
+    assert privacy.export(who)["appointments"][0]["answers"] == '{"過敏": "花生"}'
+    privacy.erase(who)
+    assert privacy.export(who)["appointments"][0]["answers"] == ""
+
+
 def test_a_session_ended_by_hand_notes_who_did_not_come(organization):
     where = clinic()
     held = session(where)

@@ -23,7 +23,7 @@ from careloop.integrations.imports.models import ImportBatch, ImportChange, Impo
 from careloop.integrations.tabular.loader import FIRST_PATIENT_ROWS, PATIENT_ROWS
 from careloop.kernel import sql
 from careloop.loyalty.thanks import referrals
-from careloop.patients import sealing, selectors
+from careloop.patients import restricting, sealing, selectors
 from careloop.patients.models import Patient
 from careloop.records.selectors import counts
 from careloop.segments import services as segments
@@ -65,6 +65,29 @@ def test_a_name_that_is_longer_than_its_column_is_cut_and_said(committed_organiz
     with in_organization(committed_organization.id):
         finding = ImportBatch.objects.get(id=answer["batch"]).findings.get()
         assert (finding.line, finding.field, finding.code, finding.values) == (3, "name", "row.cut", {"limit": 160})
+
+
+def test_a_restricted_patient_is_filled_in_and_stays_closed(committed_organization: Any, tmp_path: Path) -> None:
+    def bring(name: str) -> dict[str, Any]:
+        resource = {"resourceType": "Patient", "id": "p1", "active": True, "name": [{"text": name}], "gender": "male"}
+        return bring_in(
+            committed_organization, write(tmp_path, json.dumps(resource), f"{name}.ndjson"), kind="fhir", source="his"
+        )
+
+    bring("王小明")
+    with in_organization(committed_organization.id):
+        restricting.restrict(patient_id=Patient.objects.get().id, reason="電話要求", now=timezone.now())
+
+    changed, again = bring("王曉明"), bring("王曉明")
+
+    assert (changed["updated"], again["updated"], again["unchanged"]) == ({"Patient": 1}, {}, {"Patient": 1})
+    with in_organization(committed_organization.id):
+        kept = Patient.objects.get()
+        assert (kept.name, kept.active, kept.restriction) == ("王曉明", False, "RESTRICTED")
+    commands.run_undo(changed["batch"], organization=committed_organization.id)
+    with in_organization(committed_organization.id):
+        kept = Patient.objects.get()
+        assert (kept.name, kept.active) == ("王小明", False)
 
 
 def test_several_telephone_numbers_in_one_cell_are_several_contacts_the_first_first(

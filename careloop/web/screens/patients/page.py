@@ -14,6 +14,7 @@ from careloop.accounts.access import requires
 from careloop.audit import services as audit
 from careloop.facts.rules import Reach
 from careloop.patients import panels
+from careloop.patients.models import Patient
 from careloop.web.addresses import address
 from careloop.web.http import respond
 from careloop.web.screens.patients import page_data, words
@@ -68,6 +69,7 @@ def base_context(request: HttpRequest, data: PageData, tab: str) -> dict[str, An
     """What the header and the tabs need."""
     member: Any = request.member  # type: ignore[attr-defined]
     row = data.row
+    is_erased = row["restriction"] == Patient.Restriction.ERASED
     return {
         "patient": data.head,
         "row": row,
@@ -85,8 +87,9 @@ def base_context(request: HttpRequest, data: PageData, tab: str) -> dict[str, An
         "stage_tone": STAGE_TONES.get(data.stage, "neutral") if data.stage is not None else "neutral",
         "tabs": tabs(request, data.head.id, tab),
         "tab": tab,
-        "can_edit": member.can("patients.edit"),
-        "can_consent": member.can("consent.edit"),
+        "can_edit": member.can("patients.edit") and not is_erased,
+        "can_consent": member.can("consent.edit") and not is_erased,
+        "may_ask": member.can("privacy.requests"),
         "clinical": member.can("records.view"),
     }  # fmt: skip
 

@@ -94,6 +94,7 @@ class PageData:
             "deceased",
             "active",
             "language",
+            "restriction",
         )
         return PatientHead(**{name: self.row[name] for name in names})
 

@@ -37,7 +37,20 @@ PURPOSES: Words = dict(Purpose.choices)
 CHANNELS: Words = dict(ConsentChannel.choices)
 SOURCES: Words = dict(Consent.Source.choices)
 # Where an event came from; a source system's own name is shown as it is.
-EVENT_SOURCES: Words = {**SOURCES, "staff": gettext_lazy("staff")}
+EVENT_SOURCES: Words = {
+    "staff": gettext_lazy("staff"), "desk": pgettext_lazy("where from", "front desk"), "clinic": pgettext_lazy("where from", "clinic"),
+    "phone": pgettext_lazy("where from", "telephone"), "walk-in": pgettext_lazy("where from", "came without booking"),
+    "line": "LINE", "sms": pgettext_lazy("where from", "SMS"), "email": pgettext_lazy("where from", "e-mail"), "wechat": pgettext_lazy("where from", "WeChat"),
+    "link": pgettext_lazy("where from", "link in a message"), "portal": pgettext_lazy("where from", "patient's page"),
+    "api": pgettext_lazy("where from", "programming interface"), "import": pgettext_lazy("where from", "import"),
+    "paper": pgettext_lazy("where from", "signed form"), "keyword": pgettext_lazy("where from", "opt-out word"),
+    "waitlist": pgettext_lazy("where from", "waitlist"), "schedule": pgettext_lazy("where from", "schedule"),
+    "queue": pgettext_lazy("where from", "queue"), "appointment": pgettext_lazy("where from", "appointment"),
+    "journey": pgettext_lazy("where from", "care journey"), "segments": pgettext_lazy("where from", "segment"),
+    "message": pgettext_lazy("where from", "message"), "payment": pgettext_lazy("where from", "payment"),
+    "membership": pgettext_lazy("where from", "membership"), "greeting": pgettext_lazy("where from", "greeting"),
+    "newsletter": pgettext_lazy("where from", "newsletter"),
+}  # fmt: skip
 NOTE_KINDS: Words = dict(HealthNote.Kind.choices)
 USES: Words = {"mobile": gettext_lazy("mobile"), "home": gettext_lazy("home"), "work": gettext_lazy("work"), "": ""}
 RELATIONSHIPS: Words = {

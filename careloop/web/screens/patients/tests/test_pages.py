@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
+from django.utils import timezone, translation
 
+from careloop.consent.models import Consent, ConsentChannel
 from careloop.facts import services as facts
 from careloop.kernel import sql
 from careloop.kernel.errors import DomainError
@@ -19,6 +20,8 @@ from careloop.kernel.ids import uuid7
 from careloop.patients import services
 from careloop.patients.tests import make
 from careloop.records import services as records
+from careloop.scheduling.models import Appointment
+from careloop.web.screens.patients import words
 
 OWN_HOSTILE = [
     "<script>alert(1)</script>", "'\"><img src=x onerror=alert(1)>", "{{ 7*7 }}{% debug %}", "=1+1", "＝HYPERLINK(1)", "../../etc/passwd",
@@ -301,3 +304,20 @@ def test_the_clock_of_the_page_is_the_clinics(organization, client_for, now):
     page = client_for("nurse").get(f"/patients/{patient}/visits/").content.decode()
 
     assert timezone.localtime(now).strftime("%Y-%m-%d %H:%M") in page
+
+
+def test_every_place_an_event_can_come_from_has_words():
+    ours = {
+        *Appointment.Source.values,
+        *Consent.Source.values,
+        *ConsentChannel.values,
+        "staff",
+        "clinic",
+        "journey",
+        "segments",
+    } - {"any"}
+
+    assert sorted(ours - set(words.EVENT_SOURCES)) == []
+    with translation.override("zh-hant"):
+        same = [name for name, word in words.EVENT_SOURCES.items() if str(word) == name]
+    assert same == [], "a code is no word"
