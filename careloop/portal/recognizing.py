@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse
 
 from careloop.audit import services as audit
 from careloop.kernel import sql
+from careloop.kernel.devices import device_name
 from careloop.kernel.ids import new_token, token_hash, uuid7
 from careloop.portal import family
 from careloop.portal.models import PatientSession
@@ -117,7 +118,7 @@ def sign_in(visitor: Visitor, patient_id: UUID, *, how: str, user_agent: str) ->
     visitor.new_token, visitor.forget = new_token(), False
     made = PatientSession.objects.create(
         id=uuid7(), token_hash=token_hash(visitor.new_token), patient_id=patient_id, how=how,
-        device=device_name(user_agent), created_at=visitor.now, seen_at=visitor.now, expires_at=visitor.now + SIGNED_IN_FOR,
+        device=device_name(user_agent)[:LONGEST_DEVICE], created_at=visitor.now, seen_at=visitor.now, expires_at=visitor.now + SIGNED_IN_FOR,
     )  # fmt: skip
     actor = audit.Actor("patient", id=patient_id, via="portal", address=visitor.address)
     audit.record(
@@ -172,21 +173,3 @@ def _set(response: HttpResponse, name: str, value: str, age: timedelta) -> None:
         name, value, max_age=int(age.total_seconds()), path="/", httponly=True, samesite="Lax",
         secure=settings.SESSION_COOKIE_SECURE,
     )  # fmt: skip
-
-
-SYSTEMS = (("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android"), ("Windows", "Windows"), ("Mac OS", "Mac"), ("Linux", "Linux"))  # fmt: skip
-BROWSERS = (("Line/", "LINE"), ("Edg", "Edge"), ("Firefox", "Firefox"), ("FxiOS", "Firefox"), ("SamsungBrowser", "Samsung Internet"),
-            ("CriOS", "Chrome"), ("Chrome", "Chrome"), ("Safari", "Safari"))  # fmt: skip
-
-
-def device_name(user_agent: str) -> str:
-    """Return a device's name as its owner knows it; empty when the browser does not say.
-
-    >>> device_name("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Safari/604.1 Line/15.0.0")
-    'iPhone · LINE'
-    >>> device_name("curl/8")
-    ''
-    """
-    system = next((name for mark, name in SYSTEMS if mark in user_agent), "")
-    browser = next((name for mark, name in BROWSERS if mark in user_agent), "")
-    return " · ".join(part for part in (system, browser) if part)[:LONGEST_DEVICE]

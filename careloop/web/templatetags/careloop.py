@@ -15,6 +15,7 @@ from django.utils.html import format_html, format_html_join, json_script
 from django.utils.safestring import SafeString, mark_safe
 
 from careloop.kernel.dates import roc_year
+from careloop.kernel.devices import device_name
 from careloop.web import addresses
 
 register = template.Library()
@@ -71,6 +72,12 @@ def with_links(text: str) -> SafeString:
         parts += [text[at : found.start()], format_html(link, found[0], found[0])]
         at = found.end()
     return format_html_join("", "{}", ((one,) for one in [*parts, text[at:]]))
+
+
+@register.filter
+def device(user_agent: object) -> str:
+    """A browser's name for people: “Windows · Chrome”; what it sent when we do not know it."""
+    return device_name(str(user_agent)) or str(user_agent)
 
 
 @register.filter

@@ -226,18 +226,15 @@ def _verdict(version: TemplateVersion | None, one: MessageTemplate) -> dict[str,
             "label": _("Not written correctly"),
             "lines": [str(rendering.WHY_TEXT.get(problem.reason, problem.reason))],
         }
-    lines = (
-        [_("Unknown placeholders: %(names)s") % {"names": ", ".join(sorted(rendering.unknown_names(names)))}]
-        if rendering.unknown_names(names)
-        else []
-    )
+    unknown = rendering.unknown_names(names)
+    lines = [_("Unknown placeholders: %(names)s") % {"names": ", ".join(sorted(unknown))}] if unknown else []
     said = texts.check_texts(version.texts, message_class=one.message_class, now=timezone.now())
     for match in said.matches:
         quoted = f"「{match['text']}」" if match["text"] else ""
         lines.append(f"{match['rule']} {quoted} {match['message']} ({match['base']})")
     return {
-        "tone": "danger" if lines and not said.matches else VERDICT_TONES[said.answer],
-        "label": Answer(said.answer).label,
+        "tone": "danger" if unknown else VERDICT_TONES[said.answer],
+        "label": _("Not written correctly") if unknown else Answer(said.answer).label,
         "lines": list(dict.fromkeys(lines)),
     }
 

@@ -81,6 +81,8 @@ def _shown(token: ApiToken, now: datetime) -> dict[str, Any]:
         "id": token.pk,
         "name": token.name,
         "scopes": [{"code": code, "label": SCOPES.get(code, code)} for code in token.scopes],
+        # a list it may ask for first; every scope to read is named like one
+        "readable": next((code.partition(":")[0] for code in token.scopes if code.endswith(":read")), ""),
         "created_at": token.created_at,
         "created_by": (token.created_by.name or token.created_by.email) if token.created_by else "",
         "last_used_on": token.last_used_on,

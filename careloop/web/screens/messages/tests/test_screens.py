@@ -204,6 +204,17 @@ def test_a_text_that_the_law_stops_is_not_published(client_for, clinic):
     assert "P17" in page
 
 
+def test_words_with_an_unknown_placeholder_are_never_called_allowed(client_for, clinic):
+    nurse = client_for("nurse")
+    template = MessageTemplate.objects.first()
+    nurse.post(f"/messages/templates/{template.pk}/", words("{{ greeting }}，{{ patient.secret }}"))
+
+    said = nurse.get(f"/messages/templates/{template.pk}/").context["verdict"]
+
+    assert (said["tone"], said["label"]) == ("danger", "Not written correctly")
+    assert said["lines"] == ["Unknown placeholders: patient.secret"]
+
+
 def test_a_published_text_cannot_be_changed_even_by_sql(clinic):
     from django.db import DatabaseError, transaction
 

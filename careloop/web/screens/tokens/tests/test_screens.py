@@ -45,6 +45,24 @@ def test_a_token_is_shown_once_and_works(client_for):
     assert Client(headers={"authorization": f"Bearer {secret}"}).get("/api/v1/patients").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("scopes", "shown"),
+    [
+        (["patients:read"], "patients"), (["patients:write", "appointments:read"], "appointments"), (["events:read"], "events"),
+        (["segments:read"], "segments"), (["messages:read"], "messages"), (["messages:write"], ""),
+    ],
+)  # fmt: skip
+def test_what_is_shown_to_try_is_something_the_token_may(client_for, scopes, shown):
+    made = make(client_for("it"), scopes=scopes)
+
+    page = made.content.decode()
+    assert ("curl" in page) == bool(shown)
+    if shown:
+        assert f"/api/v1/{shown}</code>" in page
+        client = Client(headers={"authorization": f"Bearer {secret_on(made)}"})
+        assert client.get(f"/api/v1/{shown}").status_code == 200
+
+
 def test_a_new_token_ends_after_ninety_days_unless_somebody_says_otherwise(client_for):
     page = client_for("owner").get(NEW).content.decode()
 
