@@ -25,6 +25,9 @@ class Practitioner(TenantModel):
         db_table = "records_practitioner"
         indexes = [models.Index(fields=["organization", "external_id"], name="practitioner_by_external_id")]
 
+    def __str__(self) -> str:
+        return self.name
+
 
 class Record(TenantModel):
     """What all records share: whose, from where, under which name there.

@@ -115,6 +115,9 @@ class Location(TenantModel):
             ),
         ]  # fmt: skip
 
+    def __str__(self) -> str:
+        return self.name
+
 
 class DailyRun(TenantModel):
     """When a piece of daily work last ran here."""

@@ -179,6 +179,31 @@ def test_a_role_opens_what_its_permissions_say_and_nothing_else(client_for, role
     assert problems == []
 
 
+# What a template or a form shows when it was given a thing and not its name.
+PROGRAMS_OWN = re.compile(r"\bobject \(|object at 0x|&lt;QuerySet|&lt;function|&lt;bound method|>\s*None\s*<|\{\{|\{%")
+# Pages on which people write templates of their own.
+WRITES_TEMPLATES = ("messages/templates/", "membership/newsletters/", "membership/greetings/", "gallery/")
+
+
+def test_no_page_shows_the_programs_name_for_a_thing(client_for):
+    from careloop.records.models import Practitioner
+    from careloop.tenancy.models import Location
+
+    client, objects, problems = client_for("owner", "zh-hant"), Objects(), []
+    Location.objects.create(name="信義院區")
+    Practitioner.objects.create(name="林怡君")
+    for address in GUARDED:
+        answer = client.get(address.filled(objects))
+        if answer.status_code == 200 and answer["Content-Type"].startswith("text/html"):
+            found = PROGRAMS_OWN.findall(answer.content.decode())
+            allowed = {"{{"} if address.route.startswith(WRITES_TEMPLATES) else set()
+            if set(found) - allowed:
+                problems.append((address.route, sorted(set(found))))
+        close(answer)
+
+    assert problems == []
+
+
 def test_a_member_without_any_membership_left_opens_nothing(client_for):
     from careloop.accounts.models import Membership
 

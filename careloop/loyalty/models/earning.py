@@ -76,6 +76,9 @@ class EarnRule(TenantModel):
         """Return what the guard judges: who earns by what, and the words members read."""
         return Offer(kind="EARN_RULE", earns_by=str(self.kind), gives="POINTS", text=self.name)
 
+    def __str__(self) -> str:
+        return self.name
+
 
 class Earning(TenantModel):
     """What one rule gave one account for one thing that happened: waiting, final, or void; and why.

@@ -59,6 +59,9 @@ class Programme(TenantModel):
             models.CheckConstraint(condition=models.Q(valid_months__lte=120), name="loyalty_valid_months"),
         ]  # fmt: skip
 
+    def __str__(self) -> str:
+        return self.name
+
 
 class Terms(TenantModel):
     """What members agreed to, word for word: a row for each wording a programme ever had."""

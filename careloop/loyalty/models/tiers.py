@@ -80,6 +80,9 @@ class Tier(TenantModel):
             ),
         ]  # fmt: skip
 
+    def __str__(self) -> str:
+        return self.name
+
 
 class TierCriterion(TenantModel):
     """So much of one thing within the tier's window. Money is in minor units of the organization's currency."""

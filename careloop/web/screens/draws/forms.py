@@ -14,23 +14,16 @@ PRIZES = 5
 MOST_VALUE = 10_000_000
 
 
-class NamedChoiceField(forms.ModelChoiceField):
-    """A choice of things that have a name."""
-
-    def label_from_instance(self, obj: Any) -> str:
-        return str(obj.name)
-
-
 class DrawForm(forms.Form):
     """A draw that is not open yet. Prizes are five plain lines, so that it works without JavaScript."""
 
-    programme = NamedChoiceField(label=_("Programme"), queryset=Programme.objects.none(), empty_label=None)
+    programme = forms.ModelChoiceField(label=_("Programme"), queryset=Programme.objects.none(), empty_label=None)
     name = forms.CharField(label=pgettext_lazy("draw", "Name"), max_length=60)
     description = forms.CharField(
         label=_("What members read about it"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3})
     )
     entry = forms.ChoiceField(label=_("Who takes part"), choices=Draw.Entry.choices, widget=forms.RadioSelect)
-    tier = NamedChoiceField(label=_("Tier"), queryset=Tier.objects.none(), required=False, empty_label="–")
+    tier = forms.ModelChoiceField(label=_("Tier"), queryset=Tier.objects.none(), required=False, empty_label="–")
     least_points = forms.IntegerField(
         label=_("Points earned, at least"), required=False, min_value=1, max_value=1_000_000
     )

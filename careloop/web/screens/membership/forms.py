@@ -303,7 +303,6 @@ class AwardForm(forms.Form):
         super().__init__(*args, **kwargs)
         own: Any = self.fields["rule"]
         own.queryset = rules
-        own.label_from_instance = lambda rule: rule.name
 
     def lines(self) -> list[str]:
         """The lines as typed, each once, without empty ones."""

@@ -149,7 +149,6 @@ class _StaffForm(forms.Form):
         ]
         places = self.fields["locations"]
         places.queryset = Location.objects.filter(is_active=True).order_by("name")  # type: ignore[attr-defined]
-        places.label_from_instance = lambda place: place.name  # type: ignore[attr-defined]
 
 
 class InviteForm(_StaffForm):
