@@ -145,6 +145,16 @@ def share(part: float | None, whole: float | None) -> str:
 
 
 @register.filter
+def grouped(value: object) -> object:
+    """A whole number as people read it; anything else as it is.
+
+    >>> grouped(84375), grouped("NT$650"), grouped(True)
+    ('84,375', 'NT$650', True)
+    """
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+@register.filter
 def width(part: float | None, whole: float | None) -> str:
     """The same as a number from 0 to 100 for an SVG width; the smallest visible bar is 0.5."""
     if not whole or not part:

@@ -29,4 +29,8 @@ class UploadForm(forms.Form):
             "A short name of the system the file comes from, such as his or lab. The same system keeps the same name, so that records are found again; its CSV and FHIR exports need two names, because their visits carry different numbers."
         ),
         error_messages={"invalid": _("Small letters, digits and hyphens only.")},
+        # said before a large file travels for nothing
+        widget=forms.TextInput(
+            attrs={"pattern": "[a-z0-9][a-z0-9_\\-]*", "title": _("Small letters, digits and hyphens only.")}
+        ),
     )

@@ -1,5 +1,6 @@
 """Imports: upload, say what the columns mean, look at what would happen, watch it, mend what was refused, take it back."""
 
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -349,7 +350,8 @@ def _progress(one: ImportBatch) -> dict[str, Any]:
     seconds = max((now - one.started_at).total_seconds(), 0.1) if one.started_at else 0
     rate = one.rows_read / seconds if seconds else 0
     total = one.rows_read
-    if one.running and one.position:
+    # what is not over yet, or was broken off, has read so much of the file
+    if one.state not in (State.DONE, State.UNDONE) and one.position:
         total = max(one.rows_read, round(one.rows_read * one.file_size / one.position))
     remaining = ""
     if one.state == State.RUNNING and one.position and seconds:
@@ -380,7 +382,9 @@ def _progress(one: ImportBatch) -> dict[str, Any]:
 def progress(request: HttpRequest, batch_id: UUID) -> HttpResponse:
     """The progress bar, asked for every second; when the work is over, the whole page is shown anew."""
     one = _batch(batch_id)
-    response = respond(request, "imports/batch.html", _page(one), fragment="imports/_progress.html")
+    response = respond(
+        request, "imports/batch.html", _page(one) | {"is_answer": True}, fragment="imports/_progress.html"
+    )
     if not one.running:
         response["HX-Redirect"] = reverse("imports:batch", args=[one.id])
     return response
@@ -453,7 +457,7 @@ def refused(request: HttpRequest, batch_id: UUID) -> FileResponse:
             ]
 
     return csv_download(
-        f"refused-{part or one.file_name}.csv",
+        f"refused-{Path(part or one.file_name).stem}.csv",
         [*headers, *(OWN_COLUMN + name for name in ("row", "field", "reason"))],
         rows(),
     )

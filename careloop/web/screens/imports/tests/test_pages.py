@@ -1,6 +1,7 @@
 """The import pages: upload, mapping, dry run, refusals, undo; one stranger."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -121,3 +122,37 @@ def test_the_list_is_a_page_with_and_without_imports(client_for: Callable[..., C
 
     assert empty.status_code == 200
     assert "病患.csv" in client.get(reverse("imports:list")).content.decode()
+
+
+@pytest.mark.parametrize(("state", "shown"), [("RUNNING", 337_500), ("STOPPED", 337_500), ("DONE", 84_375)])
+def test_how_far_an_import_is_goes_by_the_file_until_it_is_read_to_the_end(
+    uploaded: tuple[Client, ImportBatch], now: datetime, state: str, shown: int
+) -> None:
+    client, batch = uploaded
+    ImportBatch.objects.filter(id=batch.id).update(
+        state=state,
+        started_at=now,
+        rows_read=84_375,
+        file_size=400_000,
+        position=100_000,
+        counts={"created": {"Patient": 84_000}},
+    )
+
+    page = client.get(f"/imports/{batch.id}/")
+
+    assert page.context["progress"]["total"] == shown
+    text = page.content.decode()
+    assert f"84,375 / {shown:,}" in text
+    assert "hx-swap-oob" not in text
+
+
+def test_while_it_runs_the_numbers_come_with_the_progress(uploaded: tuple[Client, ImportBatch], now: datetime) -> None:
+    client, batch = uploaded
+    ImportBatch.objects.filter(id=batch.id).update(
+        state="RUNNING", started_at=now, rows_read=9, counts={"created": {"Patient": 12_345}}
+    )
+
+    answer = client.get(f"/imports/{batch.id}/progress/", headers={"hx-request": "true"}).content.decode()
+
+    assert 'id="import-totals" hx-swap-oob="true"' in answer
+    assert "12,345" in answer
