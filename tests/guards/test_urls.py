@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.test import Client
-from django.urls import get_resolver
+from django.urls import Resolver404, get_resolver, resolve
 from django.urls.converters import IntConverter
 from django.urls.resolvers import URLPattern, URLResolver
 
@@ -159,6 +159,21 @@ def test_strangers_are_sent_to_the_sign_in_page(organization):
     assert problems == []
 
 
+def closed_doors(answer: Any, held: frozenset[str]) -> list[str]:
+    """The links of a page that its reader may not follow."""
+    if answer.status_code != 200 or not answer["Content-Type"].startswith("text/html"):
+        return []
+    found = []
+    for link in sorted(set(re.findall(r'href="(/[^"?#]*)', answer.content.decode()))):
+        try:
+            access = getattr(resolve(link).func, "access", None)
+        except Resolver404:
+            continue  # a file
+        if access is not None and not access.allows(held):
+            found.append(link)
+    return found
+
+
 @pytest.mark.parametrize("role", sorted(ROLES))
 def test_a_role_opens_what_its_permissions_say_and_nothing_else(client_for, role):
     client, objects, problems = client_for(role), Objects(), []
@@ -171,6 +186,7 @@ def test_a_role_opens_what_its_permissions_say_and_nothing_else(client_for, role
                 continue
             if answer.status_code == 403 or answer.status_code >= 500:
                 problems.append((url, address.access.permissions, answer.status_code))
+            problems += [(url, "leads to", there) for there in closed_doors(answer, held)]
         else:
             statuses = {answer.status_code for answer in both(client, url)}
             if not statuses <= {403, 405} or 403 not in statuses:

@@ -37,16 +37,17 @@ def tab(request: HttpRequest, patient: PatientHead) -> tuple[str, dict[str, Any]
         context |= {
             "earnings": [shown_earning(row) for row in members.earnings_of(one["id"], limit=20)],
             "entries": [{**row, "signed": signed(row["points"])} for row in statements.entries_of(one["id"], limit=LAST)],
-            "expiring": statements.expiring(one["id"], timezone.now())[:3], "links": _links(one),
+            "expiring": statements.expiring(one["id"], timezone.now())[:3], "links": _links(one, may_work=may_work),
         }  # fmt: skip
     return "membership/_patient_tab.html", context
 
 
-def _links(one: dict[str, Any]) -> list[dict[str, Any]]:
-    """The pages about this member that the other parts of membership have."""
+def _links(one: dict[str, Any], *, may_work: bool) -> list[dict[str, Any]]:
+    """The pages about this member that the other parts of membership have, and this reader may open."""
     offered = [
         (_("All entries"), "points:statement", "list-numbers", one["id"]), (_("Family"), "points:family", "users-group", one["id"]),
-        (_("Tier"), "tiers:member", "trophy", one["id"]), (_("Redeem"), "rewards:desk_member", "gift", one["id"]),
+        (_("Tier"), "tiers:member", "trophy", one["id"]),
+        *([(_("Redeem"), "rewards:desk_member", "gift", one["id"])] if may_work else []),
     ]  # fmt: skip
     return [
         {"label": label, "icon": icon, "url": url}

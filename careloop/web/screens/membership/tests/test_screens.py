@@ -110,6 +110,17 @@ def test_a_patient_joins_at_the_desk_with_one_tap(desk):
     assert Account.objects.filter(kind="PATIENT").count() == 1
 
 
+def test_the_tab_leads_to_the_desk_only_whom_may_work_there(desk, client_for):
+    open_one()
+    who = patient(now=BEFORE)
+    desk.post(reverse("membership:join", args=[who]), {"agrees": "on"})
+    account = Account.objects.get(kind="PATIENT")
+    tab, url = f"{reverse('patients:page', args=[who])}membership/", reverse("rewards:desk_member", args=[account.pk])
+
+    assert url in desk.get(tab).content.decode()
+    assert url not in client_for("nurse").get(tab).content.decode()
+
+
 def test_the_tab_says_why_these_points(desk):
     where = open_one()
     account = member(where)
