@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from careloop.accounts.models import Membership
 from careloop.accounts.scope import limited_to, location_ids
@@ -44,7 +45,8 @@ class OrganizationMiddleware:
             request.member = member  # type: ignore[attr-defined]
             token = context.enter(member.organization_id)
             try:
-                with limited_to(location_ids(member)):
+                # pages and forms tell the clinic's own time, wherever the machine stands
+                with timezone.override(member.organization.time_zone), limited_to(location_ids(member)):
                     response = self.get_response(request)
                 if response.status_code >= 500:
                     transaction.set_rollback(True)

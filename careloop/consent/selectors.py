@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -149,7 +150,9 @@ def explain(patient_id: UUID, message_class: str, channel: str = "", *, reads_he
         ]  # fmt: skip
         if permits:
             at: datetime = permits[0]["decided_at"]
-            grounds.append(Reason("P3", str(PERMITTED) % {"date": at.date().isoformat()}, permits[0]["id"]))
+            grounds.append(
+                Reason("P3", str(PERMITTED) % {"date": timezone.localdate(at).isoformat()}, permits[0]["id"])
+            )
         elif one == Purpose.MARKETING:
             missing.append(Reason("P3", NO_PERMIT))
         else:

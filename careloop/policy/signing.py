@@ -111,7 +111,7 @@ def withdraw_sign_off(*, sign_off: PolicySignOff, reason: str, by: Membership, n
         sign_off=sign_off, defaults={"reason": reason_given(reason), "withdrawn_by": by.user, "withdrawn_at": now}
     )
     if not is_new:
-        raise AlreadyWithdrawn(day=withdrawal.withdrawn_at.date().isoformat())
+        raise AlreadyWithdrawn(day=timezone.localdate(withdrawal.withdrawn_at).isoformat())
     record(
         "policy.sign_off_withdrawn", target=("policy_sign_off", sign_off.pk), reason=withdrawal.reason, now=now,
         details={"rules": sign_off.rule_ids, "text_hash": bytes(sign_off.text_hash).hex()},

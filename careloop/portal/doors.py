@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils import timezone
+
 from careloop.audit.services import Actor, acting_as
 from careloop.kernel import sql
 from careloop.kernel.ids import token_hash
@@ -41,5 +43,6 @@ def opened(token: str, *, now: datetime) -> Iterator[Opened | None]:
         if link is None:
             yield None
             return
-        with acting_as(Actor("patient", id=link.message.patient_id, via="link")):
-            yield Opened(link, link.message, link.message.organization)
+        clinic = link.message.organization
+        with timezone.override(clinic.time_zone), acting_as(Actor("patient", id=link.message.patient_id, via="link")):
+            yield Opened(link, link.message, clinic)

@@ -48,7 +48,7 @@ def _page(view: View, access: Access, *, needs_session: bool) -> View:
         with in_organization(organization_id):
             visitor = recognize(request, Organization.objects.get(), now=now, address=address_of(request))
             own = visitor.session["patient_id"] if visitor.session else None
-            with translation.override(language_of(request, visitor)), acting_as(
+            with translation.override(language_of(request, visitor)), timezone.override(visitor.clinic.time_zone), acting_as(
                 Actor("patient", id=own, via="portal", address=visitor.address)
             ):  # fmt: skip
                 if needs_session and visitor.session is None:

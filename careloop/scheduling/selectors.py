@@ -4,6 +4,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
 from careloop.kernel import sql
 from careloop.scheduling.models import HOLDS
 
@@ -320,11 +322,12 @@ def resources() -> list[Row]:
     return sql.rows(
         """select r.id, r.kind, r.name, r.is_active, r.location_id, l.name as location,
                   (select count(*) from scheduling_template t where t.room_id = r.id
-                      and coalesce(t.valid_to, 'infinity'::date) >= current_date)::int as templates,
+                      and coalesce(t.valid_to, 'infinity'::date) >= %(today)s)::int as templates,
                   (select coalesce(json_agg(v.name order by v.name), '[]') from scheduling_service_equipment e
                      join scheduling_service v on v.id = e.service_id where e.resource_id = r.id) as services
              from scheduling_resource r join tenancy_location l on l.id = r.location_id
-            order by l.name, r.kind desc, not r.is_active, r.name"""
+            order by l.name, r.kind desc, not r.is_active, r.name""",
+        {"today": timezone.localdate()},
     )
 
 
@@ -362,10 +365,11 @@ def practitioners() -> list[Row]:
     return sql.rows(
         """select p.id, p.name, p.specialty, p.is_active, p.user_id, coalesce(nullif(u.name, ''), u.email) as user_name,
                   (select count(*) from scheduling_template t where t.practitioner_id = p.id
-                      and coalesce(t.valid_to, 'infinity'::date) >= current_date)::int as templates
+                      and coalesce(t.valid_to, 'infinity'::date) >= %(today)s)::int as templates
              from records_practitioner p left join accounts_user u on u.id = p.user_id
                   and exists (select from accounts_membership m where m.user_id = u.id)
-            order by not p.is_active, p.name"""
+            order by not p.is_active, p.name""",
+        {"today": timezone.localdate()},
     )
 
 

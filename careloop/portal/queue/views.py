@@ -7,7 +7,6 @@ import hashlib
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.cache import cache
@@ -102,7 +101,7 @@ def number(request: HttpRequest, token: str) -> HttpResponse:
             elif request.method == "GET":
                 _note_opened(ticket, now=now)
             may_check_in, opens = _self_check_in(ticket, now=now)
-    with translation.override(language):
+    with translation.override(language), timezone.override(ticket["time_zone"]):
         said = _said(found)
         context = {
             "clinic": ticket["clinic"], "accent": ticket["accent_color"][1:], "language": language, "token": token, "ticket": ticket,
@@ -142,11 +141,7 @@ def _ticket(ticket_id: UUID) -> dict[str, Any] | None:
     )
     if found is None:
         return None
-    zone = ZoneInfo(found["time_zone"])
-    return {
-        **found, "clinic": {"name": found["clinic_name"], "phone": found["phone"]}, "starts": found["starts_at"].astimezone(zone),
-        "ends": found["ends_at"].astimezone(zone),
-    }  # fmt: skip
+    return {**found, "clinic": {"name": found["clinic_name"], "phone": found["phone"]}}
 
 
 def _note_opened(ticket: dict[str, Any], *, now: datetime) -> None:
@@ -166,7 +161,7 @@ def _self_check_in(ticket: dict[str, Any], *, now: datetime) -> tuple[str, datet
     if rule.self_check_in == "OFF":
         return "desk", None
     if now < opens:
-        return "later", opens.astimezone(ZoneInfo(ticket["time_zone"]))
+        return "later", opens
     if now > closes:
         return "over", None
     return ("code" if rule.self_check_in == "CODE" else "yes"), None
@@ -205,7 +200,7 @@ def here(request: HttpRequest, code: str) -> HttpResponse:
         ticket = _ticket(mine[1]) if mine and mine[0] == shown.organization_id else None
         if ticket is not None and not ticket["is_today"]:
             ticket = None
-        with translation.override(_reader(request, clinic["language"])):
+        with translation.override(_reader(request, clinic["language"])), timezone.override(clinic["time_zone"]):
             context = {
                 "clinic": clinic, "accent": clinic["accent_color"][1:], "language": translation.get_language(), "refusal": "",
                 "ticket": None if request.GET.get("other") else ticket, "given": request.POST,

@@ -31,7 +31,7 @@ def page(request: HttpRequest) -> HttpResponse:
         "groups": _groups(everything), "others": others, "organization": organization, "now": now,
         "profile": organization.get_legal_profile_display(),
         "rules": [
-            one for one in selectors.organization_rules(organization=organization, on=now.date())
+            one for one in selectors.organization_rules(organization=organization, on=timezone.localdate(now))
             if one.rule.offers or one.rule.id.startswith(("S", "A1"))
         ],
         "texts": PolicySignOff.objects.filter(subject="TEXT").select_related("approver").order_by("-approved_at")[:50],

@@ -30,7 +30,11 @@ def home(request: HttpRequest) -> HttpResponse:
         {"label": str(label), "rows": [shown(one) for one in rows]}
         for label, rows in groupby(everything, key=lambda one: one.guarded.label)
     ]
-    changed = [one for one in selectors.organization_rules(organization=organization, on=now.date()) if one.override]
+    changed = [
+        one
+        for one in selectors.organization_rules(organization=organization, on=timezone.localdate(now))
+        if one.override
+    ]
     context = {
         "groups": groups, "stopped": [shown(one) for one in everything if one.is_stopped],
         "in_force": sum(one.is_on and one.one.may_be_sent for one in everything),

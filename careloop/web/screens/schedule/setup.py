@@ -35,7 +35,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """What is set up, in the order in which it is done."""
     member: Any = request.member  # type: ignore[attr-defined]
     people, offered, places = selectors.practitioners(), selectors.services(), selectors.resources()
-    weeks = selectors.templates(on=timezone.now().date())
+    weeks = selectors.templates(on=timezone.localdate())
     away = selectors.absences(since=timezone.now())
     steps = [
         ("practitioners", "stethoscope", _("Practitioners"), _("Who treats patients."), sum(one["is_active"] for one in people)),
