@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from careloop.config import logs
 from careloop.config.database import database
 from careloop.config.environment import environment
+from careloop.kernel.postgres.pooled.again import try_again
 
 ENV = environment()
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -117,7 +118,7 @@ _DATABASE = database()
 _POOL = {
     "min_size": 0, "max_size": ENV.database_pool, "timeout": 20, "max_idle": 300,
     # the pause between tries doubles: after an outage of minutes the next would come minutes later
-    "reconnect_timeout": 5,
+    "reconnect_timeout": 5, "reconnect_failed": try_again,
 }  # fmt: skip
 # a statement that asks for its plan to be kept (kernel.sql) gets that when a connection has seen it so often
 PLANNED_AFTER = 5

@@ -4,8 +4,10 @@ import os
 import socket
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError, connection, connections
 from django.test import RequestFactory
+from psycopg_pool import ConnectionPool
 
 from careloop.cli.output import Output
 from careloop.cli.processes import Supervisor
@@ -133,6 +135,23 @@ def end_our_connections():
             "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s and usename = %s",
             [connection.settings_dict["NAME"], connection.settings_dict["USER"]],
         )
+
+
+def test_who_waits_while_the_database_is_away_gets_in_when_it_is_back(db):
+    """The pool gives up after a while, and would begin again only when somebody else asks."""
+    known = connection.get_connection_params()
+    here = {name: known[name] for name in ("dbname", "user", "password", "host", "port")}
+    away = [{"host": "/nowhere"}] * 3
+
+    def where():
+        return away.pop() if away else here
+
+    given = settings.DATABASES["default"]["OPTIONS"]["pool"]
+    with ConnectionPool(
+        kwargs=where, min_size=0, max_size=2, reconnect_timeout=0, reconnect_failed=given["reconnect_failed"]
+    ) as pool, pool.connection(timeout=10) as made:  # fmt: skip
+        assert made.execute("select 1").fetchone() == (1,)
+    assert not away
 
 
 @pytest.mark.parametrize("name", ["OperationalError", "InterfaceError"])
