@@ -6,7 +6,7 @@ national id, and last by name, birth date and phone together. What is sealed is 
 """
 
 from operator import itemgetter, or_
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from careloop.integrations.imports.attached import Found, new_contacts, write_contacts, write_identifiers, write_tags
@@ -19,6 +19,7 @@ from careloop.integrations.imports.preparing import (
     Prepared,
     Preparer,
     identity_key,
+    read_birth,
 )
 from careloop.integrations.imports.reaching import render_contacts
 from careloop.integrations.imports.references import LISTED, listed
@@ -35,6 +36,7 @@ from careloop.integrations.imports.staging import (
     warn,
 )
 from careloop.kernel import sql, vault
+from careloop.kernel.text import normalise
 from careloop.patients import sealing
 
 
@@ -77,6 +79,7 @@ def write_patients(chunk: RowChunk, run: Run) -> Outcome:
 
 
 _NUMBER, _MORE_NUMBERS, _TAGS = (PATIENT.index[name] for name in ("national_id", "identifiers", "tags"))
+_NAME, _BIRTH = (PATIENT.index[name] for name in ("name", "birth_date"))
 
 
 def _that_tell_more(rows: list[Row]) -> list[int]:
@@ -90,20 +93,40 @@ def _that_tell_more(rows: list[Row]) -> list[int]:
 # --- who is it ------------------------------------------------------------------------------------------------------
 
 
-def _by_chart_number(rows: list[Row]) -> dict[str, tuple[str, str, str]]:
-    """Return chart number → (patient, source, id there) of the patients who have one of the rows' numbers already."""
+class _Holder(NamedTuple):
+    """Who has a chart number already: the patient, the source and its id for them, and what tells people apart."""
+
+    patient: str
+    source: str
+    external_id: str
+    name: str
+    born: str | None
+
+
+def _by_chart_number(rows: list[Row]) -> dict[str, _Holder]:
+    """Return chart number → the patient who has it already, for the rows' numbers."""
     at = PATIENT.index["chart_number"]
     charts = [str(row[at]) for row in rows if row[at]]
     if not charts:
         return {}
     return {
-        chart: (patient, source, external)
-        for chart, patient, source, external in fetch(
-            "select chart_number, id::text, source, external_id from patients_patient "
-            f"where chart_number = any({LISTED}) and chart_number <> ''",
+        chart: _Holder(*holder)
+        for chart, *holder in fetch(
+            "select chart_number, id::text, source, external_id, name, case birth_precision when 'day' then birth_date::text end "
+            f"from patients_patient where chart_number = any({LISTED}) and chart_number <> ''",
             {"wanted": listed(charts)},
         )
     }
+
+
+def _is_another(row: Row, name: str, born: str | None) -> bool:
+    """Return whether a row speaks of somebody else than the holder of its chart number: another name and another birth date.
+
+    A clinic may have given a number again; the history of one must never come into the record of the other. One of the two
+    may differ: names change, birth dates are corrected.
+    """
+    other_name, other_day = _told(row)
+    return None not in (born, other_day) and born != other_day and normalise(other_name) != normalise(name)
 
 
 def _all_strangers(rows: list[Row]) -> bool:
@@ -126,7 +149,7 @@ def _find(
     run: Run,
     outcome: Outcome,
     by_name: dict[str, str],
-    by_chart: dict[str, tuple[str, str, str]],
+    by_chart: dict[str, _Holder],
 ) -> list[Found]:
     """Return each row with the patient it speaks of and whether that one is new; the last of several rows wins."""
     index = PATIENT.index
@@ -148,10 +171,15 @@ def _find(
         key = f"i:{external}" if external else f"c:{chart}" if chart else f"n:{identity}"
         patient = by_name.get(external) if external else None
         if chart and chart in by_chart:
-            holder, source, other = by_chart[chart]
-            if patient is None and (not external or source != run.source or other in ("", external)):
-                patient = holder
-            elif patient != holder:
+            holder = by_chart[chart]
+            if patient is None and (
+                not external or holder.source != run.source or holder.external_id in ("", external)
+            ):
+                if _is_another(row, holder.name, holder.born):
+                    outcome.refused.append(refused(row, PATIENT, "chart_number", "row.chart_number_of_another"))
+                    continue
+                patient = holder.patient
+            elif patient != holder.patient:
                 outcome.refused.append(refused(row, PATIENT, "chart_number", "row.chart_number_taken"))
                 continue
         if patient is None and identity:
@@ -170,6 +198,9 @@ def _find(
         one = Found(row, patient, patient in made, ready, place)
         if patient in taken:
             earlier = found[taken[patient]]
+            if earlier is not None and not external and chart and _is_another(row, *_told(earlier.row)):
+                outcome.refused.append(refused(row, PATIENT, "chart_number", "row.chart_number_of_another"))
+                continue
             found[taken[patient]] = None
             outcome.unchanged += 1
             if earlier is not None:
@@ -184,7 +215,12 @@ def _find(
     return settled
 
 
-def _with_a_number(rows: list[Row], by_name: dict[str, str], by_chart: dict[str, tuple[str, str, str]]) -> set[str]:
+def _told(row: Row) -> tuple[str, str | None]:
+    day, precision = read_birth(row[_BIRTH])
+    return str(row[_NAME] or ""), day if precision == "day" else None
+
+
+def _with_a_number(rows: list[Row], by_name: dict[str, str], by_chart: dict[str, _Holder]) -> set[str]:
     """Return which known patients keep their chart number although a row gives another one, which nobody has."""
     at_id, at_chart = PATIENT.index["external_id"], PATIENT.index["chart_number"]
     asked = {

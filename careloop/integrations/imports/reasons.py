@@ -129,6 +129,10 @@ SENTENCES: dict[str, Any] = {
     "row.encounter_unknown": _("The visit this row refers to is not known; the row is kept without it."),
     "row.duplicate_in_file": _("The file holds this id more than once; the last row counts."),
     "row.chart_number_taken": _("The chart number belongs to another patient already."),
+    "row.chart_number_of_another": _(
+        "Somebody else has this chart number here: another name and another birth date. Was the number given twice? Give this row "
+        "another one; or, if it is the same person, correct the name or the birth date in CareLoop first and import the row again."
+    ),
     "row.patient_merged": _("The patient was merged into another; the row went to that one."),
     "row.negative_amount": _("The amount is negative."),
     "row.refused_by_database": _("The database refused this value (%(column)s)."),

@@ -170,6 +170,35 @@ def test_a_chart_number_that_two_rows_claim_costs_the_second_row(
         assert Patient.objects.filter(chart_number="C1").count() == 1
 
 
+PEOPLE = "病歷號,姓名,生日,電話\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "refused", "name"),
+    [
+        ("C1,李大同,1950-01-02,0987654321", ["row.chart_number_of_another"], "王小明"),
+        ("C1,王曉明,1990-03-05,0912345678", [], "王曉明"),  # the name was corrected
+        ("C1,王小明,1990-05-03,0912345678", [], "王小明"),  # the birth date was corrected
+        ("C1,李大同,,0987654321", [], "李大同"),  # nothing says that it is somebody else
+        ("C1,李大同,1950,0987654321", [], "李大同"),
+    ],
+)
+@pytest.mark.parametrize("in_one_file", [True, False])
+def test_nobody_gets_the_record_of_another_by_a_chart_number_given_twice(
+    committed_organization: Any, tmp_path: Path, row: str, refused: list[str], name: str, in_one_file: bool
+) -> None:
+    first = "C1,王小明,1990-03-05,0912345678\n"
+    if in_one_file:
+        answer = bring_in(committed_organization, write(tmp_path, PEOPLE + first + row + "\n"))
+    else:
+        bring_in(committed_organization, write(tmp_path, PEOPLE + first))
+        answer = bring_in(committed_organization, write(tmp_path, PEOPLE + row + "\n", "b.csv"))
+
+    assert [one["code"] for one in answer["refusals"]] == refused
+    with in_organization(committed_organization.id):
+        assert [one.name for one in Patient.objects.filter(chart_number="C1")] == [name]
+
+
 def test_a_chart_number_is_not_taken_by_who_keeps_another(committed_organization: Any, tmp_path: Path) -> None:
     bring_in(committed_organization, write(tmp_path, HEADER + "E1,C0,王小明\n"), map_file=mapping(tmp_path))
     rows = HEADER + "E1,C1,王小明\nE2,C1,李四\n"
