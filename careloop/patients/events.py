@@ -87,7 +87,9 @@ class ContactPointReachChanged:
 )  # fmt: skip
 @dataclass(frozen=True)
 class PatientRestricted:
-    """The record is kept because it must be, and used for nothing else."""
+    """The record is kept because it must be, and used for nothing else; whether it was in use before is what lifting goes back to."""
+
+    was_active: bool = True
 
 
 @fact(

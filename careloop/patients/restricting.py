@@ -22,24 +22,30 @@ def restrict(*, patient_id: UUID, reason: str, now: datetime) -> bool:
     """
     if locked(patient_id) == Patient.Restriction.RESTRICTED:
         return False
+    was_active = bool(sql.value("select active from patients_patient where id = %s", [patient_id]))
     _set(patient_id, Patient.Restriction.RESTRICTED, now=now)
-    _tell(patient_id, PatientRestricted(), now=now)
+    _tell(patient_id, PatientRestricted(was_active=was_active), now=now)
     audit.record("patient.restricted", patients=[patient_id], reason=reason, now=now)
     return True
 
 
 @transaction.atomic
 def lift(*, patient_id: UUID, reason: str, now: datetime) -> bool:
-    """Open the record again; return whether it was restricted.
+    """Use the record again as before: one that the clinic had closed itself stays closed. Return whether it was restricted.
 
     Raises:
         UnknownPatient, RecordErased.
     """
     if locked(patient_id) != Patient.Restriction.RESTRICTED:
         return False
+    was_active = sql.value(
+        """select (payload ->> 'was_active')::boolean from events_event where patient_id = %s and kind = 'patient.restricted'
+            order by occurred_at desc, id desc limit 1""",
+        [patient_id],
+    )
     sql.execute(
-        "update patients_patient set restriction = '', active = true, version = version + 1, updated_at = %s where id = %s",
-        [now, patient_id],
+        "update patients_patient set restriction = '', active = %s, version = version + 1, updated_at = %s where id = %s",
+        [was_active is not False, now, patient_id],
     )
     _tell(patient_id, PatientRestrictionLifted(), now=now)
     audit.record("patient.restriction_lifted", patients=[patient_id], reason=reason, now=now)

@@ -77,6 +77,18 @@ def test_a_restricted_record_is_closed_and_nobody_opens_it_by_the_way(organizati
     assert last_audit("patient.restricted").reason == "電話要求"
 
 
+def test_lifting_goes_back_to_what_was_before(organization, now):
+    who = patient()
+    services.update(
+        patient_id=who, version=Patient.objects.get(pk=who).version, changes={"active": False}, now=now, by=None
+    )
+
+    restricting.restrict(patient_id=who, reason="a", now=now)
+    restricting.lift(patient_id=who, reason="b", now=now)
+
+    assert not Patient.objects.get(pk=who).active
+
+
 def test_a_restriction_is_lifted_with_a_reason(organization, now):
     who = patient()
     restricting.restrict(patient_id=who, reason="a", now=now)

@@ -19,11 +19,13 @@ from careloop.patients import restricting
 from careloop.patients.models import Patient
 from careloop.privacy import selectors, services
 from careloop.privacy.errors import MustBeKept
+from careloop.scheduling import selectors as schedule
 from careloop.web.addresses import address
 from careloop.web.http import clinic_zone, redirect_to, refuse, respond
 from careloop.web.screens.privacy.forms import EraseForm, ReasonForm
 
 MAY = "privacy.requests"
+MOST_VISITS_SHOWN = 10
 RESTRICTED, ERASED = Patient.Restriction.RESTRICTED, Patient.Restriction.ERASED
 
 
@@ -70,12 +72,19 @@ def give_out(request: HttpRequest, patient_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def restrict(request: HttpRequest, patient_id: UUID) -> HttpResponse:
     """Keep the record, use it no longer."""
+    now = timezone.now()
+    coming = [
+        f"{one['starts_at'].astimezone(clinic_zone(request)):%Y-%m-%d %H:%M}"
+        for one in schedule.of_patient(patient_id, now=now, coming=MOST_VISITS_SHOWN, past=0)
+    ]
     return _change(
         request, _patient(patient_id), restricting.restrict, done=_("The record is restricted."), title=_("Restrict this record?"),
         label=_("Restrict"), text=_(
             "The record stays and can be read, but nothing is planned, sent or counted from it: no reminder, no journey, no segment. "
             "Imports keep filling it. It can be lifted again."
         ),
+        facts=[{"label": _("Visits to come"), "value": ", ".join(coming)}] if coming else [],
+        warning=_("The visits to come stay booked, and nobody is reminded of them. Ask whether they are still wanted.") if coming else "",
     )  # fmt: skip
 
 
@@ -124,7 +133,8 @@ def _patient(patient_id: UUID) -> dict[str, Any]:
 
 
 def _change(
-    request: HttpRequest, patient: dict[str, Any], change: Callable[..., bool], *, done: str, title: str, label: str, text: str
+    request: HttpRequest, patient: dict[str, Any], change: Callable[..., bool], *, done: str, title: str, label: str, text: str,
+    facts: list[dict[str, str]] | None = None, warning: str = "",
 ) -> HttpResponse:  # fmt: skip
     form = ReasonForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -134,19 +144,19 @@ def _change(
             form.add_error(None, str(refusal))
         else:
             return redirect_to(request, address("privacy:page", patient["id"]), message=done)
-    return _ask(request, patient, form, title=title, label=label, text=text)
+    return _ask(request, patient, form, title=title, label=label, text=text, facts=facts, warning=warning)
 
 
 def _ask(
     request: HttpRequest, patient: dict[str, Any], form: forms.Form, *, title: str, label: str, text: str, warning: str = "",
-    tone: str = "primary", download: bool = False,
+    facts: list[dict[str, str]] | None = None, tone: str = "primary", download: bool = False,
 ) -> HttpResponse:  # fmt: skip
     audit.record("patient.viewed", patients=[patient["id"]], details={"tab": "personal-data"})
-    facts = [{"label": _("Patient"), "value": patient["name"]}]
+    whose = [{"label": _("Patient"), "value": patient["name"]}]
     if patient["chart_number"]:
-        facts.append({"label": _("Chart number"), "value": patient["chart_number"]})
+        whose.append({"label": _("Chart number"), "value": patient["chart_number"]})
     context = {
-        "title": title, "text": text, "label": label, "tone": tone, "form": form, "action": request.path, "facts": facts,
+        "title": title, "text": text, "label": label, "tone": tone, "form": form, "action": request.path, "facts": [*whose, *(facts or [])],
         "warning": warning, "cancel_url": address("privacy:page", patient["id"]), "download": download,
     }  # fmt: skip
     status = 422 if request.method == "POST" else 200

@@ -11,6 +11,7 @@ from careloop.kernel.ids import uuid7
 from careloop.patients.models import Patient
 from careloop.patients.tests.make import patient
 from careloop.records.services import record_encounter
+from careloop.scheduling.tests import make
 from careloop.tenancy.context import run_before_commit
 
 
@@ -54,6 +55,19 @@ def test_the_file_holds_everything_and_needs_a_reason(officer):
     assert answer["Content-Disposition"].startswith("attachment")
     assert given["patients"]["contact_points"][0]["value"] == "+886912345678"
     assert ("patient.given_out", "書面申請") in actions()
+
+
+def test_restricting_says_which_visits_stay_booked(officer):
+    who, where = patient(), make.clinic()
+    held = make.session(where, starts_at=timezone.now().replace(microsecond=0) + timedelta(days=3))
+    dialog = officer.get(f"/privacy/{who}/restrict/").content.decode()
+    assert "stay booked" not in dialog
+
+    booked = make.book(where, held, who, now=timezone.now())
+    dialog = officer.get(f"/privacy/{who}/restrict/").content.decode()
+
+    assert "The visits to come stay booked" in dialog
+    assert f"{timezone.localtime(booked.starts_at):%Y-%m-%d %H:%M}" in dialog
 
 
 def test_restricting_and_lifting(officer):
