@@ -48,6 +48,7 @@ class Panel:
     its context, or None when there is nothing to show (not for tabs).
     `shows_when`: SQL over `p` (patients_patient) that says whether there is something to show; it is asked with the page's own
     statement, and a panel with nothing to show is not drawn and asks nothing.
+    `asks`: what it shows in that column waits for somebody, so the page does not say that nothing is due.
     `order`: overview 0, visits 10, medication 20, results 30, spend 40, messages 60, tasks 70, family 80, consent 90.
     """
 
@@ -59,6 +60,7 @@ class Panel:
     place: Place = "tab"
     icon: str = ""
     shows_when: str = ""
+    asks: bool = False
 
 
 _panels: dict[tuple[Place, str], Panel] = {}

@@ -39,6 +39,7 @@ panels.register(
         permission="followups.view",
         place="next",
         icon="checklist",
+        asks=True,
         shows_when="exists (select 1 from followups_follow_up f where f.patient_id = p.id and f.state = 'OPEN')",
     )
 )

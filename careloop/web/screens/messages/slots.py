@@ -34,6 +34,7 @@ register(
         order=10,
         permission="messages.view",
         place="next",
+        asks=True,
         shows_when="exists (select 1 from messaging_conversation c where c.patient_id = p.id and c.unread > 0)",
     )
 )

@@ -54,6 +54,7 @@ def overview(request: HttpRequest, data: PageData) -> Context:
             else "–",
         },
     ]
+    next_panels = drawn(request, data, "next")
     return "patients/_overview.html", {
         "details": [{"label": label, "value": value, "href": ""} for label, value in details if value],
         "secrets": [secret_shown(one) for one in secrets],
@@ -62,7 +63,8 @@ def overview(request: HttpRequest, data: PageData) -> Context:
         "figures": figures,
         "notes": _health_notes(row) if clinical or member.can("patients.edit") else [],
         "todo": todo(request, data, [warning for one in secrets if (warning := one.warning)]),
-        "next_panels": drawn(request, data, "next"),
+        "next_panels": next_panels,
+        "is_asked": any(one["asks"] for one in next_panels),
         "overview_panels": drawn(request, data, "overview"),
         "can_reveal": member.can("patients.reveal"),
     }  # fmt: skip
@@ -178,5 +180,5 @@ def drawn(request: HttpRequest, data: PageData, place: panels.Place) -> list[dic
         if rendered is not None:
             template, context = rendered
             html: SafeString = mark_safe(render_to_string(template, {**context, "patient": patient}, request=request))  # noqa: S308 - a template's own output
-            found.append({"name": one.name, "label": one.label, "icon": one.icon, "html": html})
+            found.append({"name": one.name, "label": one.label, "icon": one.icon, "html": html, "asks": one.asks})
     return found

@@ -51,6 +51,7 @@ panels.register(
         permission="payments.manage",
         place="next",
         icon="credit-card",
+        asks=True,
         shows_when="exists (select 1 from payments_payment y where y.patient_id = p.id and y.state in ('REQUESTED', 'STARTED', 'FAILED'))",
     )
 )

@@ -161,3 +161,17 @@ def test_every_look_leaves_a_note(task, client_for):
 
     actions = {row["action"] for row in sql.rows("select action from audit_event")}
     assert {"follow_ups.listed", "follow_up.viewed"} <= actions
+
+
+def test_the_patients_page_does_not_say_that_nothing_is_due_while_a_follow_up_is_open(task, client_for, now):
+    client = client_for("front_desk")
+    url = f"/patients/{task.patient_id}/"
+    page = client.get(url).content.decode()
+    assert 'id="next-follow-ups"' in page
+    assert "Nothing is due." not in page
+
+    services.cancel(follow_up_ids=[task.pk], reason="staff", now=now, by=None)
+
+    page = client.get(url).content.decode()
+    assert 'id="next-follow-ups"' not in page
+    assert "Nothing is due." in page
