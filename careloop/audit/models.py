@@ -54,6 +54,24 @@ class AuditPatient(TenantModel):
         db_table = "audit_patient"
 
 
+class AuditSpan(TenantModel):
+    """The same for an event that names hundreds of patients whose ids were drawn as one set: from which to which, in one row.
+
+    Such ids have their first ten bytes in common (`kernel.ids.rising_uuid7s`), so the spans that may hold a patient lie side by
+    side. The event itself says whether it names the patient.
+    """
+
+    read_only = True
+
+    pk = models.CompositePrimaryKey("first_patient", "number", "organization_id")
+    first_patient = models.UUIDField()
+    last_patient = models.UUIDField()
+    number = models.BigIntegerField()
+
+    class Meta:
+        db_table = "audit_span"
+
+
 class AuditHead(TenantModel):
     """The end of an organization's chain, and the end it had at the close of each day."""
 

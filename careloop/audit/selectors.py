@@ -15,6 +15,17 @@ COLUMNS = (
 EVERYBODY, FIRST_FEW = "e.patients", "e.patients[:10]"
 """Which of an entry's patients are read: an import's names thousands, a screen shows a handful and how many there are."""
 
+NAMING = """select p.number from audit_patient p where p.patient_id = %s
+            union all
+            select s.number from audit_span s join audit_event n on n.number = s.number
+             where s.first_patient >= %s and s.first_patient <= %s and s.last_patient >= %s and %s = any(n.patients)"""
+"""The numbers of the entries that name a patient."""
+
+
+def _naming(patient_id: UUID) -> list[UUID]:
+    """Return the parameters of `NAMING`: spans are of ids that share their first ten bytes."""
+    return [patient_id, UUID(int=patient_id.int >> 48 << 48), patient_id, patient_id, patient_id]
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -35,11 +46,13 @@ class Wanted:
         for condition, value in (
             ("e.actor_id = %s", self.actor_id), ("e.actor_kind = %s", self.actor_kind), ("e.recorded_at >= %s", self.since),
             ("e.recorded_at < %s", self.until),
-            ("e.number in (select p.number from audit_patient p where p.patient_id = %s)", self.patient_id),
         ):  # fmt: skip
             if value:
                 parts.append(condition)
                 params.append(value)
+        if self.patient_id:
+            parts.append(f"e.number in ({NAMING})")
+            params += _naming(self.patient_id)
         if self.actions:
             parts.append("e.action = any(%s)")
             params.append(list(self.actions))
@@ -69,9 +82,9 @@ def seen_by(patient_id: UUID, *, limit: int = 50) -> list[dict[str, Any]]:
     """Return what the chain knows about one patient, newest first."""
     return sql.rows(
         f"""select {COLUMNS.format(patients=FIRST_FEW)} from (
-                select number from audit_patient where patient_id = %s order by number desc limit %s
+                select number from ({NAMING}) as naming order by number desc limit %s
             ) p join audit_event e on e.number = p.number order by e.number desc""",
-        [patient_id, limit],
+        [*_naming(patient_id), limit],
     )
 
 

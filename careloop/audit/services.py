@@ -47,7 +47,7 @@ class Note:
             "recorded_at": self.at.isoformat(), "action": self.action, "actor_kind": self.actor.kind,
             "actor_id": str(self.actor.id) if self.actor.id else None, "actor_name": self.actor.name,
             "via": self.actor.via, "address": self.actor.address,
-            "patients": list(dict.fromkeys(str(one) for one in self.patients if one)),
+            "patients": list(dict.fromkeys(map(str, filter(None, self.patients)))),
             "target_kind": self.target[0], "target_id": self.target[1], "reason": self.reason,
             "details": self.details,
         }  # fmt: skip

@@ -84,11 +84,20 @@ def _check_ends(
 def _check_patients() -> list[str]:
     """Whether the entries found by patient are those that name the patient: what a viewer does not find was not seen."""
     found = sql.rows(
-        """with named as (select e.number, unnest(e.patients) as patient_id from audit_event e)
-           select coalesce(n.number, p.number) as number, p.number is null as hidden
-             from named n full join audit_patient p on p.number = n.number and p.patient_id = n.patient_id
-            where n.number is null or p.number is null
-            group by 1, 2 order by 1 limit 21"""
+        """with named as (
+               select e.number, unnest(e.patients) as patient_id from audit_event e
+                where not exists (select from audit_span s where s.number = e.number)
+           ), faults as (
+               select coalesce(n.number, p.number) as number, p.number is null as hidden
+                 from named n full join audit_patient p on p.number = n.number and p.patient_id = n.patient_id
+                where n.number is null or p.number is null
+               union
+               select s.number, true from audit_span s left join audit_event e on e.number = s.number
+                where left(s.first_patient::text, 23) <> left(s.last_patient::text, 23)
+                      or s.first_patient is distinct from (select one from unnest(e.patients) as one order by one limit 1)
+                      or s.last_patient is distinct from (select one from unnest(e.patients) as one order by one desc limit 1)
+           )
+           select number, hidden from faults order by 1 limit 21"""
     )
     faults = [
         f"entry {row['number']} is not found by a patient whom it names"

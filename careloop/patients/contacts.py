@@ -21,13 +21,12 @@ LONGEST = 254
 class ReadContact(NamedTuple):
     """A contact point as it is stored.
 
-    `value` is what is sealed (E.164, with `;ext=` for an extension), `indexed` what its blind index is made of,
-    `digits` the phone's digits for the last-three index (empty for other systems), `warning` a code, or empty.
+    `value` is what is sealed (E.164, with `;ext=` for an extension), `indexed` what its blind index is made of, `warning` a
+    code, or empty.
     """
 
     value: str
     indexed: str
-    digits: str = ""
     is_mobile: bool = False
     warning: str = ""
 
@@ -36,14 +35,14 @@ def read_contact(system: str, text: str) -> ReadContact:
     """Read one contact point.
 
     >>> read_contact("phone", "0912-345-678")
-    ReadContact(value='+886912345678', indexed='+886912345678', digits='886912345678', is_mobile=True, warning='')
+    ReadContact(value='+886912345678', indexed='+886912345678', is_mobile=True, warning='')
     >>> read_contact("phone", "0912-34").warning, read_contact("email", " Amy@Example.com ").indexed
     ('phone.invalid', 'amy@example.com')
     """
     if system == "phone":
         return _read_phone(text)
     if system == "email" and PLAIN_EMAIL.fullmatch(text):
-        return ReadContact(text, text.lower(), "", False, "")
+        return ReadContact(text, text.lower(), False, "")
     value = clean(text)[:LONGEST]
     if system == "email":
         indexed = normalise(value).replace(" ", "")
@@ -53,15 +52,15 @@ def read_contact(system: str, text: str) -> ReadContact:
 
 def _read_phone(text: str) -> ReadContact:
     if e164 := taiwan_mobile(text):
-        return ReadContact(e164, e164, e164[1:], True, _doubt(e164))
+        return ReadContact(e164, e164, True, _doubt(e164))
     try:
         phone = read_phone(text)
     except PhoneRefused as refused:
         value = clean(text)[:LONGEST]
         digits = "" if isinstance(refused, PhoneSeveral) else "".join(re.findall("[0-9]", normalise(text)))
-        return ReadContact(value, digits or normalise(value), digits if len(digits) >= 3 else "", False, refused.code)
+        return ReadContact(value, digits or normalise(value), False, refused.code)
     value = f"{phone.e164};ext={phone.extension}" if phone.extension else phone.e164
-    return ReadContact(value, phone.e164, phone.e164[1:], phone.can_receive_sms, _doubt(phone.e164))
+    return ReadContact(value, phone.e164, phone.can_receive_sms, _doubt(phone.e164))
 
 
 def _doubt(e164: str) -> str:

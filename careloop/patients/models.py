@@ -46,8 +46,9 @@ class Patient(TenantModel):
     preferred_channel = models.CharField(max_length=10, blank=True, db_default="")
     preferred_hour = models.PositiveSmallIntegerField(null=True, blank=True)
     preferred_practitioner = models.CharField(max_length=80, blank=True, db_default="")
+    # nearly always empty, see `belonging.PointsTo`
     home_location = models.ForeignKey(
-        Location, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+        Location, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False, db_constraint=False
     )
     address_sealed = models.BinaryField(null=True)
     postal_code = models.CharField(max_length=12, blank=True, db_default="")
@@ -65,7 +66,7 @@ class Patient(TenantModel):
     batch_id = models.UUIDField(null=True, editable=False)
     warnings = models.JSONField(default=list, db_default=models.Value([], models.JSONField()), blank=True)
     merged_into = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="merged_from", db_index=False
+        "self", models.PROTECT, null=True, blank=True, related_name="merged_from", db_index=False, db_constraint=False
     )
     version = models.PositiveIntegerField(default=1, db_default=1)
     created_at = models.DateTimeField()
@@ -151,7 +152,7 @@ class Identifier(TenantModel):
 class ContactPoint(TenantModel):
     """A phone, e-mail address or channel id with its use, whether it is verified, and whether it reaches [FHIR ContactPoint].
 
-    `last3_index` finds phones by their last three digits. One number may belong to several patients (a family): consent and
+    `value_index` finds it, and a phone also by its last three digits (`sealing.contact_index`). One number may belong to several patients (a family): consent and
     opt-out stay with the person, not with the number.
     """
 
@@ -176,7 +177,6 @@ class ContactPoint(TenantModel):
     use = models.CharField(max_length=10, blank=True, db_default="", help_text="mobile, home, work")
     value_sealed = models.BinaryField()
     value_index = models.BinaryField()
-    last3_index = models.BinaryField(null=True)
     is_mobile = models.BooleanField(default=False, db_default=False)
     rank = models.PositiveSmallIntegerField(default=1, db_default=1, help_text=_("1 is tried first"))
     verified_at = models.DateTimeField(null=True, blank=True)
@@ -192,14 +192,8 @@ class ContactPoint(TenantModel):
                 fields=["patient", "system", "value_index", "organization"], name="contact_point_once"
             ),
         ]
-        # the hashes are made with keys of the organization: they need no organization before them
-        indexes = [
-            models.Index(fields=["value_index"], name="contact_point_by_value"),
-            models.Index(
-                fields=["last3_index"], name="contact_point_by_last3",
-                condition=models.Q(last3_index__isnull=False),
-            ),
-        ]  # fmt: skip
+        # the hash is made with a key of the organization: it needs no organization before it
+        indexes = [models.Index(fields=["value_index"], name="contact_point_by_value")]
 
 
 class RelatedPerson(TenantModel):

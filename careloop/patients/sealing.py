@@ -6,7 +6,7 @@ indexes: one key per organization and sort of value, so that a phone number in t
 For sets (an import, a batch of messages) use `load_keys`, `create_keys` and `contact_values`: one query each.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from uuid import UUID
@@ -156,15 +156,54 @@ def contact_values(patient_ids: Sequence[UUID], system: str | None = None) -> di
 # -- blind indexes ----------------------------------------------------------------------------------------------
 
 
+#: bytes of a telephone's blind index that all numbers with the same last three digits have in common
+_ENDING_BYTES = 6
+
+
 def contact_index(organization_id: UUID, system: str, value: str) -> bytes:
-    """Return the blind index of a contact point: E.164 for phones, lower case for e-mail, as it is for channel ids."""
+    """Return the blind index of a contact point: E.164 for phones, lower case for e-mail, as it is for channel ids.
+
+    A telephone's begins with the hash of its last three digits, so that one index of the database finds it by both.
+    """
     key = vault.keyring().index_key(organization_id, f"contact_point.{system}")
-    return vault.blind_index(key, value.casefold() if system == "email" else value)
+    index = vault.blind_index(key, value.casefold() if system == "email" else value)
+    if system == "phone" and (ending := _ending(value)):
+        return (_ending_index(organization_id, ending) + index)[: vault.INDEX_BYTES]
+    return index
 
 
-def last3_index(organization_id: UUID, phone: str) -> bytes:
-    """Return the blind index of a phone number's last three digits."""
-    return vault.blind_index(vault.keyring().index_key(organization_id, "contact_point.last3"), phone[-3:])
+def contact_indexer(organization_id: UUID, system: str) -> Callable[[str], bytes]:
+    """Return `contact_index` for many values that are folded already: keys and endings are hashed once."""
+    index = vault.blind_indexer(vault.keyring().index_key(organization_id, f"contact_point.{system}"))
+    if system != "phone":
+        return index
+    endings: dict[str, bytes] = {}
+
+    def phone_index(value: str) -> bytes:
+        ending = _ending(value)
+        if ending not in endings:
+            endings[ending] = _ending_index(organization_id, ending) if ending else b""
+        return (endings[ending] + index(value))[: vault.INDEX_BYTES]
+
+    return phone_index
+
+
+def last3_range(organization_id: UUID, digits: str) -> tuple[bytes, bytes]:
+    """Return the first and the last blind index a telephone can have that ends in these three digits."""
+    head = _ending_index(organization_id, digits)
+    rest = vault.INDEX_BYTES - _ENDING_BYTES
+    return head + bytes(rest), head + b"\xff" * rest
+
+
+def _ending(value: str) -> str:
+    """Return the last three digits of a value that is a telephone number, else nothing."""
+    digits = value[1:] if value[:1] == "+" else value
+    return digits[-3:] if digits.isdecimal() and len(digits) >= 3 and digits.isascii() else ""
+
+
+def _ending_index(organization_id: UUID, ending: str) -> bytes:
+    key = vault.keyring().index_key(organization_id, "contact_point.last3")
+    return vault.blind_index(key, ending)[:_ENDING_BYTES]
 
 
 def identifier_index(organization_id: UUID, value: str) -> bytes:

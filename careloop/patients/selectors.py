@@ -119,9 +119,10 @@ def ways_to_find(text: str, *, today: date, few: int = NAMES_LOOKED_AT) -> tuple
         except PhoneRefused:
             pass
     if len(digits) == 3 and plain == digits:
-        params["last3"] = sealing.last3_index(organization_id, digits)
+        params["last3_from"], params["last3_to"] = sealing.last3_range(organization_id, digits)
         parts.append(
-            "(select patient_id, 4, 'last3' from patients_contact_point where last3_index = %(last3)s limit %(few)s)"
+            """(select patient_id, 4, 'last3' from patients_contact_point
+                 where value_index >= %(last3_from)s and value_index <= %(last3_to)s and system = 'phone' limit %(few)s)"""
         )
     if "@" in plain:
         params["email"] = sealing.contact_index(organization_id, "email", read_contact("email", text).indexed)

@@ -345,13 +345,12 @@ def _insert_contact(
     patient_id: UUID, key: bytes, new: NewContact, *, now: datetime, verified: bool = False
 ) -> tuple[ContactPoint, bool]:
     read = read_contact(new.system, new.text)
-    organization_id = current_organization_id()
-    index = sealing.contact_index(organization_id, new.system, read.indexed)
+    index = sealing.contact_index(current_organization_id(), new.system, read.indexed)
     row_id = uuid7()
     found = sql.row(
-        """insert into patients_contact_point (id, patient_id, system, use, value_sealed, value_index, last3_index, is_mobile,
+        """insert into patients_contact_point (id, patient_id, system, use, value_sealed, value_index, is_mobile,
                                                rank, verified_at, warning)
-           select %(id)s, %(patient)s, %(system)s, %(use)s, %(sealed)s, %(index)s, %(last3)s, %(is_mobile)s,
+           select %(id)s, %(patient)s, %(system)s, %(use)s, %(sealed)s, %(index)s, %(is_mobile)s,
                   coalesce(max(rank), 0) + 1, %(verified_at)s, %(warning)s
              from patients_contact_point where patient_id = %(patient)s and system = %(system)s
            on conflict do nothing returning id""",
@@ -359,7 +358,6 @@ def _insert_contact(
             "id": row_id, "patient": patient_id, "system": new.system, "use": new.use,
             "sealed": sealing.seal(key, read.value, table=sealing.CONTACT_TABLE, column="value_sealed", row_id=row_id),
             "index": index, "is_mobile": read.is_mobile,
-            "last3": sealing.last3_index(organization_id, read.digits) if read.digits else None,
             "verified_at": now if verified else None, "warning": read.warning,
         },
     )  # fmt: skip
@@ -388,8 +386,7 @@ def change_contact_point(
     _touch(row.patient_id, now=now)
     if text is not None and text.strip():
         read = read_contact(row.system, text)
-        organization_id = current_organization_id()
-        index = sealing.contact_index(organization_id, row.system, read.indexed)
+        index = sealing.contact_index(current_organization_id(), row.system, read.indexed)
         if index != bytes(row.value_index):
             row.reach, row.verified_at, row.reach_changed_at = ContactPoint.Reach.UNKNOWN, None, None
         key = sealing.create_keys([row.patient_id])[row.patient_id]
@@ -397,7 +394,6 @@ def change_contact_point(
             key, read.value, table=sealing.CONTACT_TABLE, column="value_sealed", row_id=row.id
         )
         row.value_index, row.is_mobile, row.warning = index, read.is_mobile, read.warning
-        row.last3_index = sealing.last3_index(organization_id, read.digits) if read.digits else None
     if use is not None:
         row.use = use
     if rank is not None:

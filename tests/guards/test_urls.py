@@ -38,7 +38,7 @@ SEQUENTIAL = {
 REFUSED_FIRST = {"messages/phones/": "sandbox phones exist in the demo clinic only"}
 # Tables a GET may write: traces of the reading itself.
 WRITTEN_BY_READING = {
-    "audit_event", "audit_patient", "audit_head", "django_session", "careloop_cache", "usersessions_usersession", "accounts_user",
+    "audit_event", "audit_patient", "audit_span", "audit_head", "django_session", "careloop_cache", "usersessions_usersession", "accounts_user",
     "scheduling_search_miss",  # a search for a place that found none is counted as demand, once, without saying who asked
 }  # fmt: skip
 # Pages whose GET does more than look, and why that is right.

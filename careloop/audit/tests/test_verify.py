@@ -3,16 +3,17 @@
 import json
 import time
 from datetime import date
+from uuid import UUID
 
 import orjson
 import psycopg
 import pytest
 
-from careloop.audit import verify
+from careloop.audit import selectors, verify
 from careloop.audit.services import record
 from careloop.config.database import database
 from careloop.kernel import sql
-from careloop.kernel.ids import uuid7
+from careloop.kernel.ids import rising_uuid7s, uuid7
 from careloop.tenancy.context import in_organization
 
 
@@ -181,3 +182,38 @@ def test_an_entry_hidden_from_those_who_look_for_the_patient_is_found(admin, cha
 
     assert changed
     assert fault in report_of(chain)["faults"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "delete from audit_span where organization_id = %(o)s",
+        "update audit_span set last_patient = first_patient where organization_id = %(o)s",
+        "update audit_span set first_patient = gen_random_uuid() where organization_id = %(o)s",
+        "update audit_span set number = 3 where organization_id = %(o)s",
+    ],
+)
+def test_a_set_of_patients_is_one_span_and_a_false_one_is_found(admin, chain, statement):
+    drawn, _raws = rising_uuid7s(600)
+    with in_organization(chain.id):
+        record("import.chunk_written", patients=drawn)
+    with in_organization(chain.id):
+        assert sql.value("select count(*) from audit_patient") == 0
+        assert [len(selectors.seen_by(UUID(one))) for one in (drawn[0], drawn[300], drawn[-1])] == [1, 1, 1]
+        within = UUID(int=UUID(drawn[300]).int + 1)
+        assert selectors.seen_by(within) == []
+    assert report_of(chain) == {"whole": True, "entries": 11, "faults": []}
+
+    admin.execute("set session_replication_role = replica")
+    assert admin.execute(statement, {"o": chain.id}).rowcount
+
+    assert "entry 11 is not found by a patient whom it names" in report_of(chain)["faults"]
+
+
+def test_many_patients_who_were_not_drawn_together_are_found_one_by_one(chain):
+    patients = [uuid7() for _number in range(600)]
+    with in_organization(chain.id):
+        record("patient.listed", patients=patients)
+    with in_organization(chain.id):
+        assert sql.value("select count(*) from audit_span") == 0
+        assert len(selectors.seen_by(patients[77])) == 1

@@ -44,7 +44,7 @@ def prepare_records(kind: Kind, rows: Sequence[Row], *, zone: tzinfo, currency: 
     to_moment = remember(moment_text(zone))
     values_of: dict[str, Sequence[Any]] = {
         # the database would ask the system for random bytes row by row, a tenth of the time of a visit
-        "id": [text for text, _raw in rising_uuid7s(len(rows))],
+        "id": rising_uuid7s(len(rows))[0],
         "external_id": columns[index["external_id"]], "natural_key": _natural_keys(kind, columns, zone),
     }  # fmt: skip
     for name, (source, how) in target.columns.items():

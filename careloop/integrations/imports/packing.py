@@ -49,7 +49,7 @@ def text_fields(values: Sequence[Any]) -> list[bytes]:
 
 
 def _packed_texts(texts: Sequence[str | None]) -> list[bytes]:
-    if any("\0" in text for text in texts if text):
+    if "\0" in "".join(filter(None, texts)):
         texts = [text and text.replace("\0", "") for text in texts]
     encoded = [text.encode("utf-8", "replace") if text else b"" for text in texts]
     if max(map(len, encoded), default=0) < len(LENGTHS):

@@ -148,14 +148,14 @@ _MORE = [PATIENT.index[name] for name in ("national_id", "identifiers", "tags")]
 def ids_apart(chunk: RowChunk) -> set[object] | None:
     """Return the ids that tell a chunk's records from those of another, or None if they may meet in another way.
 
-    Patients are told apart by id and chart number; identifiers and tags are shared between patients. Records of one import without
-    an id never meet each other.
+    Patients are told apart by id and chart number (one that is the id of another costs time, no more); identifiers and tags are shared
+    between patients. Records of one import without an id never meet each other.
     """
     rows = chunk.rows
     if chunk.kind is PATIENT:
         if any(any(map(itemgetter(at), rows)) for at in _MORE):
             return None
-        return {(at, row[at]) for at in _REFERENCES for row in rows if row[at]}
+        return set().union(*(filter(None, map(itemgetter(at), rows)) for at in _REFERENCES))
     if chunk.kind.name in TARGETS and chunk.kind.name != "other":
         at_id = chunk.kind.index["external_id"]
         return {row[at_id] for row in rows if row[at_id]}

@@ -117,8 +117,8 @@ class Preparer:
         self, rows: Sequence[Row], *, ids: list[str] | None = None, keys: list[bytes] | None = None
     ) -> Prepared:
         """Return what the rows need, for new patients or under the ids and keys of patients made before."""
-        made = list(zip(ids, [UUID(one).bytes for one in ids], strict=True)) if ids else rising_uuid7s(len(rows))
-        ids, owners = [text for text, _owner in made], [owner for _text, owner in made]
+        made = (ids, [UUID(one).bytes for one in ids]) if ids else rising_uuid7s(len(rows))
+        ids, owners = made
         keys = keys or drawn(vault.KEY_BYTES, len(rows))
         given: dict[str, Sequence[Any]] = dict(zip(PATIENT.names, zip(*rows, strict=True), strict=True))
         warned: dict[int, list[Warned]] = {}

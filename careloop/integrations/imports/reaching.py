@@ -26,10 +26,11 @@ from careloop.patients.contacts import read_contact
 #: the columns of the staging table of contact points, in the order of `Contact`
 STAGED_CONTACTS: tuple[tuple[str, str], ...] = (
     ("id", "uuid"), ("patient_id", "uuid"), ("system", "text"), ("use", "text"), ("value_sealed", "bytea"), ("value_index", "bytea"),
-    ("last3_index", "bytea"), ("is_mobile", "boolean"), ("warning", "text"), ("rank", "int"),
+    ("is_mobile", "boolean"), ("warning", "text"), ("rank", "int"),
 )  # fmt: skip
 
-_SYSTEMS = (("mobile", "phone", "mobile"), ("phone", "phone", "home"), ("email", "email", ""), ("line_id", "line", ""))
+#: (system, use) of each column of a row
+_SYSTEMS = {"mobile": ("phone", "mobile"), "phone": ("phone", "home"), "email": ("email", ""), "line_id": ("line", "")}
 _PLACE = f"{sealing.CONTACT_TABLE}.value_sealed.".encode()
 
 #: what reading a contact or identifier noticed → our reason
@@ -55,28 +56,16 @@ class Contact(NamedTuple):
     use: str
     sealed: str
     hashed: str
-    last3: str | None
     is_mobile: bool
     warning: str
     rank: int
 
 
-class _Read(NamedTuple):
-    """A contact as typed, worked out once however many patients share it."""
-
-    value: str
-    hashed: bytes
-    last3: bytes | None
-    is_mobile: bool
-    warning: str
-    #: the fields from the hash to the warning as COPY takes them
-    packed: bytes
-    #: the numbers behind the first one, where one cell holds several
-    others: tuple["_Read", ...] = ()
-
-
-#: a contact point that is kept: the row's place, system, use, how it reads, and which of the row's it is
-_Kept = tuple[int, str, str, _Read, int]
+#: a contact as typed, worked out once however many patients share it: what is sealed, the hash, the fields from the hash to the warning
+#: as COPY takes them, is it mobile, the warning, and the same of the numbers behind the first one where one cell holds several
+_Read = tuple[bytes, bytes, bytes, bool, str, tuple["_Read", ...]]
+#: a contact point that is kept: the row's place, its (system, use), how it reads, and which of the row's it is
+_Kept = tuple[int, tuple[str, str], _Read, int]
 
 
 @dataclass
@@ -85,22 +74,20 @@ class Contacts:
 
     kept: list[_Kept]
     #: their own ids as text and bytes, and their sealed values
-    ids: list[tuple[str, bytes]]
+    ids: tuple[list[str], list[bytes]]
     sealed: list[bytes]
-    #: the ids of the patients, row by row
-    patients: list[tuple[str, bytes]]
+    #: the ids of the patients, row by row, as text and bytes
+    patients: tuple[list[str], list[bytes]]
 
     @cached_property
     def _by_place(self) -> dict[int, list[tuple[Contact, str]]]:
         found: dict[int, list[tuple[Contact, str]]] = {}
-        for (place, system, use, read, rank), (row_id, _raw), sealed in zip(
-            self.kept, self.ids, self.sealed, strict=True
-        ):
+        for (place, (system, use), read, rank), row_id, sealed in zip(self.kept, self.ids[0], self.sealed, strict=True):
+            value, hashed, _packed, is_mobile, warning, _others = read
             contact = Contact(
-                row_id, self.patients[place][0], system, use, bytea(sealed), bytea(read.hashed),
-                bytea(read.last3) if read.last3 else None, read.is_mobile, read.warning, rank,
-            )  # fmt: skip
-            found.setdefault(place, []).append((contact, read.value))
+                row_id, self.patients[0][place], system, use, bytea(sealed), bytea(hashed), is_mobile, warning, rank
+            )
+            found.setdefault(place, []).append((contact, value.decode()))
         return found
 
     def of(self, place: int) -> list[tuple[Contact, str]]:
@@ -111,18 +98,12 @@ class Contacts:
         """Return all as COPY takes them."""
         if not self.kept:
             return None
-        uses = {what: b"".join(text_fields(what)) for what in {(system, use) for _at, system, use, *_rest in self.kept}}
-        ranks = [packed_field(rank.to_bytes(4, "big")) for rank in range(max(one[4] for one in self.kept) + 1)]
-        patients = self.patients
+        kinds, ranks, join = _PackedKinds(), _PackedRanks(), b"".join
+        owners = [UUID_LENGTH + raw for raw in self.patients[1]]
         rows = [
-            b"".join(
-                (
-                    UUID_LENGTH, raw, UUID_LENGTH, patients[place][1], uses[system, use], LENGTHS[len(sealed)], sealed,
-                    read.packed, ranks[rank],
-                )
-            )
-            for (place, system, use, read, rank), (_id, raw), sealed in zip(self.kept, self.ids, self.sealed, strict=True)
-        ]  # fmt: skip
+            join((UUID_LENGTH, raw, owners[place], kinds[kind], LENGTHS[len(sealed)], sealed, read[2], ranks[rank]))
+            for (place, kind, read, rank), raw, sealed in zip(self.kept, self.ids[1], self.sealed, strict=True)
+        ]
         return packed(list(STAGED_CONTACTS), rows, len(rows))
 
 
@@ -131,14 +112,19 @@ def render_contacts(contacts: Sequence[Contact]) -> Rendered | None:
     return render(STAGED_CONTACTS, contacts) if contacts else None
 
 
-class _LastDigits(dict[str, bytes]):
-    """Three last digits → the blind index of phones that end in them: there are a thousand."""
+class _PackedKinds(dict[tuple[str, str], bytes]):
+    """(system, use) → the two fields."""
 
-    def __init__(self, index: Callable[[str], bytes]) -> None:
-        self.index = index
+    def __missing__(self, kind: tuple[str, str]) -> bytes:
+        made = self[kind] = b"".join(text_fields(kind))
+        return made
 
-    def __missing__(self, digits: str) -> bytes:
-        made = self[digits] = self.index(digits)
+
+class _PackedRanks(dict[int, bytes]):
+    """Which of the row's contact points → its field."""
+
+    def __missing__(self, rank: int) -> bytes:
+        made = self[rank] = packed_field(rank.to_bytes(4, "big"))
         return made
 
 
@@ -147,27 +133,24 @@ class Reacher:
     """Reads, hashes and seals contact points of one organization's patients."""
 
     organization_id: UUID
-    _last3: _LastDigits = field(init=False)
     _indexers: dict[str, Callable[[str], bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        ring = vault.keyring()
-        for name in ("phone", "email", "line", "wechat", "last3"):
-            self._indexers[name] = vault.blind_indexer(ring.index_key(self.organization_id, f"contact_point.{name}"))
-        self._last3 = _LastDigits(self._indexers["last3"])
+        for system in ("phone", "email", "line", "wechat"):
+            self._indexers[system] = sealing.contact_indexer(self.organization_id, system)
 
     def contacts(
         self,
         rows: Sequence[Row],
         given: dict[str, Sequence[Any]],
-        ids: list[tuple[str, bytes]],
+        ids: tuple[list[str], list[bytes]],
         encrypts: list[Any],
         warned: dict[int, list[Warned]],
     ) -> Contacts:
         """Return every contact point of the rows, each once a patient, sealed.
 
         Args:
-            given: the rows' columns by name.
+            given: the rows' columns by name; one that is not there holds nothing.
             ids: the patients' ids as text and bytes.
             encrypts: the patients' keys as functions that encrypt (nonce, text, place).
             warned: gets what is odd, by row.
@@ -175,70 +158,68 @@ class Reacher:
         kept: list[_Kept] = []
         last, rank = -1, 0
         hashes: list[bytes] = []
-        for place, system, use, read in self._given(given):
+        for place, kind, read in self._given(given):
             if place != last:
                 last, rank, hashes = place, 0, []
             rank += 1
             if read is None:
-                warned.setdefault(place, []).append(warn(rows[place], system, "row.phone_unreadable"))
+                warned.setdefault(place, []).append(warn(rows[place], kind[0], "row.phone_unreadable"))
                 continue
-            if read.others:
-                warned.setdefault(place, []).append(warn(rows[place], use or system, "row.phone_several"))
-            elif read.warning:
-                noticed = NOTICED.get(read.warning, read.warning)
-                warned.setdefault(place, []).append(warn(rows[place], use or system, noticed))
-            if read.hashed not in hashes:  # a hash is of one system only: each has a key of its own
-                hashes.append(read.hashed)
-                kept.append((place, system, use, read, rank))
-            for other in read.others:
+            _value, hashed, _packed, _is_mobile, warning, others = read
+            if others:
+                warned.setdefault(place, []).append(warn(rows[place], kind[1] or kind[0], "row.phone_several"))
+            elif warning:
+                noticed = NOTICED.get(warning, warning)
+                warned.setdefault(place, []).append(warn(rows[place], kind[1] or kind[0], noticed))
+            if hashed not in hashes:  # a hash is of one system only: each has a key of its own
+                hashes.append(hashed)
+                kept.append((place, kind, read, rank))
+            for other in others:
                 rank += 1
-                if other.hashed not in hashes:
-                    hashes.append(other.hashed)
-                    kept.append((place, system, "mobile" if other.is_mobile else "", other, rank))
+                if other[1] not in hashes:
+                    hashes.append(other[1])
+                    kept.append((place, (kind[0], "mobile" if other[3] else ""), other, rank))
         own = rising_uuid7s(len(kept))
         sealed = [
-            nonce + encrypts[place](nonce, read.value.encode(), _PLACE + row_id.encode())
-            for (place, _system, _use, read, _rank), (row_id, _raw), nonce in zip(
-                kept, own, drawn(vault.NONCE_BYTES, len(kept)), strict=True
+            nonce + encrypts[place](nonce, read[0], _PLACE + row_id.encode())
+            for (place, _kind, read, _rank), row_id, nonce in zip(
+                kept, own[0], drawn(vault.NONCE_BYTES, len(kept)), strict=True
             )
         ]
         return Contacts(kept, own, sealed, ids)
 
-    def _given(self, given: dict[str, Sequence[Any]]) -> list[tuple[int, str, str, _Read | None]]:
-        """Return what the contact columns hold, row by row, in the order of the columns: (place, system, use, how it reads)."""
-        found: list[tuple[int, str, str, _Read | None]] = []
-        for name, system, use in _SYSTEMS:
-            column = given[name]
+    def _given(self, given: dict[str, Sequence[Any]]) -> list[tuple[int, tuple[str, str], _Read | None]]:
+        """Return what the contact columns hold, row by row, in the order of the columns: (place, (system, use), how it reads)."""
+        found: list[tuple[int, tuple[str, str], _Read | None]] = []
+        for name, kind in _SYSTEMS.items():
+            column = given.get(name, ())
             if texts := set(column) - _NOTHING:
-                reads = self._readings(system, texts)
-                found += [(place, system, use, reads[text]) for place, text in enumerate(column) if text]
-        more = given["contacts"]
-        for place, told in enumerate(more) if not _NOTHING.issuperset(more) else ():
+                reads = self._readings(kind[0], texts)
+                found += [(place, kind, reads[text]) for place, text in enumerate(column) if text]
+        for place, told in enumerate(given.get("contacts", ())):
             for system, use, text in _told(str(told)) if told else ():
-                found.append((place, system, use, self._readings(system, [text])[text]))
+                found.append((place, (system, use), self._readings(system, [text])[text]))
         # each column is in the order of the rows already: merging them is quick
         return sorted(found, key=itemgetter(0))
 
     def _readings(self, system: str, texts: Iterable[Any]) -> dict[Any, _Read | None]:
         """Return how different texts read."""
-        index, last3_of = self._indexers[system], self._last3
+        index = self._indexers[system]
         reads: dict[Any, _Read | None] = {}
         for text in texts:
             try:
-                value, indexed, digits, is_mobile, warning = read_contact(system, str(text))
+                value, indexed, is_mobile, warning = read_contact(system, str(text))
             except ValueError:
                 reads[text] = None
                 continue
             if warning == PhoneSeveral.code and (apart := _apart(str(text))):
                 each = self._readings(system, apart)
                 first, *others = [read for one in apart if (read := each[one])]
-                reads[text] = first._replace(others=tuple(others))
+                reads[text] = (*first[:5], tuple(others))
                 continue
             hashed = index(indexed)
-            last3 = last3_of[digits[-3:]] if digits else None
-            told = LENGTHS[len(hashed)] + hashed + (LENGTHS[len(last3)] + last3 if last3 else NULL) + _MOBILE[is_mobile]
-            told += text_fields([warning])[0] if warning else NULL
-            reads[text] = _Read(value, hashed, last3, is_mobile, warning, told)
+            told = _INDEX_LENGTH + hashed + _MOBILE[is_mobile] + (text_fields([warning])[0] if warning else NULL)
+            reads[text] = value.encode(), hashed, told, is_mobile, warning, ()
         return reads
 
 
@@ -250,6 +231,7 @@ def _apart(text: str) -> list[str]:
         return []
 
 
+_INDEX_LENGTH = LENGTHS[vault.INDEX_BYTES]
 _MOBILE = {True: packed_field(b"\1"), False: packed_field(b"\0")}
 _NOTHING = frozenset({None, ""})
 

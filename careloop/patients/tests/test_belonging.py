@@ -11,6 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from careloop.kernel import sql
 from careloop.kernel.ids import uuid7
 from careloop.tenancy.context import in_organization
+from careloop.tenancy.models import Location
 
 VISIT = "insert into records_encounter (patient_id, started_at, recorded_at) values (%s, now(), now())"
 BELONGING = (
@@ -89,6 +90,40 @@ def test_every_table_that_gave_up_its_foreign_key_has_the_rule(organization: Any
     assert gone == 1
 
 
+@pytest.mark.parametrize("column", ["home_location_id", "merged_into_id"])
+def test_nobody_points_at_what_is_not_there(organization: Any, column: str) -> None:
+    patient = make_patient()
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        sql.execute(f"update patients_patient set {column} = %s where id = %s", [uuid7(), patient])
+    with pytest.raises(IntegrityError), transaction.atomic():
+        sql.execute(
+            f"insert into patients_patient (id, name, name_grams, sex, created_at, updated_at, {column}) "
+            "values (%s, 'W', '{}', 'unknown', now(), now(), %s)",
+            [uuid7(), uuid7()],
+        )
+
+
+@pytest.mark.parametrize("column", ["home_location_id", "merged_into_id"])
+def test_what_is_pointed_at_stays(organization: Any, column: str) -> None:
+    patient, survivor = make_patient(), make_patient()
+    location = Location.objects.create(name="B").id
+    target, table = (location, "tenancy_location") if column == "home_location_id" else (survivor, "patients_patient")
+    sql.execute(f"update patients_patient set {column} = %s where id = %s", [target, patient])
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        sql.execute(f"delete from {table} where id = %s", [target])
+    sql.execute(f"update patients_patient set {column} = null where id = %s", [patient])
+    assert sql.execute(f"delete from {table} where id = %s", [target]) == 1
+
+
+def test_who_was_merged_may_go_together_with_the_survivor(organization: Any) -> None:
+    patient, survivor = make_patient(), make_patient()
+    sql.execute("update patients_patient set merged_into_id = %s where id = %s", [survivor, patient])
+
+    assert sql.execute("delete from patients_patient where id = any(%s)", [[patient, survivor]]) == 2
+
+
 def wait_until_somebody_waits_for_us() -> None:
     """Return once another connection waits for a lock that this transaction holds."""
     deadline = time.monotonic() + 30
@@ -98,6 +133,33 @@ def wait_until_somebody_waits_for_us() -> None:
     ):
         assert time.monotonic() < deadline, "nobody came to wait"
         time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_who_is_pointed_at_meanwhile_is_not_deleted(committed_organization: Any) -> None:
+    with in_organization(committed_organization.id):
+        patient, survivor = make_patient(), make_patient()
+    said: list[str] = []
+
+    def delete() -> None:
+        try:
+            with in_organization(committed_organization.id):
+                sql.execute("delete from patients_patient where id = %s", [survivor])
+            said.append("deleted")
+        except IntegrityError:
+            said.append("refused")
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=delete)
+    with in_organization(committed_organization.id):
+        sql.execute("update patients_patient set merged_into_id = %s where id = %s", [survivor, patient])
+        other.start()
+        wait_until_somebody_waits_for_us()
+        assert said == []
+    other.join(10)
+
+    assert said == ["refused"]
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ from careloop.audit.services import Actor, acting_as
 from careloop.kernel import sql
 from careloop.kernel.dates import read_date
 from careloop.kernel.errors import DomainError
-from careloop.patients.sealing import last3_index
+from careloop.patients.sealing import last3_range
 from careloop.portal.queue import words
 from careloop.portal.queue.doors import Screen, screen_behind, ticket_behind
 from careloop.tenancy.context import in_organization
@@ -238,15 +238,17 @@ def _check_in_by_proof(request: HttpRequest, shown: links.Code, *, now: datetime
     _count_try(f"{shown.location_id}:{address_of(request)}", TRIES_FROM_ONE_ADDRESS)
     if born is None or len(digits) != 3 or not digits.isdigit():
         raise errors.NotFoundToday
+    first, last = last3_range(shown.organization_id, digits)
     found = sql.rows(
         """select a.id, a.patient_id from scheduling_appointment a join scheduling_session s on s.id = a.session_id
              join patients_patient p on p.id = a.patient_id join tenancy_organization o on o.id = a.organization_id
              left join waitingroom_ticket t on t.appointment_id = a.id
             where s.location_id = %(location)s and s.on_date = (%(now)s::timestamptz at time zone o.time_zone)::date and s.state <> 'CLOSED'
               and a.state in ('booked', 'arrived', 'checked-in') and p.birth_date = %(born)s and coalesce(t.state, '') <> 'DONE'
-              and exists (select from patients_contact_point c where c.patient_id = p.id and c.last3_index = %(digits)s)
+              and exists (select from patients_contact_point c where c.patient_id = p.id and c.system = 'phone'
+                            and c.value_index >= %(first)s and c.value_index <= %(last)s)
             order by s.ends_at < %(now)s, a.starts_at""",
-        {"location": shown.location_id, "now": now, "born": born, "digits": last3_index(shown.organization_id, digits)},
+        {"location": shown.location_id, "now": now, "born": born, "first": first, "last": last},
     )
     if len({one["patient_id"] for one in found}) != 1:
         raise errors.NotFoundToday
