@@ -7,6 +7,7 @@ lost in a spreadsheet, a label, 分機), and refuse when digits are lost for goo
 import itertools
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import ClassVar
@@ -98,6 +99,7 @@ KINDS = {
 TAIWAN_MOBILE = re.compile("09[0-9]{8}")
 TAIWAN_MOBILE_E164 = re.compile(r"\+8869[0-9]{8}")
 TAIWAN_MOBILE_SPACED = re.compile("09[0-9]{2}[- ][0-9]{3}[- ]?[0-9]{3}")
+TAIWAN_MOBILE_PLAIN = re.compile(f"{TAIWAN_MOBILE.pattern}|{TAIWAN_MOBILE_SPACED.pattern}")
 
 SCIENTIFIC = re.compile(r"[0-9][.,]?[0-9]*[eE]\+?[0-9]{1,3}")
 FLOAT = re.compile(r"([0-9]{8,15})[.]0+")
@@ -127,6 +129,17 @@ def taiwan_mobile(text: str) -> str | None:
     if TAIWAN_MOBILE_SPACED.fullmatch(text):
         return "+886" + text[1:].replace("-", "").replace(" ", "")
     return None
+
+
+def taiwan_mobiles(texts: Iterable[str]) -> dict[str, str]:
+    """Return those texts that are Taiwanese mobile numbers written plainly with their E.164: `taiwan_mobile` of a whole column.
+
+    >>> taiwan_mobiles(["0912-345678", "02-2345-6789"])
+    {'0912-345678': '+886912345678'}
+    """
+    plain = list(filter(TAIWAN_MOBILE_PLAIN.fullmatch, texts))
+    digits = "\n".join(plain).replace("-", "").replace(" ", "").split("\n") if plain else []
+    return dict(zip(plain, ["+886" + one[1:] for one in digits], strict=True))
 
 
 def _is_filler(e164: str) -> bool:

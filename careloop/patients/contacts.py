@@ -4,10 +4,11 @@ Nothing is refused that the person behind it may really use: a number that canno
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from careloop.kernel.phones import PhoneRefused, PhoneSeveral, read_phone, taiwan_mobile
+from careloop.kernel.phones import PhoneRefused, PhoneSeveral, read_phone, taiwan_mobile, taiwan_mobiles
 from careloop.kernel.taiwan import IdKind, normalise_id, read_id
 from careloop.kernel.text import clean, normalise
 
@@ -50,6 +51,25 @@ def read_contact(system: str, text: str) -> ReadContact:
     return ReadContact(value, value, warning="" if system != "line" or LINE_ID.fullmatch(value) else "line.odd")
 
 
+def plain_contacts(system: str, texts: Iterable[str]) -> dict[str, str]:
+    """Return those texts of a column that are mobile numbers or e-mail addresses as usual, with what is stored of each.
+
+    For these `read_contact` says no more: a phone is mobile, nothing is odd, and the value is what the blind index is made of.
+
+    >>> plain_contacts("phone", ["0912-345-678", "02-2345-6789", "0900000000"])
+    {'0912-345-678': '+886912345678'}
+    """
+    if system == "phone":
+        return {text: e164 for text, e164 in taiwan_mobiles(texts).items() if e164[-7:] not in _FILLERS}
+    if system == "email":
+        return {text: text for text in filter(PLAIN_EMAIL.fullmatch, texts)}
+    return {}
+
+
+#: the last digits of a number that somebody typed because the field had to be filled
+_FILLERS = frozenset(digit * 7 for digit in "0123456789")
+
+
 def _read_phone(text: str) -> ReadContact:
     if e164 := taiwan_mobile(text):
         return ReadContact(e164, e164, True, _doubt(e164))
@@ -64,7 +84,7 @@ def _read_phone(text: str) -> ReadContact:
 
 
 def _doubt(e164: str) -> str:
-    return "phone.doubtful" if e164[-7:] == e164[-1] * 7 else ""
+    return "phone.doubtful" if e164[-7:] in _FILLERS else ""
 
 
 @dataclass(frozen=True, slots=True)

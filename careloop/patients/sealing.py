@@ -172,20 +172,21 @@ def contact_index(organization_id: UUID, system: str, value: str) -> bytes:
     return index
 
 
-def contact_indexer(organization_id: UUID, system: str) -> Callable[[str], bytes]:
-    """Return `contact_index` for many values that are folded already: keys and endings are hashed once."""
-    index = vault.blind_indexer(vault.keyring().index_key(organization_id, f"contact_point.{system}"))
+def contact_indexer(organization_id: UUID, system: str) -> Callable[[Sequence[str]], list[bytes]]:
+    """Return `contact_index` for many values: keys and endings are hashed once."""
+    indexes = vault.blind_indexer(vault.keyring().index_key(organization_id, f"contact_point.{system}"))
+    if system == "email":
+        return lambda values: indexes(map(str.casefold, values))
     if system != "phone":
-        return index
-    endings: dict[str, bytes] = {}
+        return indexes
+    heads = {"": b""}
 
-    def phone_index(value: str) -> bytes:
-        ending = _ending(value)
-        if ending not in endings:
-            endings[ending] = _ending_index(organization_id, ending) if ending else b""
-        return (endings[ending] + index(value))[: vault.INDEX_BYTES]
+    def phone_indexes(values: Sequence[str]) -> list[bytes]:
+        endings = list(map(_ending, values))
+        heads.update({ending: _ending_index(organization_id, ending) for ending in set(endings) - heads.keys()})
+        return [(heads[ending] + index)[: vault.INDEX_BYTES] for ending, index in zip(endings, indexes(values), strict=True)]
 
-    return phone_index
+    return phone_indexes
 
 
 def last3_range(organization_id: UUID, digits: str) -> tuple[bytes, bytes]:

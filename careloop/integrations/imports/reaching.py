@@ -4,7 +4,7 @@ Works on a whole chunk, ahead of the database (see `preparing`). What repeats (a
 out once. No plain number is in what is rendered.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import itemgetter
@@ -21,7 +21,7 @@ from careloop.kernel import vault
 from careloop.kernel.ids import drawn, rising_uuid7s
 from careloop.kernel.phones import PhoneRefused, PhoneSeveral, read_phones
 from careloop.patients import sealing
-from careloop.patients.contacts import read_contact
+from careloop.patients.contacts import plain_contacts, read_contact
 
 #: the columns of the staging table of contact points, in the order of `Contact`
 STAGED_CONTACTS: tuple[tuple[str, str], ...] = (
@@ -133,7 +133,7 @@ class Reacher:
     """Reads, hashes and seals contact points of one organization's patients."""
 
     organization_id: UUID
-    _indexers: dict[str, Callable[[str], bytes]] = field(default_factory=dict)
+    _indexers: dict[str, Callable[[Sequence[str]], list[bytes]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for system in ("phone", "email", "line", "wechat"):
@@ -198,26 +198,32 @@ class Reacher:
                 found += [(place, kind, reads[text]) for place, text in enumerate(column) if text]
         for place, told in enumerate(given.get("contacts", ())):
             for system, use, text in _told(str(told)) if told else ():
-                found.append((place, (system, use), self._readings(system, [text])[text]))
+                found.append((place, (system, use), self._readings(system, {text})[text]))
         # each column is in the order of the rows already: merging them is quick
         return sorted(found, key=itemgetter(0))
 
-    def _readings(self, system: str, texts: Iterable[Any]) -> dict[Any, _Read | None]:
-        """Return how different texts read."""
-        index = self._indexers[system]
-        reads: dict[Any, _Read | None] = {}
-        for text in texts:
+    def _readings(self, system: str, texts: Set[Any]) -> dict[Any, _Read | None]:
+        """Return how different texts read: the usual ones all at once, which is most of a column."""
+        indexes = self._indexers[system]
+        plain = plain_contacts(system, [text for text in texts if isinstance(text, str)])
+        is_mobile = system == "phone"
+        told = _MOBILE[is_mobile] + NULL
+        reads: dict[Any, _Read | None] = {
+            text: (value.encode(), hashed, _INDEX_LENGTH + hashed + told, is_mobile, "", ())
+            for (text, value), hashed in zip(plain.items(), indexes(list(plain.values())), strict=True)
+        }
+        for text in texts - plain.keys():
             try:
                 value, indexed, is_mobile, warning = read_contact(system, str(text))
             except ValueError:
                 reads[text] = None
                 continue
             if warning == PhoneSeveral.code and (apart := _apart(str(text))):
-                each = self._readings(system, apart)
+                each = self._readings(system, set(apart))
                 first, *others = [read for one in apart if (read := each[one])]
                 reads[text] = (*first[:5], tuple(others))
                 continue
-            hashed = index(indexed)
+            hashed = indexes([indexed])[0]
             told = _INDEX_LENGTH + hashed + _MOBILE[is_mobile] + (text_fields([warning])[0] if warning else NULL)
             reads[text] = value.encode(), hashed, told, is_mobile, warning, ()
         return reads
