@@ -184,7 +184,9 @@ def contact_indexer(organization_id: UUID, system: str) -> Callable[[Sequence[st
     def phone_indexes(values: Sequence[str]) -> list[bytes]:
         endings = list(map(_ending, values))
         heads.update({ending: _ending_index(organization_id, ending) for ending in set(endings) - heads.keys()})
-        return [(heads[ending] + index)[: vault.INDEX_BYTES] for ending, index in zip(endings, indexes(values), strict=True)]
+        return [
+            (heads[ending] + index)[: vault.INDEX_BYTES] for ending, index in zip(endings, indexes(values), strict=True)
+        ]
 
     return phone_indexes
 

@@ -157,4 +157,7 @@ def test_an_import_stops_behind_its_chunk_and_goes_on_without_doing_one_twice(
         assert (
             sql.value("select count(*) from events_event where kind = 'patient.registered'") == FIRST_PATIENT_ROWS * 7
         )
-        assert sql.value("select count(distinct patient) from audit_event, unnest(patients) as patient") == FIRST_PATIENT_ROWS * 7
+        assert (
+            sql.value("select count(distinct patient) from audit_event, unnest(patients) as patient")
+            == FIRST_PATIENT_ROWS * 7
+        )
