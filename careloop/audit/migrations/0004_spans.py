@@ -50,9 +50,12 @@ begin
         fresh.previous := head.hash;
         fresh.hash := sha256(head.hash || convert_to(audit_canonical(fresh), 'UTF8'));
         insert into audit_event select fresh.*;
-        first := (select patient from unnest(fresh.patients) as patient order by patient limit 1);
-        last := (select patient from unnest(fresh.patients) as patient order by patient desc limit 1);
-        if cardinality(fresh.patients) >= 500 and left(first::text, 23) = left(last::text, 23) then
+        first := null;
+        if cardinality(fresh.patients) >= 500 then
+            first := (select patient from unnest(fresh.patients) as patient order by patient limit 1);
+            last := (select patient from unnest(fresh.patients) as patient order by patient desc limit 1);
+        end if;
+        if left(first::text, 23) = left(last::text, 23) then
             -- drawn as one set (an import's new patients): one entry finds them all
             insert into audit_span (organization_id, first_patient, last_patient, number) values (org, first, last, fresh.number);
         else
