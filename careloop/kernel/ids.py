@@ -4,6 +4,7 @@ import hashlib
 import os
 import secrets
 import time
+from struct import Struct
 from uuid import UUID
 
 
@@ -39,7 +40,7 @@ def rising_uuid7s(count: int) -> tuple[list[str], list[bytes]]:
         head, tails = _counted(min(count - begun, _MOST_COUNTED), at=begun // _MOST_COUNTED)
         shared = f"{head[:4].hex()}-{head[4:6].hex()}-{head[6:8].hex()}-{head[8:].hex()}-"
         texts += [shared + tail for tail in tails.hex(" ", 6).split(" ")]
-        raws += [head + tails[at : at + 6] for at in range(0, len(tails), 6)]
+        raws += [head + tail for tail in cut(tails, 6)]
     return texts, raws
 
 
@@ -65,8 +66,16 @@ def drawn(size: int, count: int) -> list[bytes]:
     >>> [len(value) for value in drawn(12, 3)]
     [12, 12, 12]
     """
-    pool = os.urandom(size * count)
-    return [pool[at : at + size] for at in range(0, size * count, size)]
+    return cut(os.urandom(size * count), size)
+
+
+def cut(pool: bytes, size: int) -> list[bytes]:
+    """Return bytes in pieces of one size.
+
+    >>> cut(b"abcd", 2)
+    [b'ab', b'cd']
+    """
+    return list(Struct(f"{size}s" * (len(pool) // size)).unpack(pool))
 
 
 def new_token() -> str:

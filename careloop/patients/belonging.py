@@ -29,10 +29,9 @@ declare
     missing boolean;
 begin
     perform pg_advisory_xact_lock_shared({LOCK});
-    -- all at once: sorted, the wanted patients are one walk along the index
-    with wanted as materialized (select distinct patient_id from fresh where patient_id is not null)
-    select (select count(*) from wanted)
-           > (select count(*) from patients_patient p where p.id = any(array(select patient_id from wanted))) into missing;
+    -- all at once: the look-up sorts them itself, and the wanted patients are one walk along the index
+    select (select count(distinct patient_id) from fresh)
+           > (select count(*) from patients_patient p where p.id = any(array(select patient_id from fresh))) into missing;
     if missing then
         raise exception 'a row of % belongs to a patient who is not there', tg_table_name
             using errcode = 'foreign_key_violation', table = tg_table_name, column = 'patient_id';

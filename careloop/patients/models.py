@@ -94,7 +94,8 @@ class Patient(TenantModel):
             models.Index(fields=["organization", "birth_date"], name="patient_by_birth_date"),
             # read backwards, latest first; written at its end, where new rows of a rising id belong
             models.Index(fields=["organization", "updated_at", "id"], name="patient_by_change"),
-            models.Index(fields=["organization", "name", "id"], name="patient_by_name"),
+            # few share a name: these need not stand in the order of their ids
+            models.Index(fields=["organization", "name"], name="patient_by_name"),
             # few patients have either: the index holds those only
             models.Index(fields=["merged_into"], name="patient_by_survivor", condition=models.Q(merged_into__isnull=False)),
             models.Index(fields=["home_location"], name="patient_by_location", condition=models.Q(home_location__isnull=False)),

@@ -8,7 +8,7 @@ from careloop.integrations.imports.preparing import Prepared
 from careloop.integrations.imports.reaching import NOTICED, STAGED_CONTACTS, Contact
 from careloop.integrations.imports.rendering import Rendered, bytea
 from careloop.integrations.imports.rows import PATIENT, Row
-from careloop.integrations.imports.staging import Outcome, Run, drop, fetch, stage, stage_rendered, warn
+from careloop.integrations.imports.staging import Outcome, Run, fetch, stage, stage_rendered, warn
 from careloop.kernel import sql, vault
 from careloop.kernel.ids import uuid7
 from careloop.patients import sealing
@@ -77,7 +77,6 @@ def write_contacts(staged: Rendered, run: Run, *, disputed: bool) -> None:
             select %s::uuid, {", ".join(given.values())}, 'unknown', %s from stage_contacts s {with_others}""",
         [run.organization_id, run.batch_id],
     )
-    drop("stage_contacts")
 
 
 def write_identifiers(found: list[Found], run: Run, keys: dict[str, bytes], outcome: Outcome) -> None:
@@ -140,7 +139,6 @@ def write_identifiers(found: list[Found], run: Run, keys: dict[str, bytes], outc
               from stage_identifiers on conflict do nothing returning 1) select count(*) from new""",
         [run.batch_id],
     )
-    drop("stage_identifiers")
 
 
 def write_tags(found: list[Found], run: Run) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from careloop.integrations.imports.moments import Bad, moment_text, remember
 from careloop.integrations.imports.natural_keys import moment_key
 from careloop.integrations.imports.rendering import is_empty, texts_of
-from careloop.integrations.imports.rows import Kind, Row
+from careloop.integrations.imports.rows import Kind, Row, columns_of
 from careloop.integrations.imports.staging import limits
 from careloop.integrations.imports.targets import TARGETS
 from careloop.kernel.ids import rising_uuid7s
@@ -38,7 +38,7 @@ def prepare_records(kind: Kind, rows: Sequence[Row], *, zone: tzinfo, currency: 
     """Return what can be said of records without asking the database."""
     target = TARGETS[kind.name]
     index = kind.index
-    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
+    columns: Sequence[Sequence[Any]] = columns_of(rows)
     made = PreparedRecords()
     longest = limits(target.table)
     to_moment = remember(moment_text(zone))
@@ -91,7 +91,7 @@ def too_long(values: Sequence[Any], limit: int | None) -> list[tuple[int, int]]:
     >>> too_long(["a", None, "abc"], 2), too_long(["abc"], None)
     ([(2, 2)], [])
     """
-    if not limit or max(map(len, map(str, filter(None, values))), default=0) <= limit:
+    if not limit or is_empty(values) or max(map(len, map(str, filter(None, values))), default=0) <= limit:
         return []
     return [(place, limit) for place, value in enumerate(values) if value and len(str(value)) > limit]
 
@@ -117,7 +117,7 @@ def minor_units(value: Any, currency: str) -> int:
     return int(scaled.to_integral_value(rounding="ROUND_HALF_UP"))
 
 
-def _natural_keys(kind: Kind, columns: list[Sequence[Any]], zone: tzinfo) -> list[str]:
+def _natural_keys(kind: Kind, columns: Sequence[Sequence[Any]], zone: tzinfo) -> list[str]:
     """Return CODE|time for every row (see `natural_keys`), the text standing in where there is no code."""
     index = kind.index
     count = len(columns[0])
@@ -146,7 +146,7 @@ def _natural_keys(kind: Kind, columns: list[Sequence[Any]], zone: tzinfo) -> lis
     ]
 
 
-def _supply_ends(columns: list[Sequence[Any]], index: dict[str, int]) -> list[str | None]:
+def _supply_ends(columns: Sequence[Sequence[Any]], index: dict[str, int]) -> list[str | None]:
     """Return the last day of the current fill: the start plus the days that one fill lasts."""
     ends: list[str | None] = []
     for start, days in zip(columns[index["start"]], columns[index["days_supply"]], strict=True):

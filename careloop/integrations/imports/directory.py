@@ -3,7 +3,7 @@
 from typing import Any
 
 from careloop.integrations.imports.rows import Row, RowChunk
-from careloop.integrations.imports.staging import Outcome, Run, drop, fetch, limits, stage
+from careloop.integrations.imports.staging import Outcome, Run, fetch, limits, stage
 from careloop.integrations.imports.writing import once_per_id
 
 
@@ -69,7 +69,6 @@ def write_directory(chunk: RowChunk, run: Run) -> Outcome:
         outcome.created += count
         outcome.created_by[resource] = count
     outcome.unchanged += len(staged) - outcome.created
-    drop("stage")
     return outcome
 
 
@@ -102,5 +101,4 @@ def write_practitioners(chunk: RowChunk, run: Run) -> Outcome:
     )[0][0]
     outcome.created = created
     outcome.unchanged += len(rows) - created
-    drop("stage")
     return outcome

@@ -32,7 +32,6 @@ def keep_findings(outcomes: list[Outcome], batch: ImportBatch, *, warned_before:
              from stage_findings""",
         [batch.id],
     )
-    sql.execute("drop table stage_findings")
 
 
 def in_order(outcomes: list[Outcome]) -> tuple[list[Refused], list[Warned]]:

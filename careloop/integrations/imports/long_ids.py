@@ -1,7 +1,7 @@
 """Ids that are longer than their column cost their row: what is cut off would make two records of one, or one of two."""
 
 from careloop.integrations.imports.columns import too_long
-from careloop.integrations.imports.rows import Refused, RowChunk
+from careloop.integrations.imports.rows import Refused, RowChunk, column
 from careloop.integrations.imports.staging import limits, refused
 from careloop.integrations.imports.targets import TARGETS
 
@@ -24,7 +24,7 @@ def refuse_long_ids(chunk: RowChunk) -> None:
     for name in _IDS:
         if (at := kind.index.get(name)) is None:
             continue
-        for place, limit in too_long([row[at] for row in rows], longest[name]):
+        for place, limit in too_long(column(rows, at), longest[name]):
             refusal = long[place] = refused(rows[place], kind, name, "row.too_long")
             refusal.values = {"limit": limit}
             if chunk.originals:

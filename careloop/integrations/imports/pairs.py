@@ -13,11 +13,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
-from operator import itemgetter
 
 from django.db import connection
 
-from careloop.integrations.imports.rows import PATIENT, RowChunk
+from careloop.integrations.imports.rows import PATIENT, RowChunk, column
+from careloop.integrations.imports.staging import forget_tables
 from careloop.integrations.imports.targets import TARGETS
 
 #: rows below which a chunk is not worth a second connection
@@ -138,6 +138,7 @@ class Pairs:
 
 def _give_back() -> None:
     """Give this thread's connection back; `connection` means another one in every thread, so it is looked up here."""
+    forget_tables()
     connection.close()
 
 
@@ -153,10 +154,9 @@ def ids_apart(chunk: RowChunk) -> set[object] | None:
     """
     rows = chunk.rows
     if chunk.kind is PATIENT:
-        if any(any(map(itemgetter(at), rows)) for at in _MORE):
+        if any(any(column(rows, at)) for at in _MORE):
             return None
-        return set().union(*(filter(None, map(itemgetter(at), rows)) for at in _REFERENCES))
+        return set().union(*(filter(None, column(rows, at)) for at in _REFERENCES))
     if chunk.kind.name in TARGETS and chunk.kind.name != "other":
-        at_id = chunk.kind.index["external_id"]
-        return {row[at_id] for row in rows if row[at_id]}
+        return set(filter(None, column(rows, chunk.kind.index["external_id"])))
     return None

@@ -5,7 +5,8 @@ national id, and last by name, birth date and phone together. What is sealed is 
 `preparing`): no plain telephone number or national id reaches a staging table.
 """
 
-from operator import itemgetter, or_
+from collections.abc import Sequence
+from operator import or_
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -24,11 +25,10 @@ from careloop.integrations.imports.preparing import (
 from careloop.integrations.imports.reaching import render_contacts
 from careloop.integrations.imports.references import LISTED, listed
 from careloop.integrations.imports.rendering import Rendered, bytea, is_empty, render
-from careloop.integrations.imports.rows import PATIENT, Row, RowChunk
+from careloop.integrations.imports.rows import PATIENT, Row, RowChunk, column
 from careloop.integrations.imports.staging import (
     Outcome,
     Run,
-    drop,
     fetch,
     limits,
     refused,
@@ -51,7 +51,7 @@ def write_patients(chunk: RowChunk, run: Run) -> Outcome:
     keys: dict[str, bytes] = {}
     if not by_name and not by_chart and _all_strangers(rows):
         found = [Found(rows[at], ready.ids[at], True, ready, at) for at in _that_tell_more(rows)]
-        outcome.patients.update(ready.ids)
+        outcome.patients += ready.ids
         outcome.warned += [one for at in sorted(ready.warned) for one in ready.warned[at]]
         staged, contacts = ready.text, ready.contact_text
         if staged is None:
@@ -71,10 +71,9 @@ def write_patients(chunk: RowChunk, run: Run) -> Outcome:
         write_contacts(contacts, run, disputed=bool(keys))
     write_identifiers(found, run, keys, outcome)
     write_tags(found, run)
-    drop("stage")
     for table in (TABLE, sealing.CONTACT_TABLE):
         outcome.grown[table] = outcome.created
-    outcome.patients.update(one.patient for one in found)
+    outcome.patients += [one.patient for one in found]
     return outcome
 
 
@@ -82,9 +81,9 @@ _NUMBER, _MORE_NUMBERS, _TAGS = (PATIENT.index[name] for name in ("national_id",
 _NAME, _BIRTH = (PATIENT.index[name] for name in ("name", "birth_date"))
 
 
-def _that_tell_more(rows: list[Row]) -> list[int]:
+def _that_tell_more(rows: Sequence[Row]) -> list[int]:
     """Return the places of rows with identifiers or tags, which have tables of their own."""
-    columns = [list(map(itemgetter(at), rows)) for at in (_NUMBER, _MORE_NUMBERS, _TAGS)]
+    columns = [column(rows, at) for at in (_NUMBER, _MORE_NUMBERS, _TAGS)]
     if all(map(is_empty, columns)):
         return []
     return [at for at, given in enumerate(zip(*columns, strict=True)) if any(given)]
@@ -103,10 +102,9 @@ class _Holder(NamedTuple):
     born: str | None
 
 
-def _by_chart_number(rows: list[Row]) -> dict[str, _Holder]:
+def _by_chart_number(rows: Sequence[Row]) -> dict[str, _Holder]:
     """Return chart number → the patient who has it already, for the rows' numbers."""
-    at = PATIENT.index["chart_number"]
-    charts = [str(row[at]) for row in rows if row[at]]
+    charts = [str(chart) for chart in column(rows, PATIENT.index["chart_number"]) if chart]
     if not charts:
         return {}
     return {
@@ -129,22 +127,20 @@ def _is_another(row: Row, name: str, born: str | None) -> bool:
     return None not in (born, other_day) and born != other_day and normalise(other_name) != normalise(name)
 
 
-def _all_strangers(rows: list[Row]) -> bool:
+def _all_strangers(rows: Sequence[Row]) -> bool:
     """Return whether rows that nobody here answers to speak of as many patients: named, and no id or chart number twice."""
-    names, ids, charts = (
-        list(map(itemgetter(PATIENT.index[name]), rows)) for name in ("name", "external_id", "chart_number")
-    )
+    names, ids, charts = (column(rows, PATIENT.index[name]) for name in ("name", "external_id", "chart_number"))
     if not all(names) or not (all(charts) or all(map(or_, map(bool, ids), map(bool, charts)))):
         return False
-    for column in (ids, charts):
-        given = [value for value in column if value]
+    for numbers in (ids, charts):
+        given = [value for value in numbers if value]
         if len(given) != len(set(given)):
             return False
     return True
 
 
 def _find(
-    rows: list[Row],
+    rows: Sequence[Row],
     ready: Prepared,
     run: Run,
     outcome: Outcome,
@@ -220,7 +216,7 @@ def _told(row: Row) -> tuple[str, str | None]:
     return str(row[_NAME] or ""), day if precision == "day" else None
 
 
-def _with_a_number(rows: list[Row], by_name: dict[str, str], by_chart: dict[str, _Holder]) -> set[str]:
+def _with_a_number(rows: Sequence[Row], by_name: dict[str, str], by_chart: dict[str, _Holder]) -> set[str]:
     """Return which known patients keep their chart number although a row gives another one, which nobody has."""
     at_id, at_chart = PATIENT.index["external_id"], PATIENT.index["chart_number"]
     asked = {
@@ -249,9 +245,8 @@ def _again(earlier: Found, later: Found, run: Run) -> Found:
     return Found(row, earlier.patient, earlier.is_new, made, 0)
 
 
-def _by_external_id(rows: list[Row], run: Run) -> dict[str, str]:
-    at = PATIENT.index["external_id"]
-    wanted = {str(row[at]) for row in rows if row[at]}
+def _by_external_id(rows: Sequence[Row], run: Run) -> dict[str, str]:
+    wanted = set(map(str, filter(None, column(rows, PATIENT.index["external_id"]))))
     found: dict[str, str] = {}
     for statement in (
         "select external_id, id::text from patients_patient where source = %(source)s and external_id <> '' "
@@ -280,7 +275,7 @@ class _Identities:
         return identity_key(row, self.run.organization_id)
 
 
-def _by_identity(rows: list[Row], run: Run) -> _Identities:
+def _by_identity(rows: Sequence[Row], run: Run) -> _Identities:
     identities = _Identities(run)
     index = PATIENT.index
     keys = {identities.key(row) for row in rows if not row[index["external_id"]] and not row[index["chart_number"]]}

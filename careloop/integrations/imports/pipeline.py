@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -32,8 +33,8 @@ from careloop.integrations.imports.models import ImportBatch
 from careloop.integrations.imports.pairs import PATIENCE, Pairs, Turns, WriteAlone
 from careloop.integrations.imports.people import write_patients
 from careloop.integrations.imports.related import write_related
-from careloop.integrations.imports.rows import Refused, RowChunk
-from careloop.integrations.imports.staging import Outcome, Run, note_growth
+from careloop.integrations.imports.rows import Refused, RowChunk, column
+from careloop.integrations.imports.staging import Outcome, Run, forget_tables, note_growth
 from careloop.integrations.imports.writing import is_record, write_records
 from careloop.kernel import sql
 from careloop.tenancy.context import in_organization
@@ -121,8 +122,24 @@ def run(
         CutOtherwise: what the batch has written is not where a chunk of the source ends.
     """
     actor = actor or audit.current_actor()
-    if batch.dry_run:
-        return _dry_run(batch, chunks, organization_id=organization_id, now=now, actor=actor, progress=progress)
+    try:
+        if batch.dry_run:
+            return _dry_run(batch, chunks, organization_id=organization_id, now=now, actor=actor, progress=progress)
+        return _import(batch, chunks, organization_id=organization_id, now=now, actor=actor, progress=progress)
+    finally:
+        forget_tables()
+
+
+def _import(
+    batch: ImportBatch,
+    chunks: Iterable[RowChunk],
+    *,
+    organization_id: UUID,
+    now: Callable[[], datetime],
+    actor: audit.Actor,
+    progress: Progress,
+) -> Tally:
+    """Write for good what the batch has not written yet."""
     with in_organization(organization_id):
         known = _context(batch, organization_id, actor, now())
     writing = _Writing(batch, known, actor, now, progress, Tally.of(batch))
@@ -326,9 +343,8 @@ def _written(chunk: RowChunk, run: Run) -> list[Outcome]:
 def _settle(outcomes: list[Outcome], chunk: RowChunk, run: Run, tally: Tally, batch: ImportBatch) -> None:
     """Count and audit what was written, keep its findings, and let the planner see what has grown."""
     _count(outcomes, chunk, run, tally)
-    patients: set[str] = set()
-    for outcome in outcomes:
-        patients.update(outcome.patients)
+    # those of new patients rise already, and sorting them costs nothing
+    patients = dict.fromkeys(chain.from_iterable(outcome.patients for outcome in outcomes))
     keep_findings(outcomes, batch, warned_before=tally.warnings - sum(len(one.warned) for one in outcomes))
     audit.record(
         "import.chunk_written",
@@ -386,7 +402,8 @@ def _show_originals(refused: list[Refused], chunk: RowChunk) -> None:
     """Put the row as it stood in the file into refusals that were found after the loader."""
     if not refused or not chunk.originals:
         return
-    originals = {(row[0], row[1]): original for row, original in zip(chunk.rows, chunk.originals, strict=True)}
+    places = zip(column(chunk.rows, 0), column(chunk.rows, 1), strict=True)
+    originals = dict(zip(places, chunk.originals, strict=True))
     for refusal in refused:
         refusal.raw = originals.get((refusal.part, refusal.line), refusal.raw)
 

@@ -22,7 +22,7 @@ from careloop.integrations.imports.moments import Bad, moment_text
 from careloop.integrations.imports.packing import bytes_fields, packed, text_fields
 from careloop.integrations.imports.reaching import Contacts, Reacher
 from careloop.integrations.imports.rendering import Rendered, bytea, is_empty
-from careloop.integrations.imports.rows import PATIENT, Row, Warned
+from careloop.integrations.imports.rows import PATIENT, Row, Warned, columns_of
 from careloop.integrations.imports.staging import limits, warn
 from careloop.kernel import vault
 from careloop.kernel.ids import drawn, rising_uuid7s
@@ -48,6 +48,8 @@ STAGED: tuple[tuple[str, str], ...] = (
 STAGED_AT = {name: place for place, (name, _kind) in enumerate(STAGED)}
 #: columns that are copied as bytes; everything else is copied as text
 _AS_BYTES = {"id": "uuid", "address_sealed": "bytea", "wrapped": "bytea"}
+#: how much of a birth date is known if a row says nothing else (see `people`)
+_BY_THE_DAY = frozenset({"day", None})
 _SEX = frozenset({"male", "female", "other", "unknown", None, ""})
 
 
@@ -79,11 +81,12 @@ class Prepared:
         return list(zip(*(known.get(name, nothing) for name, _kind in STAGED), strict=True))
 
     def rendered(self) -> Rendered:
-        """Return the rows as COPY takes them; that all are new is not said in each."""
+        """Return the rows as COPY takes them; that all are new is not said in each, nor that birth dates are whole days."""
+        left_out = {"birth_precision"} if _BY_THE_DAY.issuperset(self.columns.get("birth_precision", ())) else set()
         held = [
             (name, _AS_BYTES.get(name) or (_C if kind == _C else "text"))
             for name, kind in STAGED
-            if name == "id" or name in self.columns
+            if name == "id" or name in self.columns.keys() - left_out
         ]
         fields = [
             bytes_fields(self.owners if name == "id" else self.columns[name])
@@ -120,7 +123,7 @@ class Preparer:
         made = (ids, [UUID(one).bytes for one in ids]) if ids else rising_uuid7s(len(rows))
         ids, owners = made
         keys = keys or drawn(vault.KEY_BYTES, len(rows))
-        given: dict[str, Sequence[Any]] = dict(zip(PATIENT.names, zip(*rows, strict=True), strict=True))
+        given: dict[str, Sequence[Any]] = dict(zip(PATIENT.names, columns_of(rows), strict=True))
         warned: dict[int, list[Warned]] = {}
         encrypts = [AESGCM(key).encrypt for key in keys]
         columns: dict[str, Sequence[Any]] = {

@@ -14,7 +14,7 @@ from uuid import UUID
 import orjson
 
 from careloop.integrations.imports.packing import LENGTHS, NULL, UUID_LENGTH, packed, packed_field, text_fields
-from careloop.integrations.imports.rendering import Rendered, bytea, render
+from careloop.integrations.imports.rendering import Rendered, bytea, is_empty, render
 from careloop.integrations.imports.rows import Row, Warned
 from careloop.integrations.imports.staging import warn
 from careloop.kernel import vault
@@ -66,6 +66,10 @@ class Contact(NamedTuple):
 _Read = tuple[bytes, bytes, bytes, bool, str, tuple["_Read", ...]]
 #: a contact point that is kept: the row's place, its (system, use), how it reads, and which of the row's it is
 _Kept = tuple[int, tuple[str, str], _Read, int]
+
+
+#: a contact point as it is given: the row's place, its (system, use), and how it reads if it can be read
+_Found = tuple[int, tuple[str, str], _Read | None]
 
 
 @dataclass
@@ -155,10 +159,23 @@ class Reacher:
             encrypts: the patients' keys as functions that encrypt (nonce, text, place).
             warned: gets what is odd, by row.
         """
+        found, plain = self._given(given)
+        kept = _each(found) if plain else self._once(found, rows, warned)
+        own = rising_uuid7s(len(kept))
+        sealed = [
+            nonce + encrypts[place](nonce, read[0], _PLACE + row_id.encode())
+            for (place, _kind, read, _rank), row_id, nonce in zip(
+                kept, own[0], drawn(vault.NONCE_BYTES, len(kept)), strict=True
+            )
+        ]
+        return Contacts(kept, own, sealed, ids)
+
+    def _once(self, found: list[_Found], rows: Sequence[Row], warned: dict[int, list[Warned]]) -> list[_Kept]:
+        """Return what each row holds, once a patient, and note what is odd."""
         kept: list[_Kept] = []
         last, rank = -1, 0
         hashes: list[bytes] = []
-        for place, kind, read in self._given(given):
+        for place, kind, read in found:
             if place != last:
                 last, rank, hashes = place, 0, []
             rank += 1
@@ -179,28 +196,29 @@ class Reacher:
                 if other[1] not in hashes:
                     hashes.append(other[1])
                     kept.append((place, (kind[0], "mobile" if other[3] else ""), other, rank))
-        own = rising_uuid7s(len(kept))
-        sealed = [
-            nonce + encrypts[place](nonce, read[0], _PLACE + row_id.encode())
-            for (place, _kind, read, _rank), row_id, nonce in zip(
-                kept, own[0], drawn(vault.NONCE_BYTES, len(kept)), strict=True
-            )
-        ]
-        return Contacts(kept, own, sealed, ids)
+        return kept
 
-    def _given(self, given: dict[str, Sequence[Any]]) -> list[tuple[int, tuple[str, str], _Read | None]]:
-        """Return what the contact columns hold, row by row, in the order of the columns: (place, (system, use), how it reads)."""
-        found: list[tuple[int, tuple[str, str], _Read | None]] = []
+    def _given(self, given: dict[str, Sequence[Any]]) -> tuple[list[_Found], bool]:
+        """Return what the contact columns hold, row by row, in the order of the columns; and whether nothing is odd or can be there twice."""
+        found: list[_Found] = []
+        systems: list[str] = []
+        plain = True
         for name, kind in _SYSTEMS.items():
             column = given.get(name, ())
-            if texts := set(column) - _NOTHING:
-                reads = self._readings(kind[0], texts)
-                found += [(place, kind, reads[text]) for place, text in enumerate(column) if text]
-        for place, told in enumerate(given.get("contacts", ())):
-            for system, use, text in _told(str(told)) if told else ():
-                found.append((place, (system, use), self._readings(system, {text})[text]))
+            if is_empty(column):
+                continue
+            systems.append(kind[0])
+            reads = self._readings(kind[0], set(column) - _NOTHING)
+            found += [(place, kind, reads[text]) for place, text in enumerate(column) if text]
+            plain = plain and all(read and not read[4] and not read[5] for read in reads.values())
+        more = given.get("contacts", ())
+        if not is_empty(more):
+            plain = False
+            for place, told in enumerate(more):
+                for system, use, text in _told(str(told)) if told else ():
+                    found.append((place, (system, use), self._readings(system, {text})[text]))
         # each column is in the order of the rows already: merging them is quick
-        return sorted(found, key=itemgetter(0))
+        return sorted(found, key=itemgetter(0)), plain and len(systems) == len(set(systems))
 
     def _readings(self, system: str, texts: Set[Any]) -> dict[Any, _Read | None]:
         """Return how different texts read: the usual ones all at once, which is most of a column."""
@@ -227,6 +245,18 @@ class Reacher:
             told = _INDEX_LENGTH + hashed + _MOBILE[is_mobile] + (text_fields([warning])[0] if warning else NULL)
             reads[text] = value.encode(), hashed, told, is_mobile, warning, ()
         return reads
+
+
+def _each(found: list[_Found]) -> list[_Kept]:
+    """Return contact points that are all kept, with which of the row's each is."""
+    kept: list[_Kept] = []
+    last, rank = -1, 0
+    for place, kind, read in found:
+        rank = rank + 1 if place == last else 1
+        last = place
+        assert read
+        kept.append((place, kind, read, rank))
+    return kept
 
 
 def _apart(text: str) -> list[str]:

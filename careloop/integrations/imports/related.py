@@ -7,7 +7,7 @@ from uuid import UUID
 from careloop.integrations.imports.references import find_patients
 from careloop.integrations.imports.rendering import bytea
 from careloop.integrations.imports.rows import RELATED_PERSON, Row, RowChunk
-from careloop.integrations.imports.staging import Outcome, Run, drop, fetch, refused, stage
+from careloop.integrations.imports.staging import Outcome, Run, fetch, refused, stage
 from careloop.kernel import vault
 from careloop.kernel.ids import uuid7
 from careloop.patients import sealing
@@ -58,7 +58,7 @@ def write_related(chunk: RowChunk, run: Run) -> Outcome:
             (row_id, patient, name, str(row[index["relationship"]] or "")[:20], str(row[index["sex"]] or "")[:10],
              row[index["birth_date"]], bool(row[index["guardian"]]), *sealed, str(row[at_id] or "")[:160])
         )  # fmt: skip
-    outcome.patients.update(str(patient) for _row, patient in wanted)
+    outcome.patients += [str(patient) for _row, patient in wanted]
     if not staged:
         return outcome
     names = (
@@ -81,5 +81,4 @@ def write_related(chunk: RowChunk, run: Run) -> Outcome:
                    email_sealed, coalesce(external_id, ''), %s, %s from stage returning 1) select count(*) from new""",
         [run.source, run.batch_id],
     )[0][0]
-    drop("stage")
     return outcome

@@ -4,6 +4,8 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from careloop.integrations.imports.rows import Nothing
+
 NULL = "\\N"
 #: how bytes begin, escaped already
 HEX = "\\\\x"
@@ -63,7 +65,7 @@ def joined(
 
 def is_empty(values: Iterable[Any]) -> bool:
     """Return whether nothing stands in a column."""
-    return _EMPTY.issuperset(values)
+    return isinstance(values, Nothing) or _EMPTY.issuperset(values)
 
 
 def bytea(value: bytes) -> str:

@@ -5,7 +5,7 @@ into a staging table that has exactly these columns, checks them as a set and wr
 
 Rules for every loader:
 
-- A row is a tuple in the order of `kind.names`. No dict and no object per row.
+- A row is a tuple in the order of `kind.names`. No dict and no object per row. A loader that reads columns hands them over as `ByColumn`.
 - The first two columns say where the row came from: `part` (the file inside an archive, or the file) and `line` (the line
   in a CSV file, the row in a sheet, the entry number, from 1, in a Bundle, the line in NDJSON). They are in every refusal.
 - A missing value is `None`. The empty string means the same. Text may be any `str` without NUL characters (strip them).
@@ -38,7 +38,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, overload
 
 
 class Type(StrEnum):
@@ -91,7 +91,53 @@ class Kind:
         return self.columns[self.index[name]]
 
 
-Row = tuple[str | int | float | bool | None, ...]
+Value = str | int | float | bool | None
+Row = tuple[Value, ...]
+
+
+class Nothing(tuple[None, ...]):
+    """A column in which nothing stands."""
+
+    __slots__ = ()
+
+
+class ByColumn(Sequence[Row]):
+    """Rows that are kept column by column: one is put together only where somebody looks at it.
+
+    >>> rows = ByColumn([["a", "b"], [1, 2]])
+    >>> rows[1], list(rows), column(rows, 1)
+    (('b', 2), [('a', 1), ('b', 2)], [1, 2])
+    """
+
+    __slots__ = ("columns",)
+
+    def __init__(self, columns: Sequence[Sequence[Value]]) -> None:
+        self.columns = columns
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Row]: ...
+    def __getitem__(self, place: int | slice) -> Row | list[Row]:
+        if isinstance(place, slice):
+            return list(zip(*(values[place] for values in self.columns), strict=True))
+        return tuple(values[place] for values in self.columns)
+
+    def __iter__(self) -> Iterator[Row]:
+        return zip(*self.columns, strict=True)
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+
+def columns_of(rows: Sequence[Row]) -> Sequence[Sequence[Value]]:
+    """Return rows, of which there is at least one, as columns."""
+    return rows.columns if isinstance(rows, ByColumn) else list(zip(*rows, strict=True))
+
+
+def column(rows: Sequence[Row], place: int) -> Sequence[Value]:
+    """Return one column of rows."""
+    return rows.columns[place] if isinstance(rows, ByColumn) else [row[place] for row in rows]
 
 
 @dataclass(slots=True)
@@ -126,7 +172,7 @@ class RowChunk:
     """Up to about 20,000 rows of one kind, with what was refused and warned while making them."""
 
     kind: Kind
-    rows: list[Row]
+    rows: Sequence[Row]
     refused: list[Refused] = field(default_factory=list)
     warned: list[Warned] = field(default_factory=list)
     #: how much of the source has been read when this chunk is complete, in bytes, for the progress bar

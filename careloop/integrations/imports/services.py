@@ -102,13 +102,9 @@ def create_batch(
 
 def unfinished(*, path: Path, kind: str, source: str) -> ImportBatch | None:
     """Return the batch of the same file that was cut off (a crash, a power cut) and can go on, if there is one."""
-    return (
-        ImportBatch.objects.filter(
-            file_hash=file_hash(path), kind=kind, source__code=source, dry_run=False, state=ImportBatch.State.RUNNING
-        )
-        .order_by("-created_at")
-        .first()
-    )
+    cut_off = ImportBatch.objects.filter(kind=kind, source__code=source, dry_run=False, state=ImportBatch.State.RUNNING)
+    # usually there is none, and a large file need not be read to know it
+    return cut_off.filter(file_hash=file_hash(path)).order_by("-created_at").first() if cut_off.exists() else None
 
 
 def get_batch(batch_id: UUID | str) -> ImportBatch:

@@ -1,6 +1,7 @@
 """What every writer of an import shares: the run, its outcome, staging tables, and what the planner is told."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from functools import cache
@@ -8,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.apps import apps
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from careloop.integrations.imports.rendering import Rendered, render
 from careloop.integrations.imports.rows import Kind, Refused, Row, Warned
@@ -50,8 +51,8 @@ class Outcome:
     unchanged: int = 0
     refused: list[Refused] = field(default_factory=list)
     warned: list[Warned] = field(default_factory=list)
-    #: ids of the patients whose data were written, for the audit log
-    patients: set[str] = field(default_factory=set)
+    #: ids of the patients whose data were written, for the audit log; one may come more than once
+    patients: list[str] = field(default_factory=list)
     #: for kinds whose rows are of several resource types
     created_by: dict[str, int] = field(default_factory=dict)
     #: table → rows that were added, for the planner
@@ -68,22 +69,21 @@ def limits(table: str) -> dict[str, int]:
 def stage(
     table: str, columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[Any]], *, joined: bool = True
 ) -> None:
-    """Make a staging table of rows that lives until the end of the transaction; None and the empty string are NULL."""
+    """Fill a staging table with rows, until the end of the transaction; None and the empty string are NULL."""
     names = [name for name, _kind in columns] if joined else []
     stage_rendered(table, render(columns, rows, without_empty=False), joined=names)
 
 
 def stage_rendered(table: str, rendered: Rendered, *, joined: Sequence[str]) -> None:
-    """Make a staging table of what was rendered ahead, and tell the planner its size.
+    """Fill a staging table with what was rendered ahead, and tell the planner its size.
 
     Args:
         joined: the columns on which statements join it to other tables, which the planner should know; a table that is only
             read through needs no statistics.
     """
-    kinds = ", ".join(f'"{name}" {kind}' for name, kind in rendered.columns)
     names = ", ".join(f'"{name}"' for name, _kind in rendered.columns)
+    empty_table(table, ", ".join(f'"{name}" {kind}' for name, kind in rendered.columns))
     with connection.cursor() as cursor:
-        cursor.execute(f"create temp table {table} ({kinds}) on commit drop")
         form = "with (format binary)" if rendered.binary else ""
         with cursor.copy(f"copy {table} ({names}) from stdin {form}") as copy:
             copy.write(rendered.text)
@@ -91,10 +91,53 @@ def stage_rendered(table: str, rendered: Rendered, *, joined: Sequence[str]) -> 
             cursor.execute(f"analyze {table} ({', '.join(joined)})")
 
 
+# The session keeps a staging table from chunk to chunk: making one takes as long as writing a thousand rows. What it was made of
+# stands in its comment, because only the database knows whether the transaction that made it was rolled back.
+_EMPTY_TABLE = """
+do $$ declare
+    made constant regclass := to_regclass('pg_temp.{table}');
+    holds boolean;
+begin
+    if made is not null and obj_description(made, 'pg_class') = {columns} then
+        select exists (select from {table}) into holds;
+        if holds then
+            truncate {table};
+        end if;
+    else
+        drop table if exists {table};
+        create temp table {table} ({kinds}) on commit delete rows;
+        comment on table {table} is {columns};
+    end if;
+end $$
+"""
+
+
+def empty_table(table: str, kinds: str) -> None:
+    """Have an empty staging table that lives until the end of the transaction, as far as anybody can see.
+
+    Args:
+        kinds: its columns, as in `create table`.
+    """
+    with connection.cursor() as cursor:
+        quoted = "'" + kinds.replace("'", "''") + "'"
+        cursor.execute(_EMPTY_TABLE.format(table=table, kinds=kinds, columns=quoted))
+
+
 def drop(*tables: str) -> None:
+    """Remove tables that a statement has made for the one behind it."""
     with connection.cursor() as cursor:
         for table in tables:
             cursor.execute(f"drop table if exists {table}")
+
+
+def forget_tables() -> None:
+    """Remove this thread's staging tables: a session lives for months, and nobody but itself could ever tidy them.
+
+    A session that is lost has none.
+    """
+    if connection.connection is not None and not connection.needs_rollback:
+        with suppress(DatabaseError), connection.cursor() as cursor:
+            cursor.execute("discard temp")
 
 
 def fetch(statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:

@@ -15,11 +15,12 @@ from careloop.integrations.imports.natural_keys import CALENDAR_KINDS
 from careloop.integrations.imports.pairs import WriteAlone
 from careloop.integrations.imports.references import find_encounters, find_patients, find_practitioners
 from careloop.integrations.imports.rendering import NULL, joined, texts_of
-from careloop.integrations.imports.rows import Kind, Row, RowChunk, Warned
+from careloop.integrations.imports.rows import Kind, Row, RowChunk, Warned, column
 from careloop.integrations.imports.staging import (
     Outcome,
     Run,
     drop,
+    empty_table,
     fetch,
     limits,
     refused,
@@ -54,14 +55,13 @@ def write_records(chunk: RowChunk, run: Run) -> Outcome:
         _match(kind, target, run, outcome)
         _insert(kind, target, run, outcome, held)
         _update(kind, target, run, outcome, held)
-        drop("stage", "match")
     return outcome
 
 
-def once_per_id(rows: list[Row], kind: Kind, outcome: Outcome) -> list[Row]:
+def once_per_id(rows: Sequence[Row], kind: Kind, outcome: Outcome) -> Sequence[Row]:
     """Keep the last of rows that share an external id; the earlier ones are warned about and counted as unchanged."""
     at = kind.index["external_id"]
-    ids = [row[at] for row in rows if row[at]]
+    ids = list(filter(None, column(rows, at)))
     if len(ids) == len(set(ids)):
         return rows
     last: dict[Any, int] = {row[at]: place for place, row in enumerate(rows) if row[at]}
@@ -78,10 +78,10 @@ def once_per_id(rows: list[Row], kind: Kind, outcome: Outcome) -> list[Row]:
     return kept
 
 
-def _stage(ready: PreparedRecords, rows: list[Row], kind: Kind, run: Run, outcome: Outcome) -> set[str]:
+def _stage(ready: PreparedRecords, rows: Sequence[Row], kind: Kind, run: Run, outcome: Outcome) -> set[str]:
     """Stage the rows that can be written with their patient, visit and professional; return which columns were staged."""
     index = kind.index
-    references: list[Any] = [row[index["patient_external_id"]] for row in rows]
+    references: Sequence[Any] = column(rows, index["patient_external_id"])
     patients = find_patients(run, set(references))
     bad = {
         place: ("patient_external_id", "row.patient_unknown")
@@ -94,14 +94,14 @@ def _stage(ready: PreparedRecords, rows: list[Row], kind: Kind, run: Run, outcom
         "n": list(map(str, range(len(rows)))), "patient_id": [patients.get(reference, NULL) for reference in references],
     }  # fmt: skip
     if "encounter_external_id" in index:
-        visits: list[Any] = [row[index["encounter_external_id"]] for row in rows]
+        visits: Sequence[Any] = column(rows, index["encounter_external_id"])
         encounters = find_encounters(run, set(visits))
         texts["encounter_id"] = texts_of([encounters.get(reference) for reference in visits])
         for place, reference in enumerate(visits):
             if reference and reference not in encounters and place not in bad:
                 outcome.warned.append(warn(rows[place], "encounter_external_id", "row.encounter_unknown"))
     if kind.name == "encounter":
-        doers: list[Any] = [row[index["practitioner_external_id"]] for row in rows]
+        doers: Sequence[Any] = column(rows, index["practitioner_external_id"])
         if found := find_practitioners(run, set(doers)):
             texts["practitioner_id"] = texts_of([found.get(reference) for reference in doers])
     for place, (name, code) in sorted(bad.items()):
@@ -112,14 +112,14 @@ def _stage(ready: PreparedRecords, rows: list[Row], kind: Kind, run: Run, outcom
     if len(bad) == len(rows):
         return set()
     texts |= ready.columns
-    outcome.patients.update(patients.values() if not bad else _of_the_good(references, patients, bad))
+    outcome.patients += patients.values() if not bad else _of_the_good(references, patients, bad)
     rendered = joined([(name, _STAGED_AS.get(name, _TEXT)) for name in texts], texts.values(), bad)
     # a column list: counting every column of every chunk was a twentieth of an import of visits
     stage_rendered("stage", rendered, joined=("external_id", "patient_id", "natural_key"))
     return set(texts)
 
 
-def _of_the_good(references: list[Any], patients: dict[str, str], bad: Container[int]) -> Iterator[str]:
+def _of_the_good(references: Sequence[Any], patients: dict[str, str], bad: Container[int]) -> Iterator[str]:
     return (patients[reference] for place, reference in enumerate(references) if place not in bad)
 
 
@@ -129,8 +129,8 @@ def _match(kind: Kind, target: Target, run: Run, outcome: Outcome) -> None:
     parameters: dict[str, Any] = {
         "source": run.source, "batch": run.batch_id, "kind": kind.name, "begun_again_at": run.begun_again_at or "-infinity",
     }  # fmt: skip
+    empty_table("match", "n int, id uuid, how text")
     with connection.cursor() as cursor:
-        cursor.execute("create temp table match (n int, id uuid, how text) on commit drop")
         cursor.execute(
             f"insert into match select s.n, r.id, 'name' from stage s join {table} r "
             "on r.source = %(source)s and r.external_id = s.external_id where s.external_id is not null",

@@ -17,6 +17,7 @@ from collections.abc import Mapping as ReadOnly
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, tzinfo
+from itertools import compress
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, cast
 
@@ -24,7 +25,7 @@ import orjson
 from django.utils.translation import gettext_lazy as _
 
 from careloop.integrations.imports import rows as canonical
-from careloop.integrations.imports.rows import Refused, Row, RowChunk, RowStream, Warned
+from careloop.integrations.imports.rows import Refused, RowChunk, RowStream, Warned
 from careloop.integrations.tabular import known_tables, sheets, validators
 from careloop.integrations.tabular import mapping as mappings
 from careloop.integrations.tabular.findings import Notice, Question, Report, Verdict
@@ -378,6 +379,11 @@ def converter(table: Table, *, zone: tzinfo, today: date) -> Callable[[Block], R
         for name, value in mapping.constants.items()
     }
 
+    #: what cells of earlier blocks were read as: days and codes come again, whole sentences hardly
+    known: dict[str, dict[str, validators.Value]] = {
+        name: {} for name in places if kind.column(name).type != canonical.Type.TEXT
+    }
+
     def convert(block: Block) -> RowChunk:
         count = len(block.rows)
         chunk = RowChunk(kind, [], block.refused, block.warned, block.position)
@@ -388,7 +394,7 @@ def converter(table: Table, *, zone: tzinfo, today: date) -> Callable[[Block], R
         columns: dict[str, Sequence[Any]] = {"part": [table.name] * count, "line": block.lines}
         for name, at in places.items():
             cells = raw[at[0]] if len(at) == 1 else _joined([raw[place] for place in at])
-            checked = validators.check_column(cells, readers[name])
+            checked = validators.check_column(cells, readers[name], known.get(name))
             columns[name] = checked.values
             for place, problem in checked.refused.items():
                 refused.setdefault(place, (name, problem))
@@ -405,23 +411,22 @@ def converter(table: Table, *, zone: tzinfo, today: date) -> Callable[[Block], R
         for name, value in constants.items():
             columns.setdefault(name, [value] * count)
         for name in kind.names:
-            if name not in columns:
-                columns[name] = [None] * count
-            elif kind.column(name).required and not all(columns[name]):
+            if kind.column(name).required and name in columns and not all(columns[name]):
                 for place, value in enumerate(columns[name]):
                     if value is None or value == "":
                         refused.setdefault(place, (name, validators.Problem("row.required")))
-        rows: list[Row] = list(zip(*(columns[name] for name in kind.names), strict=True))
         if refused:
             for place, (name, problem) in sorted(refused.items()):
                 chunk.refused.append(
                     Refused(table.name, block.lines[place], name, problem.code, problem.values, block.rows[place])
                 )
-            rows = [row for place, row in enumerate(rows) if place not in refused]
+            kept = [place not in refused for place in range(count)]
+            columns = {name: list(compress(values, kept)) for name, values in columns.items()}
             chunk.originals = [row for place, row in enumerate(block.rows) if place not in refused]
         else:
             chunk.originals = block.rows
-        chunk.rows = rows
+        nothing = canonical.Nothing((None,) * (count - len(refused)))
+        chunk.rows = canonical.ByColumn([columns.get(name, nothing) for name in kind.names])
         return chunk
 
     return convert

@@ -96,7 +96,8 @@ def read_blocks(
         layout: encoding, delimiter, where the data begins, how many cells a row has.
         part: the name under which rows are reported (the file inside an archive).
         size: rows in a block.
-        first: rows in the first block, where it should be shorter; each block is twice the one before, up to `size`.
+        first: rows in the first block, where the first and the last should be shorter: each block is twice the one before, up to
+            `size`, and at most a quarter of what seems to be left.
         limit: stop after about so many rows (a preview); 0 reads everything.
     """
     with path.open("rb") as raw:
@@ -109,7 +110,8 @@ def read_blocks(
         reader = _reader(lines, layout)
         seen = 0
         ended = False
-        wanted = min(first or size, size)
+        fewest = wanted = min(first or size, size)
+        begun, end = raw.tell(), path.stat().st_size
         while not ended:
             source.next_block()
             started = reader.line_num
@@ -120,7 +122,9 @@ def read_blocks(
             except csv.Error:
                 broken = True
             ended = broken or len(rows) < wanted
-            wanted = min(wanted * 2, size)
+            told = max(reader.line_num, 1)
+            left = (end - raw.tell()) * told // max(raw.tell() - begun, 1)
+            wanted = min(wanted * 2, size, max(left // 4, fewest * 2))
             if not source.kept:
                 return
             plain = not broken and reader.line_num - started == len(rows)
@@ -268,6 +272,8 @@ def is_total(row: Sequence[object]) -> bool:
     >>> is_total(["合計", "30 人", "", "", ""]), is_total(["0100001", "合計", "男", "1990-01-01", ""])
     (True, False)
     """
+    if row and row[0] and str(row[0])[0] not in _TOTAL_FIRST:
+        return False
     filled = [str(cell).strip() for cell in row if cell is not None and str(cell).strip()]
     if not filled or len(row) < 3 or len(filled) > len(row) / 2:
         return False

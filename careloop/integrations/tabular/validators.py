@@ -9,9 +9,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
-from functools import lru_cache
 from operator import ne
-from typing import Any
 
 from careloop.integrations.imports.rows import Type
 from careloop.kernel import dates, text
@@ -19,7 +17,7 @@ from careloop.kernel import dates, text
 Value = str | int | float | bool | None
 
 LONGEST = 100_000
-#: how many different birth dates are remembered
+#: how many different cells of a column are remembered
 MOST_REMEMBERED = 50_000
 
 
@@ -53,30 +51,38 @@ class Checked:
     doubted: dict[int, Doubtful] = field(default_factory=dict)
 
 
-def check_column(cells: Sequence[str], reader: Reader) -> Checked:
-    """Read every cell of a column; equal cells are read once, and a column that may stay as it is not cell by cell."""
+def check_column(cells: Sequence[str], reader: Reader, known: dict[str, Value] | None = None) -> Checked:
+    """Read every cell of a column; equal cells are read once, and a column that may stay as it is not cell by cell.
+
+    Args:
+        known: keeps what was read without doubt from block to block.
+    """
     if (whole := _WHOLE.get(reader)) and (values := whole(cells)) is not None:
         return Checked(values)
-    known: dict[str, Any] = {"": None}
-    plain = True
-    for cell in set(cells):
-        if cell:
-            try:
-                known[cell] = reader(cell)
-            except Problem as problem:
-                known[cell] = problem
-            if isinstance(known[cell], (Problem, Doubtful)):
-                plain = False
-    values = [known[cell] for cell in cells]
-    checked = Checked(values)
-    if not plain:
-        for place, value in enumerate(values):
-            if isinstance(value, Problem):
-                checked.refused[place] = value
-                values[place] = None
-            elif isinstance(value, Doubtful):
-                checked.doubted[place] = value
-                values[place] = value.value
+    known = {} if known is None else known
+    if len(known) > MOST_REMEMBERED:
+        known.clear()
+    odd: dict[str, Problem | Doubtful] = {}
+    for cell in set(cells) - known.keys():
+        try:
+            value = reader(cell) if cell else None
+        except Problem as problem:
+            odd[cell] = problem
+            continue
+        if isinstance(value, Doubtful):
+            odd[cell] = value
+        else:
+            known[cell] = value
+    if not odd:
+        return Checked(list(map(known.__getitem__, cells)))
+    checked = Checked([])
+    for place, cell in enumerate(cells):
+        found = odd.get(cell)
+        if isinstance(found, Problem):
+            checked.refused[place] = found
+        elif found is not None:
+            checked.doubted[place] = found
+        checked.values.append(known[cell] if found is None else getattr(found, "value", None))
     return checked
 
 
@@ -345,8 +351,7 @@ def reader_for(
     elif name.endswith("_amount"):
         reader = read_amount
     elif name == "birth_date":
-        # the same days come again in every block
-        reader = lru_cache(maxsize=MOST_REMEMBERED)(moment_reader(zone=zone, order=order, latest=today))
+        reader = moment_reader(zone=zone, order=order, latest=today)
     elif kind == Type.DATE:
         reader = date_reader(order=order)
     elif kind == Type.DATETIME:

@@ -151,7 +151,7 @@ def test_an_import_stops_behind_its_chunk_and_goes_on_without_doing_one_twice(
         batch, path, organization_id=committed_organization.id, clock=timezone.now, actor=commands.COMMAND
     )
 
-    assert (batch.state, batch.chunks_done, batch.counts["created"]) == ("DONE", 3, {"Patient": FIRST_PATIENT_ROWS * 7})
+    assert (batch.state, batch.chunks_done, batch.counts["created"]) == ("DONE", 4, {"Patient": FIRST_PATIENT_ROWS * 7})
     with in_organization(committed_organization.id):
         assert Patient.objects.count() == FIRST_PATIENT_ROWS * 7
         assert (

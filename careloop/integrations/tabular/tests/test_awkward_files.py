@@ -7,6 +7,7 @@ import json
 import lzma
 import zipfile
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -363,3 +364,20 @@ def test_a_packed_table_that_would_fill_the_disk_is_refused(tmp_path):
 
     with translation.override("en"):
         assert "far more" in str(refusal.value)
+
+
+def test_blocks_grow_at_the_beginning_and_shrink_towards_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "long.csv"
+    path.write_text("病歷號,姓名\n" + "".join(f"{number:06d},王小明\n" for number in range(20_000)), encoding="utf-8")
+
+    def cut() -> list[int]:
+        return [len(block.rows) for block in read_blocks(path, inspect(path).layout, size=4_000, first=500)]
+
+    sizes = cut()
+
+    assert sizes[:4] == [500, 1_000, 2_000, 4_000]
+    assert max(sizes) == 4_000
+    assert sizes[-1] <= 1_000
+    assert all(later <= earlier for earlier, later in pairwise(sizes[3:]))
+    assert sum(sizes) == 20_000
+    assert cut() == sizes, "an import that was cut off goes on behind the same chunks"
