@@ -15,7 +15,8 @@ def journey(organization):
     made = started({"kind": "message", "template": "recall"}, now=now, name="=逾期召回", hold_out_percent=50)
     enroll(made, *[person(f"病友{n}", line=f"U{n:032d}") for n in range(12)], now=now)
     run_all_due(made, now)
-    sql.execute("update messaging_message set state = 'accepted', accepted_at = %s", [now])
+    # at night they are due in the morning, and tomorrow is not in the report
+    sql.execute("update messaging_message set state = 'accepted', due_at = %s, accepted_at = %s", [now, now])
     return made
 
 
